@@ -1,0 +1,23 @@
+# What is shipped: libcandor (base … decode, static and shared) and the program.
+set(lib_rooms base stats kern weights text model run task decode)
+set(lib_objects)
+foreach(r ${lib_rooms})
+  if(TARGET room_${r})
+    list(APPEND lib_objects $<TARGET_OBJECTS:room_${r}>)
+  endif()
+endforeach()
+set(lib_links PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::ICU Threads::Threads m)
+
+add_library(candor_static STATIC ${lib_objects})
+add_library(candor_shared SHARED ${lib_objects})
+foreach(t candor_static candor_shared)
+  set_target_properties(${t} PROPERTIES OUTPUT_NAME candor)
+  target_include_directories(${t} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src> $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>)
+  target_link_libraries(${t} PUBLIC ${lib_links})
+endforeach()
+set_target_properties(candor_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0)
+
+if(TARGET room_cli)
+  add_executable(candor $<TARGET_OBJECTS:room_cli>)
+  target_link_libraries(candor PRIVATE candor_static)
+endif()

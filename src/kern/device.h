@@ -1,0 +1,158 @@
+/* The device: owns buffers, threads and a table of kernels. All arithmetic of candor goes through this table.
+ *
+ * Numbers. Activations are arrays of `num`, an opaque element: float on every production device, double on the oracle device
+ * ("ref64"). Nobody outside kern dereferences a num; num_at() moves in elements, dev_get/dev_put cross the border. So one model
+ * source runs in both precisions, and later on other devices.
+ *
+ * Table. dev_open first fills every slot with the plain reference (kern/ref, compiled for float and for double), then overwrites
+ * slot by slot with what this CPU can do (cpuid and xgetbv), lowered by CANDOR_ISA=ref|avx2|avx512 for tests. A slot computes a
+ * slice of its output; the wrappers below (op_*) split work over the pool by output, never by reduction. For any output element
+ * the order of summation depends on K alone: not on T, not on the slice, not on threads. So: same ISA, same bytes.
+ *
+ * Shapes are row-major; T rows (tokens), K inputs, N outputs. Leading dimension is the row length unless a ld is given.
+ * Kernels cannot fail. T == 0 is a no-op. Owner: one thread calls op_*; the pool works inside. */
+#ifndef KERN_DEVICE_H
+#define KERN_DEVICE_H
+#include "base/err.h"
+#include "base/pool.h"
+#include "kern/fmt.h"
+
+struct num_; /* never defined */
+typedef struct num_ num;
+
+enum rope_style { ROPE_PAIRS /* (2i, 2i+1), llama GGUF */, ROPE_HALVES /* (i, i+d/2), NeoX, Hugging Face, qwen */ };
+enum act_kind { ACT_SILU, ACT_GELU /* tanh form, GPT-2 */ };
+
+/* Where one sequence's keys and values lie: page i holds positions [i*page_len, (i+1)*page_len). For the layer and kind chosen by
+ * `off` (elements from the page's start) rows are [page_len, G, D]. */
+struct kv_ref { num *const *pages; int page_len; size_t k_off, v_off; };
+
+/* One sequence's part of a batch for attention: rows [row0, row0+rows) of q are positions pos0, pos0+1, …; keys 0 … pos are in kv.
+ * window > 0: only the last `window` keys (the row's own included) are seen (Mistral). */
+struct attn_span { int64_t row0, rows, pos0; struct kv_ref kv; };
+struct attn_shape { int n_head, n_kv, head_dim; int64_t window; double scale; };
+
+struct adamw { double lr, beta1, beta2, eps, weight_decay; int64_t step; /* from 1 */ };
+
+/* Slots work on a slice [n0, n1) of their output's fast or slow axis, as each says. `acc`: add to the output instead of overwriting. */
+struct kernels {
+    /* y[T,N] (+)= x[T,K] W[N,K]^T (+ bias[N], may be NULL), columns n0 ≤ n < n1. ldy, ldx in elements. */
+    void (*matmul_t)(num *y, int64_t ldy, const num *x, int64_t ldx, int64_t T, const struct mat *w, const num *bias, int acc,
+                     int64_t n0, int64_t n1);
+    /* dx[T,K] (+)= dy[T,N] W[N,K] (+ bias[K]), columns k0 ≤ k < k1 (k0, k1 multiples of 32 or the end). Summation over n in order. */
+    void (*matmul_n)(num *dx, int64_t ldx, const num *dy, int64_t ldy, int64_t T, const struct mat *w, const num *bias, int acc,
+                     int64_t k0, int64_t k1);
+    /* dW[N,K] += dy[T,N]^T x[T,K], rows n0 ≤ n < n1; dW dense [N,K]. */
+    void (*matmul_dw)(num *dw, const num *dy, int64_t ldy, const num *x, int64_t ldx, int64_t T, int64_t N, int64_t K, int64_t n0,
+                      int64_t n1);
+    /* db[N] += Σ_t dy[t,:] */
+    void (*bias_dw)(num *db, const num *dy, int64_t ldy, int64_t T, int64_t n0, int64_t n1);
+    /* y[r,:] = x[r,:] * rsqrt(mean x² + eps) * w, rows r0 ≤ r < r1 of length C. In place allowed. Zhang & Sennrich 2019. */
+    void (*rmsnorm)(num *y, const num *x, const num *w, int64_t C, double eps, int64_t r0, int64_t r1);
+    /* dx[r,:] (+)= the mirror; x as given to the forward. dx may alias dy. */
+    void (*rmsnorm_back)(num *dx, const num *dy, const num *x, const num *w, int64_t C, double eps, int acc, int64_t r0, int64_t r1);
+    /* dw[C] += Σ_r dy * x̂, columns c0 ≤ c < c1, all R rows. */
+    void (*rmsnorm_dw)(num *dw, const num *dy, const num *x, int64_t R, int64_t C, double eps, int64_t c0, int64_t c1);
+    /* LayerNorm with bias b (may be NULL). Ba et al. 2016. */
+    void (*layernorm)(num *y, const num *x, const num *w, const num *b, int64_t C, double eps, int64_t r0, int64_t r1);
+    void (*layernorm_back)(num *dx, const num *dy, const num *x, const num *w, int64_t C, double eps, int acc, int64_t r0, int64_t r1);
+    void (*layernorm_dw)(num *dw, num *db, const num *dy, const num *x, int64_t R, int64_t C, double eps, int64_t c0, int64_t c1);
+    /* Rotate heads in place: x[r, h, :] (row stride ldx, nh heads of D), cs[r, rot] = cos then sin of rot/2 angles each, rows r0..r1.
+     * back != 0 rotates by the negative angle (the mirror). Only the first `rot` dims of a head turn. Su et al. 2021. */
+    void (*rope)(num *x, int64_t ldx, int nh, int D, int rot, const num *cs, enum rope_style st, int back, int64_t r0, int64_t r1);
+    /* o[T, H, D] = softmax(scale q Kᵀ) V per head; lse[T, H] (may be NULL) = log Σ exp of the scaled scores. Units u = row*H + head,
+     * u0 ≤ u < u1, rows counted over all spans in order. scratch: room for max context nums, this thread's own. */
+    void (*attn)(num *o, num *lse, const num *q, const struct attn_span *sp, int nsp, const struct attn_shape *sh, num *scratch,
+                 int64_t u0, int64_t u1);
+    /* Mirror. Given do_, q, o, lse: dq[T,H,D] written; dk, dv [T,G,D] written, for keys of the span's own rows only (earlier keys
+     * are constants). Units u = span*G + kvhead. */
+    void (*attn_back)(num *dq, num *dk, num *dv, const num *do_, const num *q, const num *o, const num *lse,
+                      const struct attn_span *sp, int nsp, const struct attn_shape *sh, num *scratch, int64_t u0, int64_t u1);
+    /* h = act(g) * u, elements i0..i1 of a flat array; u NULL: h = act(g). Shazeer 2020. In place allowed (h == g or h == u). */
+    void (*glu)(num *h, const num *g, const num *u, enum act_kind act, int64_t i0, int64_t i1);
+    /* dg, du from dh, g, u (u and du NULL: plain activation). dg may alias g or dh; du may alias u. */
+    void (*glu_back)(num *dg, num *du, const num *dh, const num *g, const num *u, enum act_kind act, int64_t i0, int64_t i1);
+    /* y += a x ; y = a x ; flat */
+    void (*axpy)(num *y, double a, const num *x, int64_t i0, int64_t i1);
+    void (*scale)(num *y, double a, const num *x, int64_t i0, int64_t i1);
+    /* y[r,:] = row ids[r] of W[V,C], rows r0..r1; ids are trusted (checked by the caller). */
+    void (*gather)(num *y, const struct mat *w, const int32_t *ids, int64_t r0, int64_t r1);
+    /* dw[V,C] += scatter of dy[R,C], columns c0..c1, rows in order (deterministic). */
+    void (*scatter_add)(num *dw, const num *dy, const int32_t *ids, int64_t R, int64_t C, int64_t c0, int64_t c1);
+    /* Per row of x[R,V]: m = max, lse = m + log Σ exp(x - m). lse[R]. rows r0..r1 */
+    void (*row_lse)(num *lse, const num *x, int64_t V, int64_t r0, int64_t r1);
+    /* x[r,v] <- coef[r] * (exp(x[r,v] - lse[r]) - [v == target[r]]), in place: logits to seed of coef·NLL. target < 0: the row becomes 0. */
+    void (*nll_seed)(num *x, const num *lse, const num *coef, const int32_t *target, int64_t V, int64_t r0, int64_t r1);
+    /* x <- softmax(x / temp) per row */
+    void (*softmax)(num *x, int64_t V, double temp, int64_t r0, int64_t r1);
+    /* AdamW on flat arrays (Loshchilov & Hutter 2019): p, m, v updated; gscale multiplies g first (clipping). */
+    void (*adamw)(num *p, num *m, num *v, const num *g, double gscale, struct adamw o, int64_t i0, int64_t i1);
+    /* Σ x², in a fixed order that does not depend on threads: one block per 4096 elements, blocks added in order. */
+    double (*sumsq)(const num *x, int64_t n);
+    double (*dot)(const num *a, const num *b, int64_t n); /* one fixed order */
+};
+
+enum isa { ISA_REF, ISA_AVX2, ISA_AVX512 };
+
+struct device {
+    const char *name;  /* "ref64", "ref", "avx2", "avx512" */
+    enum isa isa;
+    size_t num_bytes;  /* 4 or 8 */
+    struct pool *pool; /* owned */
+    struct kernels k;
+    num *scratch;      /* per-thread scratch of the wrappers, grown only by dev_reserve */
+    size_t scratch_per_thread; /* in nums */
+};
+
+/* threads 0: physical cores. oracle != 0: the double reference. */
+int dev_open(struct device **out, int threads, int oracle, struct err *e);
+void dev_close(struct device *d);
+enum isa dev_best_isa(void); /* what this CPU and CANDOR_ISA allow; ERR_ARG text goes to dev_open */
+/* Per-thread scratch for attention over at most ctx keys; called by whoever plans memory, before the loop. */
+int dev_reserve(struct device *d, int64_t max_ctx, struct err *e);
+
+/* Buffers: zero-filled, 64-byte aligned. */
+num *dev_alloc(struct device *d, int64_t n); /* NULL: out of memory */
+void dev_free(struct device *d, num *p);
+static inline num *num_at(const struct device *d, const num *p, int64_t i) {
+    return (num *)(uintptr_t)((const char *)p + (int64_t)d->num_bytes * i);
+}
+void dev_put(struct device *d, num *dst, const float *src, int64_t n);
+void dev_put_f64(struct device *d, num *dst, const double *src, int64_t n);
+void dev_get(const struct device *d, float *dst, const num *src, int64_t n);
+void dev_get_f64(const struct device *d, double *dst, const num *src, int64_t n);
+void dev_copy(struct device *d, num *dst, const num *src, int64_t n);
+void dev_zero(struct device *d, num *dst, int64_t n);
+double dev_get1(const struct device *d, const num *src, int64_t i);
+void dev_set1(struct device *d, num *dst, int64_t i, double x);
+/* A dense matrix of this device's own numbers (F32 or F64) over a buffer. */
+struct mat dev_mat(const struct device *d, const num *p, int64_t rows, int64_t cols);
+
+/* Wrappers: the same meaning as the slots, whole outputs, split over the pool. */
+void op_matmul_t(struct device *d, num *y, int64_t ldy, const num *x, int64_t ldx, int64_t T, const struct mat *w, const num *bias, int acc);
+void op_matmul_n(struct device *d, num *dx, int64_t ldx, const num *dy, int64_t ldy, int64_t T, const struct mat *w, const num *bias, int acc);
+void op_matmul_dw(struct device *d, num *dw, const num *dy, int64_t ldy, const num *x, int64_t ldx, int64_t T, int64_t N, int64_t K);
+void op_bias_dw(struct device *d, num *db, const num *dy, int64_t ldy, int64_t T, int64_t N);
+void op_rmsnorm(struct device *d, num *y, const num *x, const num *w, int64_t R, int64_t C, double eps);
+void op_rmsnorm_back(struct device *d, num *dx, const num *dy, const num *x, const num *w, int64_t R, int64_t C, double eps, int acc);
+void op_rmsnorm_dw(struct device *d, num *dw, const num *dy, const num *x, int64_t R, int64_t C, double eps);
+void op_layernorm(struct device *d, num *y, const num *x, const num *w, const num *b, int64_t R, int64_t C, double eps);
+void op_layernorm_back(struct device *d, num *dx, const num *dy, const num *x, const num *w, int64_t R, int64_t C, double eps, int acc);
+void op_layernorm_dw(struct device *d, num *dw, num *db, const num *dy, const num *x, int64_t R, int64_t C, double eps);
+void op_rope(struct device *d, num *x, int64_t ldx, int64_t R, int nh, int D, int rot, const num *cs, enum rope_style st, int back);
+void op_attn(struct device *d, num *o, num *lse, const num *q, int64_t T, const struct attn_span *sp, int nsp, const struct attn_shape *sh);
+void op_attn_back(struct device *d, num *dq, num *dk, num *dv, const num *do_, const num *q, const num *o, const num *lse, int64_t T,
+                  const struct attn_span *sp, int nsp, const struct attn_shape *sh);
+void op_glu(struct device *d, num *h, const num *g, const num *u, enum act_kind act, int64_t n);
+void op_glu_back(struct device *d, num *dg, num *du, const num *dh, const num *g, const num *u, enum act_kind act, int64_t n);
+void op_axpy(struct device *d, num *y, double a, const num *x, int64_t n);
+void op_scale(struct device *d, num *y, double a, const num *x, int64_t n);
+void op_gather(struct device *d, num *y, const struct mat *w, const int32_t *ids, int64_t R);
+void op_scatter_add(struct device *d, num *dw, const num *dy, const int32_t *ids, int64_t R, int64_t C);
+void op_row_lse(struct device *d, num *lse, const num *x, int64_t R, int64_t V);
+void op_nll_seed(struct device *d, num *x, const num *lse, const num *coef, const int32_t *target, int64_t R, int64_t V);
+void op_softmax(struct device *d, num *x, int64_t R, int64_t V, double temp);
+void op_adamw(struct device *d, num *p, num *m, num *v, const num *g, double gscale, struct adamw o, int64_t n);
+double op_sumsq(struct device *d, const num *x, int64_t n);
+double op_dot(struct device *d, const num *a, const num *b, int64_t n);
+#endif
