@@ -1,4 +1,8 @@
-# What is shipped: libcandor (base … decode, static and shared) and the program.
+# What is shipped: libcandor (base … decode, static and shared), the program, the public headers and two ways to find them
+# (pkg-config and a CMake package).
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
 set(lib_rooms base stats kern weights text model run task decode)
 set(lib_objects)
 foreach(r ${lib_rooms})
@@ -8,16 +12,36 @@ foreach(r ${lib_rooms})
 endforeach()
 set(lib_links PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::ICU Threads::Threads m)
 
+# The static library hands its dependencies on (whoever links it needs them, our own program and tests included); the shared one
+# keeps them to itself.
 add_library(candor_static STATIC ${lib_objects})
 add_library(candor_shared SHARED ${lib_objects})
+target_link_libraries(candor_static PUBLIC ${lib_links})
+target_link_libraries(candor_shared PRIVATE ${lib_links})
 foreach(t candor_static candor_shared)
-  set_target_properties(${t} PROPERTIES OUTPUT_NAME candor)
-  target_include_directories(${t} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src> $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>)
-  target_link_libraries(${t} PUBLIC ${lib_links})
+  set_target_properties(${t} PROPERTIES OUTPUT_NAME candor LINKER_LANGUAGE C)
+  target_include_directories(${t} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src>
+    $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 endforeach()
-set_target_properties(candor_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0)
+set_target_properties(candor_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0 EXPORT_NAME candor)
 
 if(TARGET room_cli)
   add_executable(candor $<TARGET_OBJECTS:room_cli>)
-  target_link_libraries(candor PRIVATE candor_static)
+  target_link_libraries(candor PRIVATE candor_static candor_guard)
+  install(TARGETS candor RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+
+# Two export sets, so that a program that uses the shared library need not have the dependencies' headers installed.
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/candor)
+install(TARGETS candor_shared EXPORT candorTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS candor_static EXPORT candorStaticTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT candorTargets NAMESPACE candor:: DESTINATION ${package_dir})
+install(EXPORT candorStaticTargets NAMESPACE candor:: DESTINATION ${package_dir})
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/candor DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/candorConfig.cmake.in ${CMAKE_BINARY_DIR}/candorConfig.cmake
+  INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/candorConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/candorConfig.cmake ${CMAKE_BINARY_DIR}/candorConfigVersion.cmake DESTINATION ${package_dir})
+file(RELATIVE_PATH pc_prefix /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
+configure_file(${CMAKE_SOURCE_DIR}/cmake/candor.pc.in ${CMAKE_BINARY_DIR}/candor.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/candor.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -1,17 +1,42 @@
-# tests/test_*.c: Criterion programs, one per file; tests/plain_*.c: plain programs (for TSan, where Criterion crashes).
+# tests/test_*.c: Criterion programs, one per file; tests/plain_*.c: plain programs (also for TSan, where Criterion crashes): they
+# exit 0, or 77 for "skipped". A name that ends in _slow gets the label slow, every other the label fast.
+# Tests run in the repository's root and read CANDOR_TEST_DATA (the reference data) from the environment; those that need it skip
+# without it. Individual results lie in results/*.tap of the build tree; scripts/run_tests.sh counts them.
 enable_testing()
+set(results ${CMAKE_BINARY_DIR}/results)
+file(MAKE_DIRECTORY ${results})
 pkg_check_modules(CRITERION IMPORTED_TARGET criterion)
 if(CRITERION_FOUND AND NOT CANDOR_SANITIZE MATCHES "thread")
   file(GLOB criterion_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/test_*.c)
 endif()
 file(GLOB plain_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/plain_*.c)
+
+# candor_test(NAME LABEL COMMAND...)
+function(candor_test name label)
+  add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77 LABELS ${label})
+endfunction()
+
 foreach(src ${criterion_tests} ${plain_tests})
   get_filename_component(name ${src} NAME_WE)
+  set(label fast)
+  if(name MATCHES "_slow$")
+    set(label slow)
+  endif()
   add_executable(${name} ${src})
-  target_link_libraries(${name} PRIVATE candor_static)
+  target_link_libraries(${name} PRIVATE candor_static candor_guard)
   if(src IN_LIST criterion_tests)
     target_link_libraries(${name} PRIVATE PkgConfig::CRITERION)
+    candor_test(${name} ${label} ${name} --tap=${results}/${name}.tap)
+  else()
+    candor_test(${name} ${label} ${name})
   endif()
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 600 ENVIRONMENT "CANDOR_TEST_DATA=$ENV{CANDOR_TEST_DATA}")
 endforeach()
+
+# Checks of the source and of what is installed: once, in the ordinary build.
+if(NOT CANDOR_SANITIZE)
+  foreach(check rooms headers banned public)
+    candor_test(check_${check} fast ${CMAKE_SOURCE_DIR}/scripts/check_rooms.sh ${check})
+  endforeach()
+  candor_test(install_test fast ${CMAKE_SOURCE_DIR}/tests/install_test.sh ${CMAKE_BINARY_DIR})
+endif()

@@ -1,4 +1,5 @@
-/* Progress lines on stderr: done/total, rate, time left; only on a terminal unless forced, at most ten a second. */
+/* Progress lines on stderr: done/total, rate, time left; only on a terminal, or where the environment says
+ * CANDOR_PROGRESS=1; at most ten a second. One thread. */
 #ifndef BASE_PROGRESS_H
 #define BASE_PROGRESS_H
 #include <stdint.h>

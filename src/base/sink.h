@@ -30,10 +30,12 @@ struct sink {
     int (*row)(struct sink *s, const char *kind, const struct field *f, int n, struct err *e);
     void (*close)(struct sink *s); /* flushes and frees; NULL allowed */
 };
-/* JSON lines to an open stdio stream-owning file; append = keep what is there (a torn last line is cut off first).
- * Each row is written with one write and flushed: a kill loses at most the row being written. */
+/* JSON lines to a file: {"row":kind, facts in the order given, "measured":{…}}. append: keep what is there (a torn last line is
+ * cut off first); otherwise the file is emptied. Each row leaves with one write: a kill loses at most the row being written.
+ * Reals have the fewest digits that read back exactly; non-finite ones are null; a NULL text is null. */
 int sink_jsonl_open(struct sink **out, const char *path, int append, struct err *e);
 int sink_null_open(struct sink **out, struct err *e);
+/* s NULL: the row goes nowhere. */
 int sink_row(struct sink *s, const char *kind, const struct field *f, int n, struct err *e);
 void sink_close(struct sink *s);
 #endif

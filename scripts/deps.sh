@@ -1,0 +1,29 @@
+# Sourced by ./check and ./demo: install_deps makes sure that the Debian packages candor needs are there. What is installed is
+# asked first, so that a second call is quick and needs no network.
+
+candor_packages=(gcc cmake ninja-build pkg-config git libc6-dev libjansson-dev libicu-dev libpcre2-dev libcriterion-dev)
+
+package_missing() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" != installed ]
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_deps() {
+    local missing=() p
+    if ! command -v dpkg-query >/dev/null; then
+        echo "no dpkg here: expecting these packages' contents to be present: ${candor_packages[*]}" >&2
+        return 0
+    fi
+    for p in "${candor_packages[@]}"; do
+        # pkgconf provides pkg-config on newer systems
+        if [ "$p" = pkg-config ] && command -v pkg-config >/dev/null; then continue; fi
+        if package_missing "$p"; then missing+=("$p"); fi
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    echo "installing ${missing[*]}" >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}

@@ -1,0 +1,59 @@
+/* Llama 2 and 3, and everything of their shape (TinyLlama, SmolLM …): RMSNorm, rotary positions, SwiGLU, grouped-query attention.
+ * GGUF files of this architecture rotate neighbouring pairs, since the converter permutes wq and wk; Hugging Face files rotate halves. */
+#include "model/family.h"
+#include <stdio.h>
+
+const struct tensor_name llama_names[] = {
+    {"token_embd.weight", "embed_tokens.weight"},
+    {"output_norm.weight", "norm.weight"},
+    {"output.weight", "lm_head.weight"},
+    {"cls.output.weight", "score.weight"},
+    {"blk.%d.attn_norm.weight", "layers.%d.input_layernorm.weight"},
+    {"blk.%d.attn_q.weight", "layers.%d.self_attn.q_proj.weight"},
+    {"blk.%d.attn_k.weight", "layers.%d.self_attn.k_proj.weight"},
+    {"blk.%d.attn_v.weight", "layers.%d.self_attn.v_proj.weight"},
+    {"blk.%d.attn_output.weight", "layers.%d.self_attn.o_proj.weight"},
+    {"blk.%d.attn_q.bias", "layers.%d.self_attn.q_proj.bias"},
+    {"blk.%d.attn_k.bias", "layers.%d.self_attn.k_proj.bias"},
+    {"blk.%d.attn_v.bias", "layers.%d.self_attn.v_proj.bias"},
+    {"blk.%d.attn_output.bias", "layers.%d.self_attn.o_proj.bias"},
+    {"blk.%d.attn_q_norm.weight", "layers.%d.self_attn.q_norm.weight"},
+    {"blk.%d.attn_k_norm.weight", "layers.%d.self_attn.k_norm.weight"},
+    {"blk.%d.ffn_norm.weight", "layers.%d.post_attention_layernorm.weight"},
+    {"blk.%d.ffn_gate.weight", "layers.%d.mlp.gate_proj.weight"},
+    {"blk.%d.ffn_up.weight", "layers.%d.mlp.up_proj.weight"},
+    {"blk.%d.ffn_down.weight", "layers.%d.mlp.down_proj.weight"},
+    {NULL, NULL},
+};
+
+
+/* What Llama, Mistral and Qwen share: RMSNorm and its epsilon, the rotary base, SwiGLU, the tied flag. */
+int family__rms_rope(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e) {
+    char key[128];
+    int hf = weights_kind(w) == WEIGHTS_SAFETENSORS;
+    c->norm = NORM_RMS, c->act = ACT_SILU, c->gated = 1;
+    c->norm_eps = 1e-5;
+    snprintf(key, sizeof key, hf ? "hf.rms_norm_eps" : "%s.attention.layer_norm_rms_epsilon", arch);
+    TRY(config_real(w, key, !hf, &c->norm_eps, e));
+    snprintf(key, sizeof key, hf ? "hf.rope_theta" : "%s.rope.freq_base", arch);
+    TRY(config_real(w, key, 0, &c->rope.base, e));
+    if (hf) TRY(meta_bool(w, "hf.tie_word_embeddings", &c->tied, e));
+    return 0;
+}
+
+static int configure(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e) {
+    TRY(family__rms_rope(c, w, arch, e));
+    int hf = weights_kind(w) == WEIGHTS_SAFETENSORS, bias = 0;
+    c->rope.style = hf ? ROPE_HALVES : ROPE_PAIRS;
+    if (hf) TRY(meta_bool(w, "hf.attention_bias", &bias, e));
+    c->qkv_bias = c->out_bias = bias;
+    if (!hf) { /* Mistral files carry this architecture too */
+        char key[128];
+        snprintf(key, sizeof key, "%s.attention.sliding_window", arch);
+        TRY(config_int(w, key, 0, 0, 1ll << 40, &c->window, e));
+    }
+    return 0;
+}
+
+static const char *const hf_types[] = {"llama", NULL};
+const struct family family_llama = {.name = "llama", .hf_types = hf_types, .names = llama_names, .configure = configure};

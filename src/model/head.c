@@ -1,0 +1,53 @@
+/* The vocabulary, an operator of its own: logits -> log-softmax -> seed -> dh, fused in chunks of rows. For a vocabulary of 152k one row
+ * of logits is 0.6 MB, so a [T, V] array must never exist; a chunk is overwritten in place by its own gradient.
+ *
+ *   l = h Wᵀ;   loss = Σ_r c_r (lse(l_r) − l_r[y_r]);   dl_r = c_r (softmax(l_r) − onehot(y_r));   dh = dl W;   dW += dlᵀ h */
+#include "model/model_int.h"
+
+int model_logits(const struct model *m, const num *h, int64_t R, const struct taps *taps, num *logits, struct err *e) {
+    (void)e;
+    model__lin(m, logits, h, R, &m->head);
+    return model__tap(taps, m->d, TAP_LOGITS, m->cfg.n_layer, logits, R, m->head.n_out, NULL);
+}
+
+int model_head(const struct model *m, struct pass *p, const num *h, int64_t R, seed_fn seed, void *ctx, num *dh, struct grads *g,
+               struct err *e) {
+    int64_t C = m->cfg.n_embd, V = m->head.n_out;
+    if (g && !dh) return fail(e, ERR_ARG, "weight gradients of the head need dh");
+    for (int64_t r = 0; r < R; r += p->head_rows) {
+        int64_t n = R - r < p->head_rows ? R - r : p->head_rows;
+        const num *hr = num_at(m->d, h, r * C);
+        model__lin(m, p->logits, hr, n, &m->head);
+        TRY(seed(ctx, m->d, r, n, V, p->logits));
+        if (!dh) continue;
+        model__lin_grad(m, g, p->logits, hr, n, &m->head);
+        model__lin_back(m, num_at(m->d, dh, r * C), p->logits, n, &m->head, 0);
+    }
+    return 0;
+}
+
+struct nll { struct pass *p; const int32_t *target; const double *coef; double *logp; int seed; };
+
+static int nll_seed(void *ctx, struct device *d, int64_t row0, int64_t rows, int64_t V, num *logits) {
+    struct nll *o = ctx;
+    struct pass *p = o->p;
+    op_row_lse(d, p->lse, logits, rows, V);
+    for (int64_t i = 0; o->logp && i < rows; i++) {
+        int32_t y = o->target[row0 + i];
+        o->logp[row0 + i] = y < 0 ? 0.0 : dev_get1(d, logits, i * V + y) - dev_get1(d, p->lse, i);
+    }
+    if (!o->seed) return 0;
+    dev_put_f64(d, p->coef, o->coef + row0, rows);
+    op_nll_seed(d, logits, p->lse, p->coef, o->target + row0, rows, V);
+    return 0;
+}
+
+int model_nll(const struct model *m, struct pass *p, const num *h, int64_t R, const int32_t *target, const double *coef, double *logp,
+              num *dh, struct grads *g, struct err *e) {
+    if (m->cfg.n_score) return fail(e, ERR_STATE, "expected a language model, found a reward model: it has no vocabulary to predict");
+    for (int64_t i = 0; i < R; i++)
+        if (target[i] >= m->cfg.n_vocab)
+            return fail(e, ERR_RANGE, "target %d of row %lld is outside the vocabulary of %d", target[i], (long long)i, m->cfg.n_vocab);
+    struct nll o = {p, target, coef, logp, dh != NULL};
+    return model_head(m, p, h, R, nll_seed, &o, dh, g, e);
+}

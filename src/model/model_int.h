@@ -1,0 +1,76 @@
+/* Room-private: what a model, a pass and a tape are made of. */
+#ifndef MODEL_INT_H
+#define MODEL_INT_H
+#include "model/family.h"
+#include "model/model.h"
+
+/* y = x Wᵀ + b. trans: the file holds W[in, out] (see family_gpt2.c). param/off: where dW goes, -1: nowhere. */
+struct lin {
+    struct mat w;
+    int trans;
+    num *bias; /* NULL: none; not owned */
+    int64_t n_in, n_out;
+    int param, bias_param;
+    int64_t param_off, bias_off;
+};
+struct norm { num *w, *b; int param, b_param; };
+struct layer {
+    struct norm attn_norm, q_norm, k_norm, ffn_norm;
+    struct lin q, k, v, o, gate, up, down;
+};
+struct model {
+    struct model_cfg cfg;
+    struct device *d;
+    int trainable;
+    struct mat embd, pos_embd;
+    int embd_param, pos_param;
+    struct layer *layers;
+    struct norm out_norm;
+    struct lin head;
+    double *freq; /* rope, [dims/2] */
+    double rope_m;
+    struct param *params;
+    int n_params, cap_params;
+    num **owned; /* every device array of this model */
+    int n_owned, cap_owned;
+};
+
+struct pass {
+    const struct model *m;
+    int64_t max_rows, max_ctx, head_rows;
+    int max_spans;
+    unsigned flags;
+    num *slab;
+    /* forward, [max_rows, …] */
+    num *x, *n, *out, *q, *k, *v, *qpre, *kpre, *att, *gate, *up, *cs;
+    /* backward */
+    num *dx, *dn, *dq, *dk, *dv, *datt, *dgate, *dup;
+    /* head chunk */
+    num *logits, *lse, *coef;
+    struct attn_span *spans;
+    double *cs_host; /* one row */
+    double *row_host; /* [head_rows] */
+};
+
+struct tape_layer { num *x, *mid, *q, *att, *lse, *gate, *up, *qpre, *kpre; };
+struct tape {
+    const struct model *m;
+    int64_t max_rows, T;
+    int max_spans, n_spans, edited; /* edited: a tap could have changed rows; dW is then refused */
+    num *slab, *cs, *x_last;
+    struct tape_layer *layers;
+    struct span *spans;
+    int32_t *ids; /* [T], or -1 where embeddings were given */
+};
+
+/* Hands out successive pieces of one slab; with base NULL it only counts. Pieces are multiples of 16 nums, so stay 64-byte aligned. */
+struct carve { struct device *d; num *base; int64_t used; };
+num *model__carve(struct carve *c, int64_t n);
+int model__tap(const struct taps *t, struct device *d, enum tap tap, int layer, num *x, int64_t rows, int64_t width, const struct batch *b);
+static inline int model__tapped(const struct taps *t, enum tap tap, int layer) {
+    return t && (t->mask >> tap & 1) && layer >= t->layer_lo && layer <= t->layer_hi;
+}
+void model__lin(const struct model *m, num *y, const num *x, int64_t T, const struct lin *l);
+void model__lin_back(const struct model *m, num *dx, const num *dy, int64_t T, const struct lin *l, int acc);
+void model__lin_grad(const struct model *m, struct grads *g, const num *dy, const num *x, int64_t T, const struct lin *l);
+#endif

@@ -1,0 +1,52 @@
+/* Questions: JSON lines in, prompts out.
+ *
+ * A question is a stem, perhaps with choices A, B, C …, and one right answer (a letter where there are choices). A file of
+ * them is read whole into a `struct questions`, which owns every string; questions_fini frees them. A question may also carry
+ * a worked `trace` and the `final` text of a model answer (from the gym), and may ask to be answered at once, without thinking.
+ * What a shipped reasoner reads and writes (README.md draws it) is made here and nowhere else.
+ * Thread: no shared state. Failure: struct err with file and line; out-parameters are written only on success. */
+#ifndef TASK_QUESTION_H
+#define TASK_QUESTION_H
+#include "base/err.h"
+#include "base/str.h"
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    QUESTION_MAX_CHOICES = 26,
+    QUESTION_MAX_ID = 256,          /* bytes */
+    QUESTION_MAX_TEXT = 256 * 1024, /* bytes of any one string */
+    QUESTION_MAX_LINE = 1024 * 1024,
+    QUESTION_MAX_COUNT = 1000 * 1000,
+};
+
+struct question {
+    char *id, *question;
+    char **choices; /* NULL where n_choices is 0 */
+    int n_choices;  /* 0, or 2..26 */
+    char *answer;   /* an upper-case letter where there are choices */
+    char *kind;
+    char *trace, *final; /* may be NULL: not given */
+    int at_once;         /* answer with an empty <think></think> */
+    int64_t line;        /* where it stood in its file; 0: made here */
+};
+void question_fini(struct question *q); /* safe on zeroes */
+
+struct questions { struct question *q; size_t n; };
+/* A whole file, and the same from memory (`name` is for the errors). No question at all is an error. */
+int questions_load(struct questions *out, const char *path, struct err *e);
+int questions_parse(struct questions *out, const char *text, size_t n, const char *name, struct err *e);
+void questions_fini(struct questions *qs);
+
+/* Appends one JSON object and a newline; trace and final only if `traces` and if they are there. */
+int question_json(const struct question *q, int traces, struct str *out, struct err *e);
+
+/* The special tokens of a shipped reasoner, in the order of their ids; NULL ends the list. */
+extern const char *const task_specials[];
+/* All append. Body: stem and choices, no special token (untrusted text: tokenise it without parsing special tokens).
+ * Prompt: `<|q|>BODY\n<|a|>`, for at_once followed by `<think></think>`.
+ * Text: the prompt and the model answer, `<think>TRACE</think>FINAL<|end|>`; needs trace and final (else ERR_ARG). */
+int question_body(const struct question *q, struct str *out);
+int question_prompt(const struct question *q, struct str *out);
+int question_text(const struct question *q, struct str *out);
+#endif
