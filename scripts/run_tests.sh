@@ -14,18 +14,18 @@ rm -f "$results"/*.tap "$results"/ctest.xml "$results"/counts "$results"/skipped
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1}"
-(cd "$build" && ctest ${label:+-L "$label"} --output-on-failure --output-junit "$results/ctest.xml") >"$results/log" 2>&1
+(cd "$build" && ctest -j 2 ${label:+-L "$label"} --output-on-failure --output-junit "$results/ctest.xml") >"$results/log" 2>&1
 
 passed=0 failed=0 skipped=0
 : >"$results/skipped"
 
 count_tap() { # NAME STATUS
     local tap="$results/$1.tap" ok not skip
-    # "ok - suite::test # SKIP reason" is a skipped test; a failed one may be marked SKIP by nobody
+    # Criterion writes "ok - suite::test  # SKIP reason"
     skip=$(grep -c '^ok.*# SKIP' "$tap")
     ok=$(($(grep -c '^ok' "$tap") - skip))
     not=$(grep -c '^not ok' "$tap")
-    grep '^ok.*# SKIP' "$tap" | sed -E "s/^ok [0-9]* ?-? */$1: /" >>"$results/skipped"
+    grep '^ok.*# SKIP' "$tap" | sed -E "s/^ok *-? */$1: /" >>"$results/skipped"
     if [ "$2" = fail ] && [ "$not" = 0 ]; then not=1; fi
     passed=$((passed + ok)) failed=$((failed + not)) skipped=$((skipped + skip))
     echo "  $1: $ok passed, $not failed, $skip skipped"

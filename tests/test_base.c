@@ -476,12 +476,14 @@ Test(base, sink_reals_read_back_exactly) {
     free(text);
 }
 
+#define BAD "\xEF\xBF\xBD"
+
 Test(base, sink_mends_broken_utf8) {
     struct sink *s;
     struct field f[] = {F_TEXT("t", "a\xC3\xF0\x9F\x98z\xED\xA0\x80"), F_TEXT("none", NULL)};
     cr_assert(sink_jsonl_open(&s, scratch_path("rows"), 0, NULL) == 0 && sink_row(s, "r", f, 2, NULL) == 0);
     sink_close(s);
-    expect_file(scratch_path("rows"), "{\"row\":\"r\",\"t\":\"a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDz\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\","
+    expect_file(scratch_path("rows"), "{\"row\":\"r\",\"t\":\"a" BAD BAD BAD BAD "z" BAD BAD BAD "\","
                                       "\"none\":null}\n");
 }
 

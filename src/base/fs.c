@@ -146,7 +146,7 @@ static int out_open_beside(struct file_out *o, struct err *e) {
         if (fd < 0 && errno != EEXIST) break;
     }
     if (fd < 0) return fail_io(e, o->path, "write beside");
-    if (had && fchmod(fd, st.st_mode & 07777) < 0) had = 0; /* another's file: our mode will do */
+    if (had && fchmod(fd, st.st_mode & 07777) < 0) errno = 0; /* another's file: the mode of a new one will do */
     if ((o->f = fdopen(fd, "w"))) return 0;
     close(fd);
     unlink(o->tmp);

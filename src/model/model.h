@@ -85,6 +85,7 @@ void pass_free(struct pass *p);
 int tape_new(struct tape **out, const struct model *m, int64_t max_rows, int max_spans, struct err *e);
 void tape_free(struct tape *t);
 int64_t tape_rows(const struct tape *t);
+const struct span *tape_spans(const struct tape *t, int *n); /* of the taped batch */
 
 /* h[T, C]: final normalised states. tape and taps may be NULL. Checks ids, positions and page tables' shape, never their content. */
 int model_forward(const struct model *m, struct pass *p, const struct batch *b, struct tape *tape, const struct taps *taps, num *h,

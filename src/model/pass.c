@@ -126,6 +126,10 @@ void tape_free(struct tape *t) {
 }
 
 int64_t tape_rows(const struct tape *t) { return t->T; }
+const struct span *tape_spans(const struct tape *t, int *n) {
+    *n = t->n_spans;
+    return t->spans;
+}
 
 int grads_new(struct grads *g, const struct model *m, struct err *e) {
     *g = (struct grads){.n = m->n_params, .dev = m->d};

@@ -33,6 +33,7 @@ int engine_new(struct engine **out, const struct model *m, const struct engine_o
 void engine_free(struct engine *g);
 const struct model *engine_model(const struct engine *g);
 struct account engine_account(const struct engine *g);
+struct engine_opts engine_options(const struct engine *g); /* with the defaults filled in */
 int64_t engine_kv_bytes(const struct engine *g, int64_t positions); /* what that many positions take */
 int64_t engine_pages_in_use(const struct engine *g);
 int engine_reserve(struct engine *g, int64_t positions, int sessions, struct err *e); /* pages for so much growth, before a guarded loop */

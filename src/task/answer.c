@@ -8,10 +8,12 @@
 #include <string.h>
 #include <strings.h>
 
-struct view { const char *s; size_t n; };
+struct view {
+    const char *s;
+    size_t n;
+};
 
-static struct view trim(struct view v)
-{
+static struct view trim(struct view v) {
     while (v.n && isspace((unsigned char)v.s[0])) v.s++, v.n--;
     while (v.n && isspace((unsigned char)v.s[v.n - 1])) v.n--;
     return v;
@@ -22,29 +24,28 @@ static int starts(struct view v, const char *z) { return v.n >= strlen(z) && !me
 static struct view skip(struct view v, size_t n) { return (struct view){v.s + n, v.n - n}; }
 
 /* Takes a wrapper such as `\text{` … `}` or `(` … `)` off; 1 if it was there. */
-static int unwrap(struct view *v, const char *open, const char *close)
-{
+static int unwrap(struct view *v, const char *open, const char *close) {
     size_t a = strlen(open), b = strlen(close);
     if (v->n < a + b || memcmp(v->s, open, a) || memcmp(v->s + v->n - b, close, b)) return 0;
     *v = trim((struct view){v->s + a, v->n - a - b});
     return 1;
 }
 
-static struct view bare(struct view v)
-{
+static struct view bare(struct view v) {
     v = trim(v);
-    while (unwrap(&v, "\\text{", "}") || unwrap(&v, "\\mathrm{", "}") || unwrap(&v, "\\textbf{", "}") ||
-           unwrap(&v, "**", "**") || unwrap(&v, "$", "$") || unwrap(&v, "(", ")") || unwrap(&v, "\\(", "\\)")) {}
+    while (unwrap(&v, "\\text{", "}") || unwrap(&v, "\\mathrm{", "}") || unwrap(&v, "\\textbf{", "}") || unwrap(&v, "**", "**") ||
+           unwrap(&v, "$", "$") || unwrap(&v, "(", ")") || unwrap(&v, "\\(", "\\)")) {}
     while (v.n && v.s[v.n - 1] == '.') v.n--;
     return trim(v);
 }
 
 /* ---- numbers ---- */
 
-struct ratio { int64_t num, den; };
+struct ratio {
+    int64_t num, den;
+};
 
-static int64_t gcd(int64_t a, int64_t b)
-{
+static int64_t gcd(int64_t a, int64_t b) {
     while (b) {
         int64_t t = a % b;
         a = b;
@@ -54,8 +55,7 @@ static int64_t gcd(int64_t a, int64_t b)
 }
 
 /* Digits with optional thousands commas and a decimal point; advances. Up to 18 digits in all, so int64 holds them. */
-static int read_decimal(struct view *v, struct ratio *r)
-{
+static int read_decimal(struct view *v, struct ratio *r) {
     struct ratio x = {0, 1};
     int digits = 0, any = 0, point = 0, since = -1; /* since: digits after the last comma */
     while (v->n) {
@@ -82,8 +82,7 @@ static int read_decimal(struct view *v, struct ratio *r)
 }
 
 /* `\frac{a}{b}` is rewritten as the parts a and b by the caller's reader. */
-static int read_group(struct view *v, struct ratio *r)
-{
+static int read_group(struct view *v, struct ratio *r) {
     if (!v->n || v->s[0] != '{') return 0;
     *v = skip(*v, 1);
     if (!read_decimal(v, r) || !v->n || v->s[0] != '}') return 0;
@@ -91,8 +90,7 @@ static int read_group(struct view *v, struct ratio *r)
     return 1;
 }
 
-static int read_quotient(struct view *v, struct ratio *a, struct ratio *b)
-{
+static int read_quotient(struct view *v, struct ratio *a, struct ratio *b) {
     *b = (struct ratio){1, 1};
     if (starts(*v, "\\frac") || starts(*v, "\\dfrac")) {
         *v = skip(*v, v->s[1] == 'd' ? 6 : 5);
@@ -105,8 +103,7 @@ static int read_quotient(struct view *v, struct ratio *a, struct ratio *b)
     return read_decimal(v, b);
 }
 
-static int read_number(struct view v, struct ratio *out)
-{
+static int read_number(struct view v, struct ratio *out) {
     int neg = 0;
     if (v.n && (v.s[0] == '+' || v.s[0] == '-')) {
         neg = v.s[0] == '-';
@@ -120,8 +117,7 @@ static int read_number(struct view v, struct ratio *out)
     return 1;
 }
 
-int answer_normal(const char *text, size_t n, struct str *out)
-{
+int answer_normal(const char *text, size_t n, struct str *out) {
     struct view v = bare((struct view){text, n});
     struct ratio r;
     if (!read_number(v, &r)) return str_add(out, v.s, v.n);
@@ -131,8 +127,7 @@ int answer_normal(const char *text, size_t n, struct str *out)
 
 /* ---- choices ---- */
 
-static int in_range(char c, const struct question *q)
-{
+static int in_range(char c, const struct question *q) {
     int u = toupper((unsigned char)c);
     return u >= 'A' && u < 'A' + q->n_choices ? u : 0;
 }
@@ -140,8 +135,7 @@ static int in_range(char c, const struct question *q)
 static int word_byte(struct view v, size_t i) { return i < v.n && (isalnum((unsigned char)v.s[i]) || (v.s[i] & 0x80)); }
 
 /* A whole string that names a choice: its letter, "B) …", "B. …", "B: …", or the text of exactly one choice. */
-static int choice_of(struct view v, const struct question *q)
-{
+static int choice_of(struct view v, const struct question *q) {
     v = bare(v);
     if (!v.n) return 0;
     if (v.n == 1 && in_range(v.s[0], q)) return in_range(v.s[0], q);
@@ -153,8 +147,7 @@ static int choice_of(struct view v, const struct question *q)
 }
 
 /* The last "answer is X" / "answer: X", X a lone capital letter, perhaps in brackets or stars. */
-static int choice_said(struct view v, const struct question *q)
-{
+static int choice_said(struct view v, const struct question *q) {
     int found = 0;
     for (size_t i = 0; i + 6 <= v.n; i++) {
         if (strncasecmp(v.s + i, "answer", 6)) continue;
@@ -167,8 +160,7 @@ static int choice_said(struct view v, const struct question *q)
 }
 
 /* The last "X)" or "(X)" that begins a word. */
-static int choice_bracketed(struct view v, const struct question *q)
-{
+static int choice_bracketed(struct view v, const struct question *q) {
     int found = 0;
     for (size_t i = 0; i + 1 < v.n; i++)
         if (v.s[i + 1] == ')' && isupper((unsigned char)v.s[i]) && !(i && word_byte(v, i - 1)) && in_range(v.s[i], q))
@@ -176,8 +168,7 @@ static int choice_bracketed(struct view v, const struct question *q)
     return found;
 }
 
-static int choice_find(struct view v, const struct question *q)
-{
+static int choice_find(struct view v, const struct question *q) {
     int c = choice_of(v, q);
     if (!c) c = choice_said(v, q);
     return c ? c : choice_bracketed(v, q);
@@ -185,16 +176,14 @@ static int choice_find(struct view v, const struct question *q)
 
 /* ---- where the answer stands ---- */
 
-static const char *last_of(const char *s, const char *what)
-{
+static const char *last_of(const char *s, const char *what) {
     const char *found = NULL;
     for (const char *p = strstr(s, what); p; p = strstr(p + 1, what)) found = p;
     return found;
 }
 
 /* What follows the thought, up to <|end|>; n = 0 if the thought never ended. */
-static struct view after_think(const char *z)
-{
+static struct view after_think(const char *z) {
     const char *close = last_of(z, "</think>"), *open = last_of(z, "<think>");
     if (open && (!close || open > close)) return (struct view){z, 0};
     if (close) z = close + strlen("</think>");
@@ -203,16 +192,17 @@ static struct view after_think(const char *z)
 }
 
 /* Content of the last \boxed{…} whose braces balance. */
-static int boxed(struct view v, struct view *out)
-{
+static int boxed(struct view v, struct view *out) {
     static const char mark[] = "\\boxed{";
     int found = 0;
     for (size_t i = 0; i + sizeof mark - 1 <= v.n; i++) {
         if (memcmp(v.s + i, mark, sizeof mark - 1)) continue;
         size_t a = i + sizeof mark - 1, b = a;
         for (int depth = 1; b < v.n; b++) {
-            if (v.s[b] == '{') depth++;
-            if (v.s[b] == '}' && !--depth) break;
+            if (v.s[b] == '{' && ++depth > 64)
+                b = v.n - 1; /* bounds the work on "\\boxed{\\boxed{…" */
+            else if (v.s[b] == '}' && !--depth)
+                break;
         }
         if (b == v.n) continue;
         *out = (struct view){v.s + a, b - a};
@@ -222,8 +212,7 @@ static int boxed(struct view v, struct view *out)
     return found;
 }
 
-static int free_answer(struct view v, struct view *out)
-{
+static int free_answer(struct view v, struct view *out) {
     for (size_t i = v.n; i-- > 3;)
         if (!memcmp(v.s + i - 3, "####", 4)) {
             struct view w = skip(v, i + 1);
@@ -236,8 +225,7 @@ static int free_answer(struct view v, struct view *out)
     return read_number(*out, &r);
 }
 
-int answer_parse(const char *output, const struct question *q, struct str *out)
-{
+int answer_parse(const char *output, const struct question *q, struct str *out) {
     str_clear(out);
     struct view v = after_think(output), a;
     int box = boxed(v, &a);
@@ -252,8 +240,7 @@ int answer_parse(const char *output, const struct question *q, struct str *out)
     return rc < 0 ? rc : out->len > 0;
 }
 
-int answer_grade(const struct question *q, const char *parsed)
-{
+int answer_grade(const struct question *q, const char *parsed) {
     if (!parsed) return 0;
     struct str a = {0}, b = {0};
     int bad = answer_normal(parsed, strlen(parsed), &a) < 0 || answer_normal(q->answer, strlen(q->answer), &b) < 0;

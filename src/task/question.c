@@ -12,8 +12,7 @@
 
 const char *const task_specials[] = {"<|pad|>", "<|q|>", "<|a|>", "<think>", "</think>", "<|end|>", NULL};
 
-void question_fini(struct question *q)
-{
+void question_fini(struct question *q) {
     if (!q) return;
     for (int i = 0; i < q->n_choices; i++) free(q->choices[i]);
     free(q->choices);
@@ -26,8 +25,7 @@ void question_fini(struct question *q)
     *q = (struct question){0};
 }
 
-void questions_fini(struct questions *qs)
-{
+void questions_fini(struct questions *qs) {
     if (!qs) return;
     for (size_t i = 0; i < qs->n; i++) question_fini(&qs->q[i]);
     free(qs->q);
@@ -36,12 +34,15 @@ void questions_fini(struct questions *qs)
 
 /* ---- reading ---- */
 
-struct place { const char *name; int64_t line; struct err *e; };
+struct place {
+    const char *name;
+    int64_t line;
+    struct err *e;
+};
 
 #define BAD(p, code, ...) fail_at((p)->e, code, (p)->name, (p)->line, __VA_ARGS__)
 
-static const char *json_kind(const json_t *v)
-{
+static const char *json_kind(const json_t *v) {
     if (!v) return "nothing";
     switch (json_typeof(v)) {
     case JSON_OBJECT: return "an object";
@@ -54,8 +55,7 @@ static const char *json_kind(const json_t *v)
     }
 }
 
-static int copy_text(char **out, const json_t *v, const char *what, size_t max, const struct place *p)
-{
+static int copy_text(char **out, const json_t *v, const char *what, size_t max, const struct place *p) {
     if (!json_is_string(v)) return BAD(p, ERR_FORMAT, "expected a string for %s, found %s", what, json_kind(v));
     size_t n = json_string_length(v);
     if (n > max) return BAD(p, ERR_LIMIT, "expected at most %zu bytes in %s, found %zu", max, what, n);
@@ -63,8 +63,7 @@ static int copy_text(char **out, const json_t *v, const char *what, size_t max, 
     return *out ? 0 : BAD(p, ERR_NOMEM, "no memory for %s", what);
 }
 
-static int required(char **out, const json_t *o, const char *key, size_t max, const struct place *p)
-{
+static int required(char **out, const json_t *o, const char *key, size_t max, const struct place *p) {
     const json_t *v = json_object_get(o, key);
     if (!v) return BAD(p, ERR_FORMAT, "expected the field \"%s\", found none", key);
     char what[40];
@@ -74,15 +73,13 @@ static int required(char **out, const json_t *o, const char *key, size_t max, co
     return 0;
 }
 
-static int optional(char **out, const json_t *o, const char *key, const struct place *p)
-{
+static int optional(char **out, const json_t *o, const char *key, const struct place *p) {
     const json_t *v = json_object_get(o, key);
     if (!v || json_is_null(v)) return 0;
     return copy_text(out, v, key, QUESTION_MAX_TEXT, p);
 }
 
-static int read_choices(struct question *q, const json_t *o, const struct place *p)
-{
+static int read_choices(struct question *q, const json_t *o, const struct place *p) {
     const json_t *v = json_object_get(o, "choices");
     if (!v || json_is_null(v)) return 0;
     if (!json_is_array(v)) return BAD(p, ERR_FORMAT, "expected an array for \"choices\", found %s", json_kind(v));
@@ -98,8 +95,7 @@ static int read_choices(struct question *q, const json_t *o, const struct place 
     return 0;
 }
 
-static int check_letter(struct question *q, const struct place *p)
-{
+static int check_letter(struct question *q, const struct place *p) {
     if (!q->n_choices) return 0;
     int c = toupper((unsigned char)q->answer[0]);
     if (q->answer[1] || c < 'A' || c >= 'A' + q->n_choices)
@@ -109,8 +105,7 @@ static int check_letter(struct question *q, const struct place *p)
     return 0;
 }
 
-static int read_object(struct question *q, const json_t *o, const struct place *p)
-{
+static int read_object(struct question *q, const json_t *o, const struct place *p) {
     if (!json_is_object(o)) return BAD(p, ERR_FORMAT, "expected a JSON object, found %s", json_kind(o));
     TRY(required(&q->id, o, "id", QUESTION_MAX_ID, p));
     TRY(required(&q->question, o, "question", QUESTION_MAX_TEXT, p));
@@ -125,8 +120,7 @@ static int read_object(struct question *q, const json_t *o, const struct place *
     return 0;
 }
 
-static int read_line(struct question *out, const char *z, size_t n, const struct place *p)
-{
+static int read_line(struct question *out, const char *z, size_t n, const struct place *p) {
     if (n > QUESTION_MAX_LINE) return BAD(p, ERR_LIMIT, "expected a line of at most %d bytes, found %zu", QUESTION_MAX_LINE, n);
     json_error_t je;
     json_t *o = json_loadb(z, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
@@ -134,27 +128,26 @@ static int read_line(struct question *out, const char *z, size_t n, const struct
     struct question q = {0};
     int rc = read_object(&q, o, p);
     json_decref(o);
-    if (rc < 0) question_fini(&q);
-    else *out = q;
+    if (rc < 0)
+        question_fini(&q);
+    else
+        *out = q;
     return rc;
 }
 
-static int blank(const char *z, size_t n)
-{
+static int blank(const char *z, size_t n) {
     for (size_t i = 0; i < n; i++)
         if (!strchr(" \t\r", z[i])) return 0;
     return 1;
 }
 
-static int by_id(const void *a, const void *b)
-{
+static int by_id(const void *a, const void *b) {
     const struct question *x = *(const struct question *const *)a, *y = *(const struct question *const *)b;
     int c = strcmp(x->id, y->id);
     return c ? c : (x->line > y->line) - (x->line < y->line);
 }
 
-static int check_ids(const struct questions *qs, struct place *p)
-{
+static int check_ids(const struct questions *qs, struct place *p) {
     const struct question **s = malloc(qs->n * sizeof *s);
     if (!s) return BAD(p, ERR_NOMEM, "no memory for %zu ids", qs->n);
     for (size_t i = 0; i < qs->n; i++) s[i] = &qs->q[i];
@@ -168,8 +161,7 @@ static int check_ids(const struct questions *qs, struct place *p)
     return BAD(p, ERR_FORMAT, "expected unique ids, found \"%.80s\" already on line %lld", again->id, (long long)first->line);
 }
 
-static int grow(struct questions *qs, size_t *cap, const struct place *p)
-{
+static int grow(struct questions *qs, size_t *cap, const struct place *p) {
     if (qs->n < *cap) return 0;
     if (qs->n >= QUESTION_MAX_COUNT) return BAD(p, ERR_LIMIT, "expected at most %d questions, found more", QUESTION_MAX_COUNT);
     size_t c = *cap ? *cap * 2 : 64;
@@ -180,8 +172,7 @@ static int grow(struct questions *qs, size_t *cap, const struct place *p)
     return 0;
 }
 
-static int read_all(struct questions *qs, const char *text, size_t n, struct place *p)
-{
+static int read_all(struct questions *qs, const char *text, size_t n, struct place *p) {
     size_t cap = 0;
     for (size_t at = 0; at < n;) {
         const char *nl = memchr(text + at, '\n', n - at);
@@ -198,18 +189,18 @@ static int read_all(struct questions *qs, const char *text, size_t n, struct pla
     return check_ids(qs, p);
 }
 
-int questions_parse(struct questions *out, const char *text, size_t n, const char *name, struct err *e)
-{
+int questions_parse(struct questions *out, const char *text, size_t n, const char *name, struct err *e) {
     struct questions qs = {0};
     struct place p = {.name = name, .e = e};
     int rc = read_all(&qs, text, n, &p);
-    if (rc < 0) questions_fini(&qs);
-    else *out = qs;
+    if (rc < 0)
+        questions_fini(&qs);
+    else
+        *out = qs;
     return rc;
 }
 
-int questions_load(struct questions *out, const char *path, struct err *e)
-{
+int questions_load(struct questions *out, const char *path, struct err *e) {
     char *text = NULL;
     size_t n = 0;
     TRY(file_read(&text, &n, path, 0, e));
@@ -222,8 +213,7 @@ int questions_load(struct questions *out, const char *path, struct err *e)
 
 static int put(json_t *o, const char *key, const char *z) { return json_object_set_new(o, key, json_string(z)); }
 
-static int put_choices(json_t *o, const struct question *q)
-{
+static int put_choices(json_t *o, const struct question *q) {
     if (!q->n_choices) return 0;
     json_t *a = json_array();
     int bad = 0;
@@ -231,8 +221,7 @@ static int put_choices(json_t *o, const struct question *q)
     return json_object_set_new(o, "choices", a) | bad;
 }
 
-int question_json(const struct question *q, int traces, struct str *out, struct err *e)
-{
+int question_json(const struct question *q, int traces, struct str *out, struct err *e) {
     json_t *o = json_object();
     int bad = !o;
     bad |= put(o, "id", q->id) | put(o, "question", q->question) | put_choices(o, q);
@@ -242,7 +231,8 @@ int question_json(const struct question *q, int traces, struct str *out, struct 
     if (traces && q->final) bad |= put(o, "final", q->final);
     char *z = bad ? NULL : json_dumps(o, JSON_PRESERVE_ORDER);
     json_decref(o);
-    if (!z) return fail(e, ERR_FORMAT, "expected valid UTF-8 in question \"%.80s\", found bytes that are none", q->id ? q->id : "");
+    if (!z)
+        return fail(e, ERR_FORMAT, "expected valid UTF-8 in question \"%.80s\", found bytes that are none", q->id ? q->id : "");
     int rc = str_puts(out, z);
     free(z);
     if (rc == 0) rc = str_add(out, "\n", 1);
@@ -251,22 +241,19 @@ int question_json(const struct question *q, int traces, struct str *out, struct 
 
 /* ---- what the reasoner reads ---- */
 
-int question_body(const struct question *q, struct str *out)
-{
+int question_body(const struct question *q, struct str *out) {
     TRY(str_puts(out, q->question));
     for (int i = 0; i < q->n_choices; i++) TRY(str_printf(out, "\n%c) %s", 'A' + i, q->choices[i]));
     return 0;
 }
 
-int question_prompt(const struct question *q, struct str *out)
-{
+int question_prompt(const struct question *q, struct str *out) {
     TRY(str_puts(out, "<|q|>"));
     TRY(question_body(q, out));
     return str_puts(out, q->at_once ? "\n<|a|><think></think>" : "\n<|a|>");
 }
 
-int question_text(const struct question *q, struct str *out)
-{
+int question_text(const struct question *q, struct str *out) {
     if (!q->final || (!q->at_once && !q->trace)) return ERR_ARG;
     TRY(question_prompt(q, out));
     if (!q->at_once) TRY(str_printf(out, "<think>%s</think>", q->trace));

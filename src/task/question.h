@@ -32,7 +32,10 @@ struct question {
 };
 void question_fini(struct question *q); /* safe on zeroes */
 
-struct questions { struct question *q; size_t n; };
+struct questions {
+    struct question *q;
+    size_t n;
+};
 /* A whole file, and the same from memory (`name` is for the errors). No question at all is an error. */
 int questions_load(struct questions *out, const char *path, struct err *e);
 int questions_parse(struct questions *out, const char *text, size_t n, const char *name, struct err *e);

@@ -24,6 +24,7 @@ void pretok_free(struct pretok *p);
 int pretok_add(struct pretok *p, const char *pattern, size_t n, enum pretok_how how, int literal, struct err *e);
 /* A row of the table by its GGUF name; ERR_UNSUPPORTED lists the names there are. flags may be NULL. */
 int pretok_named(struct pretok **out, const char *name, unsigned *flags, struct err *e);
+int pretok_size(const struct pretok *p); /* expressions in the chain */
 int pretok_add_named(struct pretok *p, const char *name, struct err *e);
 const char *pretok_name_at(int i); /* all names and aliases; NULL behind the last */
 

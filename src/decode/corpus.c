@@ -1,0 +1,120 @@
+/* Turns gym items into token rows. Which family a document comes from is drawn by weight from a stream keyed by (seed, stage, index). */
+#include "decode/corpus.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include <stdlib.h>
+#include <string.h>
+
+void doc_free(struct doc *d) { toks_free(&d->ids); }
+
+static struct rng doc_rng(const struct recipe *r, int stage, int valid, int64_t i) {
+    return RNG(r->seed, 0x646f63u, (uint64_t)stage, (uint64_t)valid, (uint64_t)i);
+}
+
+static const struct recipe_data *draw_data(const struct recipe_stage *s, struct rng *g) {
+    double sum = 0;
+    for (int i = 0; i < s->n_data; i++) sum += s->data[i].weight;
+    double u = rng_uniform(g) * sum;
+    for (int i = 0; i < s->n_data; i++)
+        if ((u -= s->data[i].weight) < 0) return &s->data[i];
+    return &s->data[s->n_data - 1];
+}
+
+static int encode(const struct tokenizer *t, const struct str *text, struct toks *out, struct err *e) {
+    if (text->failed) return fail(e, ERR_NOMEM, "out of memory");
+    return tokenizer_encode(t, text->s ? text->s : "", text->len, ENCODE_SPECIAL, out, e);
+}
+
+/* A gym item as prompt and whole text; raw snippets have no prompt. */
+static int item_text(const struct recipe_data *d, int valid, struct rng *g, struct str *prompt, struct str *text, struct err *e) {
+    struct gym_spec spec = d->spec;
+    struct gym_item it;
+    double u = rng_uniform(g);
+    int64_t index = (int64_t)rng_below(g, 1ull << 40);
+    spec.split = valid ? GYM_VAL : GYM_TRAIN;
+    if (!valid && u < d->raw) {
+        TRY(gym_pretrain(&spec, index, text, e));
+        return str_puts(text, "<|end|>");
+    }
+    spec.at_once = rng_uniform(g) < d->at_once;
+    TRY(gym_make(&spec, index, &it, e));
+    int rc = question_prompt(&it.q, prompt);
+    if (rc >= 0) rc = question_text(&it.q, text);
+    gym_item_fini(&it);
+    return rc < 0 ? fail(e, rc, "a gym item could not be put into words") : 0;
+}
+
+static int doc_from_gym(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t, int valid, int64_t i, struct err *e) {
+    const struct recipe_stage *s = &r->stages[stage];
+    struct rng g = doc_rng(r, stage, valid, i);
+    struct str prompt = {0}, text = {0};
+    struct toks p = {0};
+    int rc = item_text(draw_data(s, &g), valid, &g, &prompt, &text, e);
+    if (rc >= 0) rc = encode(t, &text, &out->ids, e);
+    if (rc >= 0 && s->objective == OBJECTIVE_ANSWER && prompt.len) rc = encode(t, &prompt, &p, e);
+    out->from = p.n ? p.n : 1;
+    toks_free(&p);
+    str_free(&prompt), str_free(&text);
+    return rc < 0 ? rc : 0;
+}
+
+/* One question in ten is kept for validation. */
+static int is_valid(const struct sample *s) { return s->question % 10 == 9; }
+
+static int doc_from_sample(struct doc *out, const struct sample *s, struct err *e) {
+    for (int64_t i = 0; i < s->n; i++) TRY(toks_push(&out->ids, s->ids[i], e));
+    out->label = s->correct;
+    out->from = 1;
+    return 0;
+}
+
+/* The k-th (cyclically) sample from `at` on that is in the split and, if label >= 0, has that label and the anchor's question. */
+static const struct sample *sample_near(const struct samples *s, int64_t at, int valid, int label, const struct sample *same) {
+    for (int64_t k = 0; k < s->n; k++) {
+        const struct sample *x = &s->s[(at + k) % s->n];
+        if (is_valid(x) != valid || (label >= 0 && x->correct != label)) continue;
+        if (same && (x->question != same->question || x->data != same->data)) {
+            if (k > 256) return NULL; /* samples of one question lie together */
+            continue;
+        }
+        return x;
+    }
+    return NULL;
+}
+
+static int doc_from_samples(struct doc *out, const struct recipe *r, int stage, const struct samples *s, int valid, int64_t i, struct err *e) {
+    int pair = r->stages[stage].objective == OBJECTIVE_PAIRWISE;
+    struct rng g = doc_rng(r, stage, valid, pair ? i / 2 : i);
+    if (!pair) {
+        const struct sample *x = sample_near(s, (int64_t)rng_below(&g, (uint64_t)s->n), valid, -1, NULL);
+        return x ? doc_from_sample(out, x, e) : fail(e, ERR_STATE, "no samples in this split");
+    }
+    for (int tries = 0; tries < 1000; tries++) {
+        int64_t at = (int64_t)rng_below(&g, (uint64_t)s->n);
+        const struct sample *right = sample_near(s, at, valid, 1, NULL);
+        if (!right) break;
+        int64_t first = right - s->s > 64 ? right - s->s - 64 : 0;
+        const struct sample *wrong = sample_near(s, first, valid, 0, right);
+        if (wrong) return doc_from_sample(out, i % 2 ? wrong : right, e);
+    }
+    return fail(e, ERR_STATE, "no question with a right and a wrong sample: nothing to compare");
+}
+
+int corpus_doc(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t, const struct samples *s, int valid, int64_t i,
+               struct err *e) {
+    *out = (struct doc){.from = 1};
+    if (r->stages[stage].objective >= OBJECTIVE_PAIRWISE) return doc_from_samples(out, r, stage, s, valid, i, e);
+    return doc_from_gym(out, r, stage, t, valid, i, e);
+}
+
+int corpus_text(struct str *out, const struct recipe *r, struct err *e) {
+    struct str prompt = {0};
+    for (int64_t i = 0; i < r->tok_samples; i++) {
+        struct rng g = doc_rng(r, 0xff, 0, i);
+        str_clear(&prompt);
+        TRY(item_text(draw_data(&r->stages[0], &g), 0, &g, &prompt, out, e));
+        TRY(str_puts(out, "\n"));
+    }
+    str_free(&prompt);
+    return out->failed ? fail(e, ERR_NOMEM, "out of memory") : 0;
+}

@@ -1,0 +1,30 @@
+/* Documents to train on. Document i of a stage is a pure function of (recipe, stage, i): nothing is stored but the samples that reward
+ * models learn from, so a resumed run reads exactly what an uninterrupted one would have. */
+#ifndef DECODE_CORPUS_H
+#define DECODE_CORPUS_H
+#include "decode/recipe.h"
+#include "text/tokenizer.h"
+
+struct doc {
+    struct toks ids;
+    int64_t from; /* first position that is a target (next token: 1; answers only: the answer's first token) */
+    int label;    /* reward stages: 1 right, 0 wrong */
+};
+void doc_free(struct doc *d);
+
+/* Answers of a policy to questions of the gym, graded: what a reward model learns from. */
+struct sample { int32_t *ids; int64_t n, prompt; int data, correct; int64_t question, k; };
+struct samples { struct sample *s; int64_t n, cap; };
+void samples_free(struct samples *s);
+struct device;
+/* Draws (or reads back from `path`, as far as an earlier run came) all samples of a stage; kept as JSON lines, so a kill loses one block. */
+int samples_draw(struct samples *out, const struct recipe *r, int stage, struct device *d, const struct tokenizer *t, const char *path,
+                 volatile int *stop, struct err *e);
+
+/* Document i; valid: of the validation split. Reward stages take it from samples; pairs are documents 2i (right) and 2i+1 (wrong). */
+int corpus_doc(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t, const struct samples *s, int valid, int64_t i,
+               struct err *e);
+/* Text of all families in the recipe's first stage, for the tokenizer's merges. */
+struct str;
+int corpus_text(struct str *out, const struct recipe *r, struct err *e);
+#endif

@@ -1,0 +1,234 @@
+/* The training run: open or make the model, walk the stages, checkpoint, validate, and write the file at the end. */
+#include "base/fs.h"
+#include "base/progress.h"
+#include "base/str.h"
+#include "decode/train_int.h"
+#include "text/bpe_train.h"
+#include "task/question.h"
+#include "weights/gguf_write.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void name_of(char *buf, size_t n, const struct recipe *r, const char *suffix) { snprintf(buf, n, "%s.%s", r->out, suffix); }
+
+/* ---- the model's beginnings ---- */
+
+static int tokenizer_make(const struct recipe *r, const char *path, struct err *e) {
+    struct str text = {.max = (size_t)1 << 30};
+    struct bpe_vocab v;
+    struct gguf_writer *g = NULL;
+    int n = 0;
+    while (task_specials[n]) n++;
+    int rc = corpus_text(&text, r, e);
+    if (rc >= 0) rc = bpe_train(text.s, text.len, r->pre, task_specials, n, (int)r->vocab, &v, e);
+    str_free(&text);
+    if (rc < 0) return rc;
+    rc = gguf_writer_new(&g, e);
+    if (rc >= 0) {
+        gguf_put_str(g, "general.architecture", "llama", 5);
+        tok end = (tok)(v.n_tokens - 1); /* <|end|> is the last of task_specials */
+        rc = bpe_vocab_put(g, &v, r->pre, -1, end, 0);
+        if (rc >= 0) rc = gguf_writer_commit(g, path, e);
+        gguf_writer_free(g);
+    }
+    bpe_vocab_free(&v);
+    return rc;
+}
+
+static int source_open(struct trainer *t, struct err *e) {
+    char path[300];
+    const struct recipe *r = t->r;
+    snprintf(path, sizeof path, "%s", r->init);
+    if (!r->init[0]) {
+        name_of(path, sizeof path, r, "vocab");
+        if (!file_exists(path) || t->o->fresh) TRY(tokenizer_make(r, path, e));
+    }
+    TRY(weights_open(&t->source, path, e));
+    TRY(tokenizer_from_weights(&t->tok, t->source, e));
+    if (r->init[0])
+        return model_open(&t->m, t->d, t->source, MODEL_TRAINABLE | (recipe_is_reward(r) ? MODEL_SCORE : 0), e);
+    struct model_cfg cfg = r->cfg;
+    cfg.n_vocab = (int)tokenizer_size(t->tok);
+    cfg.n_score = recipe_is_reward(r);
+    return model_new(&t->m, t->d, &cfg, r->seed, e);
+}
+
+/* ---- arrays ---- */
+
+static int moments_new(struct trainer *t, struct err *e) {
+    int n = model_n_params(t->m);
+    t->mom = calloc((size_t)n, sizeof *t->mom), t->var = calloc((size_t)n, sizeof *t->var);
+    for (int i = 0; t->mom && t->var && i < n; i++) {
+        t->mom[i] = dev_alloc(t->d, model_param(t->m, i)->count);
+        t->var[i] = dev_alloc(t->d, model_param(t->m, i)->count);
+        if (!t->mom[i] || !t->var[i]) return fail(e, ERR_NOMEM, "out of memory for the optimiser");
+    }
+    return t->mom && t->var ? grads_new(&t->grads, t->m, e) : fail(e, ERR_NOMEM, "out of memory");
+}
+
+static int64_t most_rows(const struct recipe *r) {
+    int64_t n = 0;
+    for (int i = 0; i < r->n_stages; i++) n = r->stages[i].rows > n ? r->stages[i].rows : n;
+    return n;
+}
+
+static int arrays_new(struct trainer *t, struct err *e) {
+    int64_t R = most_rows(t->r), C = model_cfg(t->m)->n_embd;
+    t->max_docs = (int)(R / 4 + 2);
+    int64_t n_pages = R / TRAIN_PAGE + t->max_docs + 1, page = model_kv_page_nums(t->m, TRAIN_PAGE);
+    TRY(pass_new(&t->pass, t->m, R, t->max_docs, model_cfg(t->m)->n_ctx, PASS_GRADS, e));
+    TRY(tape_new(&t->tape, t->m, R, t->max_docs, e));
+    t->h = dev_alloc(t->d, R * C), t->dh = dev_alloc(t->d, R * C), t->kv = dev_alloc(t->d, n_pages * page);
+    t->pages = calloc((size_t)n_pages, sizeof *t->pages);
+    t->spans = calloc((size_t)t->max_docs, sizeof *t->spans), t->docs = calloc((size_t)t->max_docs, sizeof *t->docs);
+    t->ids = calloc((size_t)R, sizeof *t->ids), t->target = calloc((size_t)R, sizeof *t->target);
+    t->coef = calloc((size_t)R, sizeof *t->coef), t->logp = calloc((size_t)R, sizeof *t->logp), t->score = calloc((size_t)R, sizeof *t->score);
+    if (!t->h || !t->dh || !t->kv || !t->pages || !t->spans || !t->docs || !t->ids || !t->target || !t->coef || !t->logp || !t->score)
+        return fail(e, ERR_NOMEM, "out of memory for batches of %lld rows", (long long)R);
+    for (int64_t i = 0; i < n_pages; i++) t->pages[i] = num_at(t->d, t->kv, i * page);
+    return moments_new(t, e);
+}
+
+static void trainer_fini(struct trainer *t) {
+    for (int i = 0; i < t->n_docs; i++) doc_free(&t->docs[i]);
+    for (int i = 0; t->m && i < model_n_params(t->m); i++) {
+        if (t->mom) dev_free(t->d, t->mom[i]);
+        if (t->var) dev_free(t->d, t->var[i]);
+    }
+    free(t->mom), free(t->var), grads_free(&t->grads);
+    dev_free(t->d, t->h), dev_free(t->d, t->dh), dev_free(t->d, t->kv);
+    free(t->pages), free(t->spans), free(t->docs), free(t->ids), free(t->target), free(t->coef), free(t->logp), free(t->score);
+    tape_free(t->tape), pass_free(t->pass), model_close(t->m), tokenizer_free(t->tok), weights_close(t->source);
+    samples_free(&t->samples);
+}
+
+/* ---- the run ---- */
+
+static double learning_rate(const struct recipe_stage *s, int64_t step, double done) {
+    if (step < s->warmup) return s->lr * (double)(step + 1) / (double)s->warmup;
+    return s->lr_min + 0.5 * (s->lr - s->lr_min) * (1 + cos(3.141592653589793 * (done < 1 ? done : 1)));
+}
+
+static int validate(struct trainer *t, struct err *e) {
+    double sum = 0, n = 0;
+    for (int64_t next = 0; next < t->r->validate_docs;) {
+        double s, k;
+        TRY(train__batch(t, 1, &next, e));
+        TRY(train__loss(t, 0, 1, &s, &k, e));
+        sum += s, n += k;
+    }
+    fprintf(stderr, "  %s: step %lld, validation loss %.4f\n", t->r->stages[t->s.stage].name, (long long)t->s.step, sum / n);
+    if (!t->o->rows) return 0;
+    const struct field f[] = {F_TEXT("stage", t->r->stages[t->s.stage].name), F_INT("step", t->s.step), F_REAL("loss", sum / n), F_REAL("terms", n)};
+    return sink_row(t->o->rows, "validation", f, sizeof f / sizeof *f, e);
+}
+
+static int one_step(struct trainer *t, struct err *e) {
+    const struct recipe_stage *s = &t->r->stages[t->s.stage];
+    double loss = 0, norm, t0 = clock_s(), tokens = 0;
+    for (int a = 0; a < s->accumulate; a++) {
+        double sum, n;
+        TRY(train__batch(t, 0, &t->s.next_doc, e));
+        TRY(train__loss(t, 1, 1.0 / s->accumulate, &sum, &n, e));
+        loss += sum / n / s->accumulate;
+        tokens += (double)t->T;
+    }
+    double lr = learning_rate(s, t->s.step, t->s.tokens / s->tokens);
+    if (train__update(t, lr, &norm) < 0) return fail(e, ERR_RANGE, "step %lld: the gradient is not finite (loss %g)", (long long)t->s.step, loss);
+    t->s.loss = t->s.step ? 0.95 * t->s.loss + 0.05 * loss : loss;
+    t->s.tokens += tokens;
+    t->s.step++;
+    if (!t->o->rows) return 0;
+    const struct field f[] = {F_TEXT("stage", s->name), F_INT("step", t->s.step), F_REAL("tokens", t->s.tokens), F_REAL("loss", loss),
+                              F_REAL("lr", lr), F_REAL("grad_norm", norm), M_REAL("tokens_per_s", tokens / (clock_s() - t0))};
+    return sink_row(t->o->rows, "train_step", f, sizeof f / sizeof *f, e);
+}
+
+static int stage_begin(struct trainer *t, struct err *e) {
+    const struct recipe_stage *s = &t->r->stages[t->s.stage];
+    char path[300], suffix[32];
+    t->rows = s->rows;
+    samples_free(&t->samples);
+    if (s->objective < OBJECTIVE_PAIRWISE) return 0;
+    snprintf(suffix, sizeof suffix, "samples%lld.jsonl", (long long)t->s.stage);
+    name_of(path, sizeof path, t->r, suffix);
+    if (t->o->fresh && !t->s.step) unlink(path);
+    return samples_draw(&t->samples, t->r, (int)t->s.stage, t->d, t->tok, path, t->o->stop, e);
+}
+
+static int stopped(struct trainer *t, const char *ckpt, int64_t steps, struct err *e) {
+    int limit = t->o->max_steps && steps >= t->o->max_steps;
+    if (!limit && !(t->o->stop && *t->o->stop)) return 0;
+    TRY(checkpoint_write(t, ckpt, e));
+    return fail(e, ERR_CANCELLED, "stopped at %s step %lld; the same command goes on from there", t->r->stages[t->s.stage].name, (long long)t->s.step);
+}
+
+static int stage_run(struct trainer *t, const char *ckpt, int64_t *steps, struct err *e) {
+    const struct recipe_stage *s = &t->r->stages[t->s.stage];
+    struct progress bar;
+    char note[64];
+    double saved = clock_s();
+    progress_start(&bar, s->name, "tokens", s->tokens);
+    while (t->s.tokens < s->tokens) {
+        TRY(one_step(t, e));
+        snprintf(note, sizeof note, "step %lld loss %.4f", (long long)t->s.step, t->s.loss);
+        progress_step(&bar, t->s.tokens, note);
+        if (t->r->validate_every && t->s.step % t->r->validate_every == 0) TRY(validate(t, e));
+        TRY(stopped(t, ckpt, ++*steps, e));
+        if (clock_s() - saved > t->r->checkpoint_s) {
+            TRY(checkpoint_write(t, ckpt, e));
+            saved = clock_s();
+        }
+    }
+    progress_end(&bar);
+    return validate(t, e);
+}
+
+static int model_write(const struct trainer *t, struct err *e) {
+    struct gguf_writer *g;
+    void **keep = NULL;
+    TRY(gguf_writer_new(&g, e));
+    int rc = model_put(g, t->m, t->r->format, &keep, e);
+    if (rc >= 0) {
+        const char *slash = strrchr(t->r->out, '/'), *name = slash ? slash + 1 : t->r->out;
+        gguf_put_str(g, "general.name", name, strcspn(name, "."));
+        gguf_put_str(g, "candor.about", t->r->about, strlen(t->r->about));
+        gguf_put_u64(g, "candor.recipe_hash", t->r->hash);
+        tokenizer_copy_meta(g, t->source);
+        rc = gguf_writer_commit(g, t->r->out, e);
+    }
+    model_put_free(t->m, keep);
+    gguf_writer_free(g);
+    return rc;
+}
+
+static int train_all(struct trainer *t, struct err *e) {
+    char ckpt[300];
+    int64_t steps = 0;
+    name_of(ckpt, sizeof ckpt, t->r, "ckpt");
+    TRY(source_open(t, e));
+    TRY(arrays_new(t, e));
+    if (!t->o->fresh) TRY(checkpoint_read(t, ckpt, e));
+    for (; t->s.stage < t->r->n_stages; t->s = (struct train_state){.stage = t->s.stage + 1}) {
+        TRY(stage_begin(t, e));
+        TRY(stage_run(t, ckpt, &steps, e));
+        /* the moments of one stage say nothing about the next loss */
+        for (int i = 0; i < model_n_params(t->m); i++) {
+            dev_zero(t->d, t->mom[i], model_param(t->m, i)->count);
+            dev_zero(t->d, t->var[i], model_param(t->m, i)->count);
+        }
+    }
+    TRY(model_write(t, e));
+    unlink(ckpt);
+    return 0;
+}
+
+int train(const struct recipe *r, const struct train_opts *o, struct err *e) {
+    struct trainer t = {.r = r, .o = o, .d = o->device};
+    int rc = train_all(&t, e);
+    trainer_fini(&t);
+    return rc;
+}

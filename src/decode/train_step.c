@@ -1,0 +1,120 @@
+/* One optimisation step: documents packed as sequences of one batch, a taped forward, the stage's loss as a seed, a backward with dW, AdamW.
+ *
+ *   next, answer   L = −(1/n) Σ log p(target)                     (n targets of the batch)
+ *   pointwise      L = −(1/n) Σ y log σ(s) + (1−y) log(1−σ(s))    s: score of a document's last token
+ *   pairwise       L = −(1/n) Σ log σ(s₊ − s₋)                    (Bradley & Terry 1952; Ouyang et al. 2022) */
+#include "decode/train_int.h"
+#include <math.h>
+#include <string.h>
+
+static const struct recipe_stage *stage_of(const struct trainer *t) { return &t->r->stages[t->s.stage]; }
+
+/* Appends one document as a sequence of its own. Rows: all but the last token (language), or all (score). */
+static void pack(struct trainer *t, const struct doc *d, int reward) {
+    int64_t rows = reward ? d->ids.n : d->ids.n - 1;
+    struct span *s = &t->spans[t->n_docs];
+    int64_t page = t->n_docs ? (s[-1].kv.pages - t->pages) + (s[-1].rows + TRAIN_PAGE - 1) / TRAIN_PAGE : 0;
+    *s = (struct span){t->T, rows, 0, {t->pages + page, TRAIN_PAGE}};
+    for (int64_t i = 0; i < rows; i++) {
+        t->ids[t->T + i] = d->ids.ids[i];
+        t->target[t->T + i] = !reward && i + 1 >= d->from ? d->ids.ids[i + 1] : -1;
+    }
+    t->T += rows;
+    t->docs[t->n_docs++] = *d; /* the trainer owns its ids from here */
+}
+
+static void batch_clear(struct trainer *t) {
+    for (int i = 0; i < t->n_docs; i++) doc_free(&t->docs[i]);
+    t->n_docs = 0, t->T = 0;
+}
+
+/* Fills the batch with documents from *next on, as many as fit; pairs stay together. */
+int train__batch(struct trainer *t, int valid, int64_t *next, struct err *e) {
+    const struct recipe_stage *s = stage_of(t);
+    int reward = s->objective >= OBJECTIVE_PAIRWISE, group = s->objective == OBJECTIVE_PAIRWISE ? 2 : 1;
+    int64_t longest = model_cfg(t->m)->n_ctx;
+    batch_clear(t);
+    for (;;) {
+        struct doc d[2];
+        int64_t rows = 0;
+        for (int k = 0; k < group; k++) {
+            TRY(corpus_doc(&d[k], t->r, (int)t->s.stage, t->tok, &t->samples, valid, *next + k, e));
+            if (d[k].ids.n > longest) d[k].ids.n = longest;
+            rows += d[k].ids.n;
+        }
+        if (t->T + rows > t->rows || t->n_docs + group > t->max_docs) {
+            for (int k = 0; k < group; k++) doc_free(&d[k]);
+            return t->n_docs ? 0 : fail(e, ERR_LIMIT, "a document of %lld tokens does not fit a batch of %lld rows", (long long)rows, (long long)t->rows);
+        }
+        for (int k = 0; k < group; k++)
+            if (d[k].ids.n > 1) pack(t, &d[k], reward);
+            else doc_free(&d[k]);
+        *next += group;
+    }
+}
+
+/* ---- losses ---- */
+
+static int loss_tokens(struct trainer *t, int back, double scale, double *sum, double *n, struct err *e) {
+    *sum = *n = 0;
+    for (int64_t i = 0; i < t->T; i++) *n += t->target[i] >= 0;
+    for (int64_t i = 0; i < t->T; i++) t->coef[i] = *n > 0 ? scale / *n : 0;
+    TRY(model_nll(t->m, t->pass, t->h, t->T, t->target, t->coef, t->logp, back ? t->dh : NULL, back ? &t->grads : NULL, e));
+    for (int64_t i = 0; i < t->T; i++) *sum -= t->logp[i];
+    return 0;
+}
+
+struct score_seed { double *score; int write; };
+static int score_seed(void *ctx, struct device *d, int64_t row0, int64_t rows, int64_t V, num *logits) {
+    struct score_seed *s = ctx;
+    (void)V;
+    for (int64_t i = 0; i < rows; i++)
+        if (s->write) dev_set1(d, logits, i, s->score[row0 + i]);
+        else s->score[row0 + i] = dev_get1(d, logits, i);
+    return 0;
+}
+
+static double log1pexp(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
+static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
+static int64_t last_row(const struct trainer *t, int doc) { return t->spans[doc].row0 + t->spans[doc].rows - 1; }
+
+/* Scores of all rows are made (one number a row); only a document's last one enters the loss. */
+static int loss_scores(struct trainer *t, int back, double scale, double *sum, double *n, struct err *e) {
+    int pair = stage_of(t)->objective == OBJECTIVE_PAIRWISE;
+    struct score_seed look = {t->score, 0}, seed = {t->coef, 1};
+    TRY(model_head(t->m, t->pass, t->h, t->T, score_seed, &look, NULL, NULL, e));
+    *sum = 0, *n = pair ? t->n_docs / 2 : t->n_docs;
+    memset(t->coef, 0, (size_t)t->T * sizeof *t->coef);
+    for (int i = 0; i < t->n_docs; i += pair ? 2 : 1) {
+        int64_t a = last_row(t, i), b = pair ? last_row(t, i + 1) : 0;
+        double s = pair ? t->score[a] - t->score[b] : t->score[a], y = pair ? 1 : t->docs[i].label;
+        *sum += log1pexp(s) - y * s;
+        t->coef[a] = (sigmoid(s) - y) * scale / *n;
+        if (pair) t->coef[b] = -t->coef[a];
+    }
+    return back ? model_head(t->m, t->pass, t->h, t->T, score_seed, &seed, t->dh, &t->grads, e) : 0;
+}
+
+int train__loss(struct trainer *t, int back, double scale, double *sum, double *n, struct err *e) {
+    struct batch b = {.T = t->T, .ids = t->ids, .spans = t->spans, .n_spans = t->n_docs};
+    TRY(model_forward(t->m, t->pass, &b, back ? t->tape : NULL, NULL, t->h, e));
+    if (stage_of(t)->objective >= OBJECTIVE_PAIRWISE) TRY(loss_scores(t, back, scale, sum, n, e));
+    else TRY(loss_tokens(t, back, scale, sum, n, e));
+    return back ? model_backward(t->m, t->pass, t->tape, t->dh, NULL, &t->grads, NULL, e) : 0;
+}
+
+/* ---- update ---- */
+
+int train__update(struct trainer *t, double lr, double *norm) {
+    const struct recipe_stage *s = stage_of(t);
+    *norm = sqrt(op_sumsq(t->d, t->grads.flat, t->grads.count));
+    if (!isfinite(*norm)) return ERR_RANGE;
+    double gscale = s->clip > 0 && *norm > s->clip ? s->clip / *norm : 1.0;
+    for (int i = 0; i < model_n_params(t->m); i++) {
+        const struct param *p = model_param(t->m, i);
+        struct adamw o = {lr, 0.9, s->beta2, 1e-8, p->decay ? s->weight_decay : 0, t->s.step + 1};
+        op_adamw(t->d, p->value, t->mom[i], t->var[i], t->grads.g[i], gscale, o, p->count);
+    }
+    grads_zero(&t->grads);
+    return 0;
+}

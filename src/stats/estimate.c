@@ -1,0 +1,110 @@
+/* Rates, means, quantiles, and the bootstrap over them. */
+#include "base/rng.h"
+#include "stats/stats.h"
+#include <math.h>
+#include <stdlib.h>
+
+/* centre and half width: (p + z²/2n ± z·sqrt(p(1−p)/n + z²/4n²)) / (1 + z²/n) */
+struct interval wilson(int64_t k, int64_t n, double z) {
+    if (n <= 0) return (struct interval){0, 1};
+    double m = (double)n, p = (double)k / m, z2 = z * z;
+    double centre = p + z2 / (2 * m), half = z * sqrt(p * (1 - p) / m + z2 / (4 * m * m)), norm = 1 + z2 / m;
+    /* at the ends the bound is 0 or 1 exactly; rounding would leave 1e-17 */
+    return (struct interval){k <= 0 ? 0 : (centre - half) / norm, k >= n ? 1 : (centre + half) / norm};
+}
+
+double mean(const double *x, size_t n) {
+    double s = 0;
+    for (size_t i = 0; i < n; i++) s += x[i];
+    return n ? s / (double)n : NAN;
+}
+
+double variance(const double *x, size_t n) {
+    if (n < 2) return NAN;
+    double m = mean(x, n), s = 0;
+    for (size_t i = 0; i < n; i++) s += (x[i] - m) * (x[i] - m);
+    return s / (double)(n - 1);
+}
+
+double mean_se(const double *x, size_t n) { return sqrt(variance(x, n) / (double)n); }
+
+double quantile(const double *sorted, size_t n, double q) {
+    if (!n) return NAN;
+    double at = q * (double)(n - 1);
+    size_t i = (size_t)at;
+    if (i + 1 >= n) return sorted[n - 1];
+    return sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]);
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Resample r has its own stream, so more resamples keep the first ones. */
+static size_t resample(double *value, size_t *idx, statistic f, const void *data, size_t n, int reps, uint64_t seed) {
+    size_t kept = 0;
+    for (int r = 0; r < reps; r++) {
+        struct rng g = RNG(seed, (uint64_t)r);
+        for (size_t i = 0; i < n; i++) idx[i] = (size_t)rng_below(&g, n);
+        double v = f(data, idx, n);
+        if (!isnan(v)) value[kept++] = v;
+    }
+    return kept;
+}
+
+int bootstrap(struct interval *out, statistic f, const void *data, size_t n, int reps, double level, uint64_t seed,
+              struct err *e) {
+    if (!n || reps < 1 || !(level > 0 && level < 1))
+        return fail(e, ERR_RANGE, "expected data, resamples and a level in (0, 1), found n %zu, reps %d, level %g", n, reps,
+                    level);
+    double *value = calloc((size_t)reps, sizeof *value);
+    size_t *idx = calloc(n, sizeof *idx);
+    int rc = value && idx ? 0 : fail(e, ERR_NOMEM, "no memory for a bootstrap of %zu rows", n);
+    size_t kept = rc < 0 ? 0 : resample(value, idx, f, data, n, reps, seed);
+    if (rc == 0 && !kept) rc = fail(e, ERR_RANGE, "expected a statistic of the resamples, found none defined");
+    if (rc == 0) {
+        qsort(value, kept, sizeof *value, ascending);
+        *out = (struct interval){quantile(value, kept, (1 - level) / 2), quantile(value, kept, (1 + level) / 2)};
+    }
+    free(value);
+    free(idx);
+    return rc;
+}
+
+static double mean_of(const void *data, const size_t *idx, size_t n) {
+    const double *x = data;
+    double s = 0;
+    for (size_t i = 0; i < n; i++) s += x[idx[i]];
+    return s / (double)n;
+}
+
+int bootstrap_mean(struct interval *out, const double *x, size_t n, int reps, double level, uint64_t seed, struct err *e) {
+    return bootstrap(out, mean_of, x, n, reps, level, seed, e);
+}
+
+/* Two-sided exact binomial p of k against m − k at 1/2: twice the smaller tail, at most 1. */
+static double sign_test(int64_t k, int64_t m) {
+    int64_t low = k < m - k ? k : m - k;
+    double s = 0;
+    for (int64_t i = 0; i <= low; i++)
+        s += exp(lgamma((double)m + 1) - lgamma((double)i + 1) - lgamma((double)(m - i) + 1) - (double)m * log(2));
+    return fmin(1, 2 * s);
+}
+
+int paired_rates(struct paired *out, const int *a, const int *b, size_t n, int reps, double level, uint64_t seed, struct err *e) {
+    struct paired p = {.diff = 0};
+    double *d = calloc(n ? n : 1, sizeof *d);
+    if (!d) return fail(e, ERR_NOMEM, "no memory for %zu pairs", n);
+    for (size_t i = 0; i < n; i++) {
+        d[i] = (a[i] != 0) - (b[i] != 0);
+        p.only_a += d[i] > 0;
+        p.only_b += d[i] < 0;
+    }
+    p.diff = mean(d, n);
+    p.p = sign_test(p.only_a, p.only_a + p.only_b);
+    int rc = bootstrap_mean(&p.ci, d, n, reps, level, seed, e);
+    free(d);
+    if (rc == 0) *out = p;
+    return rc;
+}

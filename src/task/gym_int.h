@@ -1,0 +1,46 @@
+/* What a family is, for the files of the gym only. A family joins by a file family_<name>.c and a row in gym.c's table. */
+#ifndef TASK_GYM_INT_H
+#define TASK_GYM_INT_H
+#include "base/rng.h"
+#include "task/gym.h"
+
+enum { GYM_CHOICES = 4, PROBLEM_MAX = 40 };
+
+/* A problem as numbers. v[0..core) is what it asks, in canonical order: it decides the split, and two problems with the same
+ * core are the same problem. v[core..n) is only its dress (a phrasing, which operand stands first). */
+struct problem {
+    int64_t v[PROBLEM_MAX];
+    int core, n;
+};
+
+/* A family writes its space once, as a sequence of picks; the picker either draws each at random or reads it off as a digit of
+ * a running number, so the same lines draw and enumerate. How many picks there are, and from how many, may depend only on
+ * (spec, level, sub), never on an earlier pick. `size` multiplies up to the size of the space. */
+struct picker {
+    struct rng *rng;
+    uint64_t rest;
+    double size;
+};
+int64_t pick(struct picker *p, uint64_t n); /* 0 … n-1 */
+
+struct gym_words { /* a problem put into words; strings are appended to, choices are constants */
+    struct str question, answer, trace, final;
+    const char *choices[GYM_CHOICES];
+    int n_choices, slips;
+};
+
+struct family {
+    const char *name, *alias; /* alias may be NULL */
+    const char *space;        /* families with the same space share problems, hence splits */
+    const char *about;
+    int level_min, level_max, level_lo, level_hi; /* allowed, and default */
+    int subs;                                     /* kinds of problem within a level, drawn equally often */
+    void (*draw)(const struct gym_spec *s, int level, int sub, struct picker *p, struct problem *out);
+    void (*tell)(const struct gym_spec *s, const struct problem *p, struct rng *r, struct gym_words *out);
+    void (*pretrain)(const struct gym_spec *s, int64_t index, struct rng *r, struct str *out);
+};
+
+extern const struct family family_recall_first, family_recall_plain, family_chain, family_arith;
+
+static inline void problem_add(struct problem *p, int64_t v) { p->v[p->n++] = v; }
+#endif
