@@ -61,7 +61,7 @@ struct kernels {
      * back != 0 rotates by the negative angle (the mirror). Only the first `rot` dims of a head turn. Su et al. 2021. */
     void (*rope)(num *x, int64_t ldx, int nh, int D, int rot, const num *cs, enum rope_style st, int back, int64_t r0, int64_t r1);
     /* o[T, H, D] = softmax(scale q Kᵀ) V per head; lse[T, H] (may be NULL) = log Σ exp of the scaled scores. Units u = row*H + head,
-     * u0 ≤ u < u1, rows counted over all spans in order. scratch: room for max context nums, this thread's own. */
+     * u0 ≤ u < u1, rows counted over all spans in order. scratch: kern_attn_scratch(longest context) nums, this thread's own. */
     void (*attn)(num *o, num *lse, const num *q, const struct attn_span *sp, int nsp, const struct attn_shape *sh, num *scratch,
                  int64_t u0, int64_t u1);
     /* Mirror. Given do_, q, o, lse: dq[T,H,D] written; dk, dv [T,G,D] written, for keys of the span's own rows only (earlier keys

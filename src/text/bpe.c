@@ -27,7 +27,7 @@ int tok__emit_bytes(struct encoder *c, const char *s, size_t n, struct err *e)
     }
     if (!whole) {
         if (t->unk < 0) return 0; /* nothing in the vocabulary stands for it */
-        int again = t->fuse_unk && c->out->n > 0 && c->out->ids[c->out->n - 1] == t->unk;
+        int again = t->fuse_unk && c->out->n > c->word_from && c->out->ids[c->out->n - 1] == t->unk;
         return again ? 0 : toks_push(c->out, t->unk, e);
     }
     for (size_t i = 0; i < n; i++) TRY(toks_push(c->out, (tok)t->byte_sym[(unsigned char)s[i]], e));
@@ -94,6 +94,7 @@ static int word_symbols(struct encoder *c, const char *s, size_t n, struct err *
 
 int tok__bpe_word(struct encoder *c, const char *s, size_t n, struct err *e)
 {
+    c->word_from = c->out->n;
     if (c->t->whole_words) {
         uint32_t id = whole_word(c, s, n);
         if (id != TOK_NONE) return toks_push(c->out, (tok)id, e);

@@ -112,6 +112,7 @@ struct encoder {
     const struct tokenizer *t;
     struct toks *out;
     struct merge_work work;
+    int64_t word_from; /* ids before this one belong to other words */
     struct str a, b, word; /* two ends of the normaliser chain; the spelling of one word */
 };
 int tok__bpe_word(struct encoder *c, const char *s, size_t n, struct err *e);

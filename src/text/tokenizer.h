@@ -38,7 +38,8 @@ int tokenizer_piece(const struct tokenizer *t, tok id, const char **s, size_t *n
 /* Whole sequence; *out is malloc'd, NUL-terminated. skip_special: control tokens vanish. */
 int tokenizer_decode(const struct tokenizer *t, const tok *ids, int64_t n, int skip_special, char **out, size_t *len, struct err *e);
 
-/* Streaming: push ids, take whole UTF-8 characters; a character is never split. Plain struct, zero-initialise. */
+/* Streaming: push ids, take whole UTF-8 characters; a character is never split. Plain struct, zero-initialise; a stream that
+ * continues a text (ids generated behind a prompt) sets .started = 1, so that a SentencePiece leading space is kept. */
 struct tok_stream { char held[16]; size_t n_held; int started; };
 /* Appends to buf what became complete; flush at the end gives what is left (invalid bytes as U+FFFD). */
 struct str;

@@ -109,9 +109,6 @@ INL void vunzip(vf a, vf b, vf *even, vf *odd) {
     vf lo = _mm256_permute2f128_ps(a, b, 0x20), hi = _mm256_permute2f128_ps(a, b, 0x31);
     *even = _mm256_shuffle_ps(lo, hi, 0x88);
     *odd = _mm256_shuffle_ps(lo, hi, 0xdd);
-    /* lanes are now 0 1 4 5 | 2 3 6 7 of the evens; put them in order */
-    *even = _mm256_permutevar8x32_ps(*even, _mm256_set_epi32(7, 6, 3, 2, 5, 4, 1, 0));
-    *odd = _mm256_permutevar8x32_ps(*odd, _mm256_set_epi32(7, 6, 3, 2, 5, 4, 1, 0));
 }
 INL void vzip(vf even, vf odd, vf *a, vf *b) {
     vf lo = _mm256_unpacklo_ps(even, odd), hi = _mm256_unpackhi_ps(even, odd);

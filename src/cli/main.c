@@ -1,0 +1,127 @@
+/* The door: finds the subcommand, prints its error as one line, and is the only place that decides the exit status. */
+#include "base/progress.h"
+#include "cli/cli.h"
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef CANDOR_VERSION
+#define CANDOR_VERSION "0.1.0"
+#endif
+
+static const struct command *const commands[] = {
+#define XX(n) &command_##n,
+    COMMAND_MAP(XX)
+#undef XX
+};
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+/* ---- Ctrl-C ---- */
+
+static volatile sig_atomic_t stop_asked;
+static void on_interrupt(int sig) {
+    (void)sig;
+    stop_asked = 1;
+}
+void interrupt_watch(void) {
+    struct sigaction s = {.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND};
+    sigemptyset(&s.sa_mask);
+    sigaction(SIGINT, &s, NULL);
+}
+int interrupted(void) { return stop_asked; }
+
+/* ---- output ---- */
+
+int print_bytes(const void *p, size_t n, struct err *e) {
+    if (fwrite(p, 1, n, stdout) == n && fflush(stdout) == 0) return 0;
+    return fail_at(e, ERR_IO, "stdout", -1, "cannot write: %s", strerror(errno));
+}
+
+int print_json(struct json_t *j, struct err *e) {
+    char *s = j ? json_dumps(j, JSON_COMPACT) : NULL;
+    json_decref(j);
+    if (!s) return fail(e, ERR_NOMEM, "out of memory for JSON");
+    int rc = print_bytes(s, strlen(s), e);
+    if (!rc) rc = print_bytes("\n", 1, e);
+    free(s);
+    return rc;
+}
+
+struct json_t *json_number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
+
+/* ---- the line on stderr ---- */
+
+static void print_error(const struct err *e) {
+    char msg[sizeof e->msg];
+    snprintf(msg, sizeof msg, "%s", e->msg[0] ? e->msg : err_name(e->code));
+    for (char *p = msg; *p; p++)
+        if ((unsigned char)*p < 32 || *p == 127) *p = ' '; /* one line, and nothing that a terminal would obey */
+    fflush(stdout);
+    fprintf(stderr, "candor: error: %s", msg);
+    if (e->where[0] && e->at >= 0) fprintf(stderr, " (%s:%lld)", e->where, (long long)e->at);
+    else if (e->where[0]) fprintf(stderr, " (%s)", e->where);
+    fputc('\n', stderr);
+}
+
+static void print_commands(FILE *f) {
+    fprintf(f, "usage: candor COMMAND [options]\n\n"
+               "candor runs open-weight language models, looks inside them and differentiates through them.\n\ncommands:\n");
+    for (int i = 0; i < N_COMMANDS; i++) fprintf(f, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(f, "\n`candor COMMAND --help` explains each option with its default and unit.\n"
+               "exit status: 0 done, 1 it could not be done, 2 the command line is wrong, 3 verification failed, 10 a claim does not hold\n");
+}
+
+static const struct command *find_command(const char *name) {
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (!strcmp(commands[i]->name, name)) return commands[i];
+    return NULL;
+}
+
+static int run_command(const struct command *c, int argc, char **argv) {
+    static struct args a;
+    struct err e = ERR_INIT;
+    int rc = args_parse(&a, c, argc, argv, &e);
+    if (!rc && arg_has(&a, "help")) {
+        command_help(c);
+        return 0;
+    }
+    progress_quiet(arg_has(&a, "quiet"));
+    interrupt_watch();
+    if (!rc) rc = c->run(&a, &e);
+    if (rc >= 0 && fflush(stdout) != 0) rc = fail_at(&e, ERR_IO, "stdout", -1, "cannot write: %s", strerror(errno));
+    if (rc >= 0) return rc;
+    if (!e.code) fail(&e, rc, "%s", err_name(rc));
+    print_error(&e);
+    return a.wrong ? EXIT_USAGE : EXIT_FAILED;
+}
+
+int main(int argc, char **argv) {
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an output error like any other */
+    if (argc < 2) {
+        print_commands(stderr);
+        return EXIT_USAGE;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        puts("candor " CANDOR_VERSION);
+        return 0;
+    }
+    int help = !strcmp(argv[1], "help");
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || (help && argc == 2)) {
+        print_commands(stdout);
+        return 0;
+    }
+    const struct command *c = find_command(argv[help ? 2 : 1]);
+    if (!c) {
+        fprintf(stderr, "candor: error: unknown command \"%.60s\" (see candor --help)\n", argv[help ? 2 : 1]);
+        return EXIT_USAGE;
+    }
+    if (help) {
+        command_help(c);
+        return 0;
+    }
+    return run_command(c, argc - 2, argv + 2);
+}

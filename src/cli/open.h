@@ -1,0 +1,41 @@
+/* What most commands begin with: -m, and from it weights, tokenizer, device, model, engine. */
+#ifndef CLI_OPEN_H
+#define CLI_OPEN_H
+#include "cli/cli.h"
+#include "run/engine.h"
+#include "text/tokenizer.h"
+
+#define OPT_MODEL {"model", 'm', "M", NULL, "GGUF file, safetensors file or folder, or the name of a shipped model"}
+#define OPT_PROMPT {"prompt", 'p', "TEXT", NULL, "the input text"}
+#define OPT_FILE {"file", 'f', "FILE", NULL, "a file with the input text (- for stdin)"}
+#define OPT_IDS {"ids", 0, "LIST", NULL, "input token ids, as 1,2,3; no token is added, no tokenizer needed"}
+#define OPT_JSON {"json", 0, NULL, NULL, "JSON on stdout"}
+#define OPT_NPY {"output", 'o', "OUT.npy", NULL, "where to write the array (NumPy, float32, C order)"}
+
+/* Folders that shipped models may lie in, in the order of the search; returns 0 past the last. */
+enum { PATH_SIZE = 4096 };
+int models_dir(int i, char out[PATH_SIZE]);
+/* A path as given if it exists, else the file of a shipped model of that name. */
+int resolve_model(const char *name, char out[PATH_SIZE], struct err *e);
+
+struct opened {
+    char path[PATH_SIZE];
+    struct weights *w;
+    struct device *d;
+    struct model *m;
+    struct engine *g;
+    struct tokenizer *tok; /* NULL until open_tokenizer */
+};
+/* Option `name` ("model") -> weights, device, model. flags of model_open. */
+int open_model(struct opened *o, struct args *a, const char *name, unsigned flags, struct device *share, struct err *e);
+int open_tokenizer(struct opened *o, struct err *e);
+int open_engine(struct opened *o, const struct engine_opts *opts, struct err *e);
+void opened_close(struct opened *o, int keep_device);
+
+/* The input of a command: --ids, or -p / -f encoded with special tokens (opens the tokenizer). At least one id. */
+struct input { int32_t *ids; int64_t n, bytes; };
+int read_input(struct input *in, struct opened *o, struct args *a, struct err *e);
+/* -p, or -f ("-": stdin). *text is malloc'd. */
+int read_text(struct args *a, char **text, size_t *n, struct err *e);
+int check_ids(const struct model *m, const int32_t *ids, int64_t n, struct err *e);
+#endif
