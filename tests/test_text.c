@@ -688,3 +688,35 @@ Test(text, unknown_gguf_names_are_refused)
         tmp_clear();
     }
 }
+
+Test(text, metadata_copies_whole)
+{
+    struct bpe_vocab v = {0};
+    struct err e = ERR_INIT;
+    struct gguf_writer *g;
+    struct weights *w;
+    char copy[200];
+    cr_assert_eq(bpe_train("ab ab ab abc", 12, "qwen2", NULL, 0, 260, &v, &e), 0);
+    cr_assert_eq(gguf_writer_new(&g, &e), 0);
+    gguf_put_str(g, "general.architecture", "llama", 5);
+    cr_assert_eq(bpe_vocab_put(g, &v, "qwen2", 1, 2, 1), 0);
+    cr_assert_eq(gguf_writer_commit(g, tmp_file("t.gguf"), &e), 0, "%s", e.msg);
+    gguf_writer_free(g);
+    cr_assert_eq(weights_open(&w, tmp_file("t.gguf"), &e), 0, "%s", e.msg);
+    cr_assert_eq(gguf_writer_new(&g, &e), 0);
+    gguf_put_str(g, "general.architecture", "llama", 5);
+    tokenizer_copy_meta(g, w);
+    snprintf(copy, sizeof copy, "%s", tmp_file("c.gguf"));
+    cr_assert_eq(gguf_writer_commit(g, copy, &e), 0, "%s", e.msg);
+    gguf_writer_free(g);
+    weights_close(w);
+    struct tokenizer *t = open_ok(copy);
+    cr_assert(tokenizer_size(t) == v.n_tokens && tokenizer_bos(t) == 1 && tokenizer_eos(t) == 2 && tokenizer_adds_bos(t));
+    struct toks o = encode(t, "ab", 2, ENCODE_BOS_EOS);
+    cr_assert(o.n == 2 && o.ids[1] == bpe_vocab_find(&v, "ab"));
+    toks_free(&o);
+    tokenizer_free(t);
+    bpe_vocab_free(&v);
+    unlink(copy);
+    tmp_clear();
+}

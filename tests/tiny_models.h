@@ -82,7 +82,7 @@ TINY struct model_cfg tiny_cfg(const struct tiny *t) {
     struct model_cfg c = {.family = family_find(t->family), .n_layer = t->L, .n_head = t->H, .n_kv = t->G, .head_dim = t->D,
                           .n_embd = t->C, .n_ff = t->F, .n_vocab = t->V, .n_ctx = TINY_CTX, .norm = gpt ? NORM_LAYER : NORM_RMS,
                           .norm_eps = (double)1e-5f, .act = gpt ? ACT_GELU : ACT_SILU, .gated = !gpt, .qkv_bias = t->bias,
-                          .out_bias = t->bias && !qwen, .ffn_bias = gpt, .qk_norm = is_family(t, "qwen3"), .learned_pos = gpt,
+                          .out_bias = t->bias && !qwen, .ffn_bias = gpt || (t->bias && !qwen), .qk_norm = is_family(t, "qwen3"), .learned_pos = gpt,
                           .tied = t->tied, .window = t->window, .n_score = t->score};
     if (!gpt)
         c.rope = (struct rope_cfg){.dims = t->rot ? t->rot : t->D, .style = qwen ? ROPE_HALVES : ROPE_PAIRS, .base = 10000,

@@ -9,6 +9,7 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 #include "base/err.h"
+#include <stddef.h>
 #include <stdint.h>
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNVERIFIED = 3, EXIT_CLAIM = 10 };
@@ -38,7 +39,7 @@ struct command {
     const char *notes; /* paragraphs after the options, or NULL */
 };
 #define COMMAND_MAP(XX)                                                                                                \
-    XX(models) XX(inspect) XX(tokenize) XX(detokenize) XX(run) XX(logits) XX(hidden) XX(grad) XX(perplexity) XX(gym)
+    XX(models) XX(inspect) XX(tokenize) XX(detokenize) XX(run) XX(logits) XX(hidden) XX(grad) XX(perplexity) XX(gym) XX(train)
 #define XX(n) extern const struct command command_##n;
 COMMAND_MAP(XX)
 #undef XX

@@ -1,5 +1,6 @@
 /* From the word after -m to a running engine. */
 #include "base/fs.h"
+#include "base/str.h"
 #include "cli/open.h"
 #include <limits.h>
 #include <stdio.h>

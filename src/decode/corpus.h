@@ -19,7 +19,7 @@ void samples_free(struct samples *s);
 struct device;
 /* Draws (or reads back from `path`, as far as an earlier run came) all samples of a stage; kept as JSON lines, so a kill loses one block. */
 int samples_draw(struct samples *out, const struct recipe *r, int stage, struct device *d, const struct tokenizer *t, const char *path,
-                 volatile int *stop, struct err *e);
+                 int (*stop)(void), struct err *e);
 
 /* Document i; valid: of the validation split. Reward stages take it from samples; pairs are documents 2i (right) and 2i+1 (wrong). */
 int corpus_doc(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t, const struct samples *s, int valid, int64_t i,

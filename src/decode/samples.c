@@ -167,7 +167,7 @@ static int keep(struct samples *o, struct sink *out, struct block *b, const stru
 }
 
 static int draw_data(struct samples *o, struct sink *out, struct policy *p, const struct recipe *r, int stage, int data, int64_t have,
-                     volatile int *stop, struct err *e) {
+                     int (*stop)(void), struct err *e) {
     const struct recipe_data *d = &r->stages[stage].data[data];
     struct progress bar;
     progress_start(&bar, "samples", "questions", (double)d->questions);
@@ -180,7 +180,7 @@ static int draw_data(struct samples *o, struct sink *out, struct policy *p, cons
         if (rc >= 0) rc = generate(p->g, b->gen, b->n_gen, e);
         if (rc >= 0) rc = keep(o, out, b, p, d, data, q, e);
         block_free(b);
-        if (rc >= 0 && stop && *stop) rc = fail(e, ERR_CANCELLED, "stopped while drawing samples; run again to go on");
+        if (rc >= 0 && stop && stop()) rc = fail(e, ERR_CANCELLED, "stopped while drawing samples; run again to go on");
         if (rc < 0) return rc;
         progress_step(&bar, (double)(q + BLOCK_QUESTIONS), NULL);
     }
@@ -189,7 +189,7 @@ static int draw_data(struct samples *o, struct sink *out, struct policy *p, cons
 }
 
 int samples_draw(struct samples *o, const struct recipe *r, int stage, struct device *dev, const struct tokenizer *t, const char *path,
-                 volatile int *stop, struct err *e) {
+                 int (*stop)(void), struct err *e) {
     const struct recipe_stage *st = &r->stages[stage];
     struct sink *out = NULL;
     TRY(sink_jsonl_open(&out, path, 1, e)); /* cuts a torn line off first */

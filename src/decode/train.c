@@ -161,7 +161,7 @@ static int stage_begin(struct trainer *t, struct err *e) {
 
 static int stopped(struct trainer *t, const char *ckpt, int64_t steps, struct err *e) {
     int limit = t->o->max_steps && steps >= t->o->max_steps;
-    if (!limit && !(t->o->stop && *t->o->stop)) return 0;
+    if (!limit && !(t->o->stop && t->o->stop())) return 0;
     TRY(checkpoint_write(t, ckpt, e));
     return fail(e, ERR_CANCELLED, "stopped at %s step %lld; the same command goes on from there", t->r->stages[t->s.stage].name, (long long)t->s.step);
 }

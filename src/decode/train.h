@@ -11,7 +11,7 @@
 struct train_opts {
     struct device *device;
     struct sink *rows;       /* "train_step" and "validation" rows; may be NULL */
-    volatile int *stop;      /* set by a signal: a checkpoint is written and ERR_CANCELLED returned */
+    int (*stop)(void);       /* nonzero (a signal came):  a checkpoint is written and ERR_CANCELLED returned */
     int fresh;               /* ignore a checkpoint that is there */
     int64_t max_steps;       /* stop (as by a signal) after so many steps in this call; 0: no limit */
 };

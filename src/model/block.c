@@ -156,7 +156,12 @@ static int attn_backward(const struct step *s, const struct tape *tp, num *dx, s
     TRY(show(s, TAP_ATTN_HEADS, p->datt, HD));
     attn_spans(p, tp->spans, tp->n_spans, s->layer);
     struct attn_shape sh = attn_of(m, s->layer);
-    op_attn_back(d, p->dq, p->dk, p->dv, p->datt, t->q, t->att, t->lse, T, p->spans, tp->n_spans, &sh);
+    const num *o = t->att;
+    if (model__tapped(&tp->seen, TAP_ATTN_HEADS, s->layer)) { /* the softmax's mirror needs what it gave, not what an edit made of it */
+        op_attn(d, p->att, NULL, t->q, T, p->spans, tp->n_spans, &sh);
+        o = p->att;
+    }
+    op_attn_back(d, p->dq, p->dk, p->dv, p->datt, t->q, o, t->lse, T, p->spans, tp->n_spans, &sh);
     TRY(show(s, TAP_Q, p->dq, HD));
     TRY(show(s, TAP_K, p->dk, GD));
     TRY(show(s, TAP_V, p->dv, GD));
@@ -247,19 +252,26 @@ static int ffn_backward(const struct step *s, const struct tape *tp, num *dx, st
 /* ---- the whole pass ---- */
 
 static int check_batch(const struct model *m, const struct pass *p, const struct batch *b, const struct tape *t, struct err *e) {
+    if (p->m != m || (t && t->m != m)) return fail(e, ERR_ARG, "this pass or tape was made for another model");
     if (!b->ids == !b->embeds) return fail(e, ERR_ARG, "a batch has either ids or embeddings");
     if (b->T < 1 || b->T > p->max_rows || (t && b->T > t->max_rows))
-        return fail(e, ERR_RANGE, "batch of %lld rows: the pass was made for 1 to %lld", (long long)b->T, (long long)p->max_rows);
+        return fail(e, ERR_RANGE, "batch of %lld rows: the pass%s was made for 1 to %lld", (long long)b->T, t ? " or tape" : "",
+                    (long long)(t && t->max_rows < p->max_rows ? t->max_rows : p->max_rows));
     if (b->n_spans < 1 || b->n_spans > p->max_spans || (t && b->n_spans > t->max_spans))
-        return fail(e, ERR_RANGE, "batch of %d sequences: the pass was made for 1 to %d", b->n_spans, p->max_spans);
+        return fail(e, ERR_RANGE, "batch of %d sequences: the pass%s was made for 1 to %d", b->n_spans, t ? " or tape" : "",
+                    t && t->max_spans < p->max_spans ? t->max_spans : p->max_spans);
     int64_t row = 0;
     for (int i = 0; i < b->n_spans; i++) {
         const struct span *s = &b->spans[i];
-        if (s->row0 != row || s->rows < 1 || s->pos0 < 0 || s->kv.page_len < 1)
-            return fail(e, ERR_ARG, "sequence %d of the batch does not follow the one before", i);
-        if (s->pos0 + s->rows > p->max_ctx)
-            return fail(e, ERR_LIMIT, "position %lld is beyond the %lld this pass was made for", (long long)(s->pos0 + s->rows - 1),
-                        (long long)p->max_ctx);
+        if (s->row0 != row || s->rows < 1 || s->rows > b->T - row)
+            return fail(e, ERR_ARG, "sequence %d of the batch: expected rows from %lld on and at most %lld, found %lld rows from %lld on", i,
+                        (long long)row, (long long)(b->T - row), (long long)s->rows, (long long)s->row0);
+        if (s->pos0 < 0 || s->kv.page_len < 1 || !s->kv.pages)
+            return fail(e, ERR_ARG, "sequence %d of the batch: expected a position and pages, found position %lld, pages of %d", i,
+                        (long long)s->pos0, s->kv.page_len);
+        if (s->pos0 > p->max_ctx - s->rows)
+            return fail(e, ERR_LIMIT, "sequence %d of the batch: %lld rows from position %lld on are beyond the %lld this pass was made for", i,
+                        (long long)s->rows, (long long)s->pos0, (long long)p->max_ctx);
         if (m->cfg.learned_pos && s->pos0 + s->rows > m->cfg.n_ctx)
             return fail(e, ERR_LIMIT, "position %lld is beyond the model's %lld learned positions", (long long)(s->pos0 + s->rows - 1),
                         (long long)m->cfg.n_ctx);
@@ -305,8 +317,8 @@ static void embed(const struct model *m, struct pass *p, num *x, const struct ba
 }
 
 static void tape_begin(struct tape *t, const struct batch *b, const struct taps *taps) {
-    t->T = b->T, t->n_spans = b->n_spans;
-    t->edited = taps != NULL && taps->mask & (1u << TAP_ATTN_NORM | 1u << TAP_FFN_NORM);
+    t->T = 0, t->n_spans = b->n_spans; /* T is set when the forward has finished: a broken-off one leaves nothing to go back through */
+    t->seen = taps ? (struct taps){.mask = taps->mask, .layer_lo = taps->layer_lo, .layer_hi = taps->layer_hi} : (struct taps){0};
     memcpy(t->spans, b->spans, (size_t)b->n_spans * sizeof *t->spans);
     for (int64_t i = 0; i < b->T; i++) t->ids[i] = b->ids ? b->ids[i] : -1;
 }
@@ -332,7 +344,9 @@ int model_forward(const struct model *m, struct pass *p, const struct batch *b, 
     }
     norm_forward(m, h, x, &m->out_norm, b->T, m->cfg.n_embd);
     s.layer = m->cfg.n_layer;
-    return show(&s, TAP_FINAL_NORM, h, m->cfg.n_embd);
+    TRY(show(&s, TAP_FINAL_NORM, h, m->cfg.n_embd));
+    if (tape) tape->T = b->T;
+    return 0;
 }
 
 static void embed_grads(const struct model *m, const struct tape *t, const num *dx, struct grads *g) {
@@ -345,9 +359,13 @@ static void embed_grads(const struct model *m, const struct tape *t, const num *
 
 int model_backward(const struct model *m, struct pass *p, const struct tape *t, num *dh, const struct taps *dtaps, struct grads *g,
                    num *dembed, struct err *e) {
+    if (p->m != m || t->m != m) return fail(e, ERR_ARG, "this pass or tape was made for another model");
     if (!(p->flags & PASS_BACKWARD)) return fail(e, ERR_STATE, "this pass was made without PASS_BACKWARD");
-    if (t->T < 1 || t->T > p->max_rows) return fail(e, ERR_STATE, "the tape holds %lld rows, the pass takes 1 to %lld", (long long)t->T, (long long)p->max_rows);
-    if (g && t->edited) return fail(e, ERR_UNSUPPORTED, "weight gradients of a forward whose norm outputs were tapped: their edited values are not on the tape");
+    if (t->T < 1 || t->T > p->max_rows || t->n_spans > p->max_spans)
+        return fail(e, ERR_STATE, "the tape holds %lld rows of %d sequences, the pass takes 1 to %lld rows of 1 to %d", (long long)t->T,
+                    t->n_spans, (long long)p->max_rows, p->max_spans);
+    if (g && t->seen.mask & (1u << TAP_ATTN_NORM | 1u << TAP_FFN_NORM))
+        return fail(e, ERR_UNSUPPORTED, "weight gradients of a forward whose norm outputs were tapped: their edited values are not on the tape");
     struct batch b = {.T = t->T, .spans = t->spans, .n_spans = t->n_spans};
     struct step s = {p, &b, dtaps, t->cs, m->cfg.n_layer};
     num *dx = p->dx;

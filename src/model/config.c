@@ -27,6 +27,38 @@ static const struct family *family_by_hf(const char *type) {
     return NULL;
 }
 
+static const struct tensor *find_hf(const struct weights *w, const char *pattern, int layer) {
+    static const char *const prefix[] = {"", "model.", "transformer.", "model.model."};
+    char name[160];
+    for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++) {
+        int n = snprintf(name, sizeof name, "%s", prefix[i]);
+        snprintf(name + n, sizeof name - (size_t)n, pattern, layer);
+        const struct tensor *t = weights_tensor(w, name);
+        if (t) return t;
+    }
+    return NULL;
+}
+
+const struct tensor *family__tensor(const struct family *f, const struct weights *w, const char *gguf, int layer) {
+    char name[96];
+    if (weights_kind(w) == WEIGHTS_GGUF) {
+        snprintf(name, sizeof name, gguf, layer);
+        return weights_tensor(w, name);
+    }
+    for (const struct tensor_name *t = f->names; t->gguf; t++)
+        if (!strcmp(t->gguf, gguf)) return find_hf(w, t->hf, layer);
+    return NULL;
+}
+
+int family__expect(const struct weights *w, const char *key, const char *const *wanted, struct err *e) {
+    struct meta_str s;
+    int rc = meta_str(w, key, &s, e);
+    if (rc <= 0) return rc;
+    for (const char *const *n = wanted; *n; n++)
+        if (!strcmp(*n, s.s)) return 0;
+    return fail_at(e, ERR_UNSUPPORTED, weights_path(w), -1, "%s: expected %s, found \"%.60s\"", key, wanted[0], s.s);
+}
+
 static int unknown_family(const char *key, const char *found, struct err *e) {
     char list[200] = "";
     size_t n = 0;
@@ -84,26 +116,46 @@ static int scaling_by_name(struct rope_cfg *r, const char *key, const char *name
     return 0;
 }
 
+static int check_scaling(const struct rope_cfg *r, struct err *e) {
+    if (!(r->factor >= 1.0)) return fail(e, ERR_RANGE, "rope scaling factor: expected at least 1, found %g", r->factor);
+    if (r->scaling == ROPE_SCALE_LLAMA3 && !(r->low_freq > 0 && r->high_freq > r->low_freq))
+        return fail(e, ERR_RANGE, "rope scaling llama3: expected 0 < low_freq_factor < high_freq_factor, found %g and %g", r->low_freq,
+                    r->high_freq);
+    if (r->scaling == ROPE_SCALE_YARN && !(r->beta_slow > 0 && r->beta_fast > 0 && r->base > 1 && r->attn_factor >= 0))
+        return fail(e, ERR_RANGE, "rope scaling yarn: expected positive betas and a base above 1, found %g, %g and %g", r->beta_fast,
+                    r->beta_slow, r->base);
+    return 0;
+}
+
+/* The prefix of the scaling's keys and the key of its type; in config.json "type" is the older and "rope_parameters" the newer spelling. */
+static int find_scaling(const struct weights *w, const char *arch, char *base, char *key, size_t size, struct meta_str *s, struct err *e) {
+    static const char *const hf[][2] = {{"hf.rope_scaling", "rope_type"}, {"hf.rope_scaling", "type"}, {"hf.rope_parameters", "rope_type"}};
+    if (weights_kind(w) == WEIGHTS_GGUF) {
+        snprintf(base, size, "%s.rope.scaling", arch);
+        snprintf(key, size, "%s.rope.scaling.type", arch);
+        return meta_str(w, key, s, e);
+    }
+    int rc = 0;
+    for (size_t i = 0; !rc && i < sizeof hf / sizeof *hf; i++) {
+        snprintf(base, size, "%s", hf[i][0]);
+        snprintf(key, size, "%s.%s", hf[i][0], hf[i][1]);
+        rc = meta_str(w, key, s, e);
+    }
+    return rc;
+}
+
 /* Llama 3's scaling has no GGUF type of its own: files carry it as the tensor rope_freqs.weight (see model_open). */
 static int read_rope_scaling(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e) {
     struct rope_cfg *r = &c->rope;
     int hf = weights_kind(w) == WEIGHTS_SAFETENSORS;
-    char key[128];
+    char base[96], key[128];
     struct meta_str s;
-    const char *base = hf ? "hf.rope_scaling" : arch;
-    const char *dot = hf ? "" : ".rope.scaling";
-    snprintf(key, sizeof key, hf ? "%s%s.rope_type" : "%s%s.type", base, dot);
-    int rc = meta_str(w, key, &s, e);
-    if (!rc && hf) {
-        snprintf(key, sizeof key, "hf.rope_scaling.type");
-        rc = meta_str(w, key, &s, e);
-    }
-    if (rc < 0) return rc;
-    if (!rc) return 0;
+    int rc = find_scaling(w, arch, base, key, sizeof base, &s, e);
+    if (rc <= 0) return rc;
     TRY(scaling_by_name(r, key, s.s, e));
     if (r->scaling == ROPE_SCALE_NONE) return 0;
     r->orig_ctx = c->n_ctx;
-#define KEY(hfname, ggufname) (snprintf(key, sizeof key, "%s%s.%s", base, dot, hf ? hfname : ggufname), key)
+#define KEY(hfname, ggufname) (snprintf(key, sizeof key, "%s.%s", base, hf ? hfname : ggufname), key)
     TRY(config_real(w, KEY("factor", "factor"), 1, &r->factor, e));
     TRY(config_int(w, KEY("original_max_position_embeddings", "original_context_length"), 0, 1, 1 << 30, &r->orig_ctx, e));
     TRY(config_real(w, KEY("low_freq_factor", "low_freq_factor"), 0, &r->low_freq, e));
@@ -112,9 +164,9 @@ static int read_rope_scaling(struct model_cfg *c, const struct weights *w, const
     TRY(config_real(w, KEY("beta_slow", "yarn_beta_slow"), 0, &r->beta_slow, e));
     TRY(config_real(w, KEY("attention_factor", "attn_factor"), 0, &r->attn_factor, e));
 #undef KEY
-    /* GGUF's attn_factor multiplies the mscale; Hugging Face's attention_factor is it. */
+    TRY(check_scaling(r, e));
+    /* GGUF's attn_factor multiplies the default; Hugging Face's attention_factor replaces it. */
     if (!hf && r->attn_factor > 0) r->attn_factor *= 0.1 * log(r->factor) + 1.0;
-    if (!(r->factor >= 1.0)) return fail(e, ERR_RANGE, "rope scaling factor: expected at least 1, found %g", r->factor);
     return 0;
 }
 
@@ -129,13 +181,14 @@ static int read_common(struct model_cfg *c, const struct weights *w, const char 
         {"context_length", "max_position_embeddings", 1, 1, 1ll << 40, &ctx},
         {"attention.key_length", "head_dim", 0, 1, 65536, &D},
         {"attention.value_length", NULL, 0, 1, 65536, &D2},
-        {"rope.dimension_count", NULL, 0, 0, 65536, &rot},
+        {"rope.dimension_count", NULL, 0, 2, 65536, &rot},
     };
     TRY(read_wanted(t, sizeof t / sizeof *t, w, arch, e));
     if (!G) G = H;
     if (!D) {
-        if (C % H) return fail_at(e, ERR_FORMAT, weights_path(w), -1, "%s.embedding_length %lld is not a multiple of %lld heads", arch,
-                                  (long long)C, (long long)H);
+        if (C % H)
+            return fail_at(e, ERR_FORMAT, weights_path(w), -1, "%s.%s: expected a multiple of the %lld heads, found %lld", arch,
+                           weights_kind(w) == WEIGHTS_GGUF ? "embedding_length" : "hidden_size", (long long)H, (long long)C);
         D = C / H;
     }
     if (D2 && D2 != D)
@@ -174,15 +227,23 @@ int config_read(struct model_cfg *c, const struct weights *w, struct err *e) {
 }
 
 int config_check(const struct model_cfg *c, struct err *e) {
-    if (c->n_kv < 1 || c->n_head % c->n_kv)
+    const struct { const char *name; int64_t n; } dims[] = {{"layers", c->n_layer}, {"heads", c->n_head}, {"key/value heads", c->n_kv},
+                                                            {"head size", c->head_dim}, {"channels", c->n_embd},
+                                                            {"feed-forward size", c->n_ff}, {"context", c->n_ctx}};
+    for (size_t i = 0; i < sizeof dims / sizeof *dims; i++)
+        if (dims[i].n < 1) return fail(e, ERR_RANGE, "%s: expected at least 1, found %lld", dims[i].name, (long long)dims[i].n);
+    if (c->n_head % c->n_kv)
         return fail(e, ERR_FORMAT, "expected the head count to be a multiple of the key/value heads, found %d and %d", c->n_head, c->n_kv);
-    if (c->rope.dims % 2 || c->rope.dims > c->head_dim)
+    if (c->window < 0 || c->window_from < 0)
+        return fail(e, ERR_RANGE, "sliding window: expected 0 or more, found %lld from layer %d on", (long long)c->window, c->window_from);
+    if (c->rope.dims < 0 || c->rope.dims % 2 || c->rope.dims > c->head_dim)
         return fail(e, ERR_FORMAT, "expected an even number of rotated dims up to %d, found %d", c->head_dim, c->rope.dims);
     if (!(c->norm_eps >= 0 && c->norm_eps < 1)) return fail(e, ERR_RANGE, "norm epsilon: expected 0 to 1, found %g", c->norm_eps);
     if (c->rope.dims && !(c->rope.base > 0)) return fail(e, ERR_RANGE, "rope base: expected a positive number, found %g", c->rope.base);
     if ((int64_t)c->n_head * c->head_dim > DIM_MAX || (int64_t)c->n_layer * c->n_embd > (1ll << 31))
-        return fail(e, ERR_LIMIT, "the model's dimensions exceed what is supported (heads %d x %d)", c->n_head, c->head_dim);
-    return 0;
+        return fail(e, ERR_LIMIT, "the model's dimensions exceed what is supported (%d heads of %d, %d layers of %d)", c->n_head, c->head_dim,
+                    c->n_layer, c->n_embd);
+    return c->rope.dims && c->rope.scaling != ROPE_SCALE_NONE ? check_scaling(&c->rope, e) : 0;
 }
 
 /* YaRN (Peng et al. 2023): dims below `low` keep their frequency, above `high` are interpolated, between them a ramp. */

@@ -23,30 +23,41 @@ const struct tensor_name llama_names[] = {
     {"blk.%d.ffn_gate.weight", "layers.%d.mlp.gate_proj.weight"},
     {"blk.%d.ffn_up.weight", "layers.%d.mlp.up_proj.weight"},
     {"blk.%d.ffn_down.weight", "layers.%d.mlp.down_proj.weight"},
+    {"blk.%d.ffn_gate.bias", "layers.%d.mlp.gate_proj.bias"},
+    {"blk.%d.ffn_up.bias", "layers.%d.mlp.up_proj.bias"},
+    {"blk.%d.ffn_down.bias", "layers.%d.mlp.down_proj.bias"},
     {NULL, NULL},
 };
 
+/* A bias that lies in the file belongs to the model, whatever the configuration says of it: metadata of GGUF has no key for biases,
+ * and a bias left out would change every answer without a word. */
+static void biases_present(struct model_cfg *c, const struct weights *w) {
+    c->qkv_bias = family__tensor(c->family, w, "blk.%d.attn_q.bias", 0) != NULL;
+    c->out_bias = family__tensor(c->family, w, "blk.%d.attn_output.bias", 0) != NULL;
+    c->ffn_bias = family__tensor(c->family, w, "blk.%d.ffn_up.bias", 0) != NULL;
+}
 
-/* What Llama, Mistral and Qwen share: RMSNorm and its epsilon, the rotary base, SwiGLU, the tied flag. */
+/* What Llama, Mistral and Qwen share: RMSNorm and its epsilon, the rotary base, SwiGLU, biases. */
 int family__rms_rope(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e) {
+    static const char *const acts[] = {"silu", "swish", NULL};
     char key[128];
     int hf = weights_kind(w) == WEIGHTS_SAFETENSORS;
     c->norm = NORM_RMS, c->act = ACT_SILU, c->gated = 1;
-    c->norm_eps = 1e-5;
+    c->norm_eps = hf ? 1e-6 : 1e-5; /* what the Hugging Face configurations mean when they do not say */
     snprintf(key, sizeof key, hf ? "hf.rms_norm_eps" : "%s.attention.layer_norm_rms_epsilon", arch);
     TRY(config_real(w, key, !hf, &c->norm_eps, e));
+    if (hf) TRY(config_real(w, "hf.rope_parameters.rope_theta", 0, &c->rope.base, e));
     snprintf(key, sizeof key, hf ? "hf.rope_theta" : "%s.rope.freq_base", arch);
     TRY(config_real(w, key, 0, &c->rope.base, e));
-    if (hf) TRY(meta_bool(w, "hf.tie_word_embeddings", &c->tied, e));
+    if (hf) TRY(family__expect(w, "hf.hidden_act", acts, e));
+    biases_present(c, w);
     return 0;
 }
 
 static int configure(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e) {
     TRY(family__rms_rope(c, w, arch, e));
-    int hf = weights_kind(w) == WEIGHTS_SAFETENSORS, bias = 0;
+    int hf = weights_kind(w) == WEIGHTS_SAFETENSORS;
     c->rope.style = hf ? ROPE_HALVES : ROPE_PAIRS;
-    if (hf) TRY(meta_bool(w, "hf.attention_bias", &bias, e));
-    c->qkv_bias = c->out_bias = bias;
     if (!hf) { /* Mistral files carry this architecture too */
         char key[128];
         snprintf(key, sizeof key, "%s.attention.sliding_window", arch);

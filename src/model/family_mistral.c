@@ -2,14 +2,14 @@
 #include "model/family.h"
 #include <stdio.h>
 
-
 static int configure(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e) {
     char key[128];
     int hf = weights_kind(w) == WEIGHTS_SAFETENSORS;
     TRY(family__rms_rope(c, w, arch, e));
     c->rope.style = hf ? ROPE_HALVES : ROPE_PAIRS;
     snprintf(key, sizeof key, hf ? "hf.sliding_window" : "%s.attention.sliding_window", arch);
-    return config_int(w, key, 0, 0, 1ll << 40, &c->window, e) < 0 ? ERR_FORMAT : 0;
+    TRY(config_int(w, key, 0, 0, 1ll << 40, &c->window, e));
+    return 0;
 }
 
 static const char *const hf_types[] = {"mistral", NULL};

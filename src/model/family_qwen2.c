@@ -2,7 +2,6 @@
  * kinds of file. The window of config.json counts only where use_sliding_window is true, from layer max_window_layers on. */
 #include "model/family.h"
 
-
 int family__qwen_window(struct model_cfg *c, const struct weights *w, struct err *e) {
     int use = 0;
     int64_t from = 0;

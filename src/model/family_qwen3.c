@@ -1,15 +1,10 @@
-/* Qwen3: Llama's block with RMSNorm on each head's queries and keys before rotation, no biases, a head size of its own. */
+/* Qwen3: Llama's block with RMSNorm on each head's queries and keys before rotation, biases only where the file has them, a head size of its own. */
 #include "model/family.h"
-
 
 static int configure(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e) {
     TRY(family__rms_rope(c, w, arch, e));
     c->rope.style = ROPE_HALVES;
     c->qk_norm = 1;
-    if (weights_kind(w) == WEIGHTS_SAFETENSORS) {
-        TRY(meta_bool(w, "hf.attention_bias", &c->qkv_bias, e));
-        c->out_bias = c->qkv_bias;
-    }
     return family__qwen_window(c, w, e);
 }
 

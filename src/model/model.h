@@ -77,7 +77,8 @@ int64_t model_kv_page_nums(const struct model *m, int page_len); /* size of one 
 
 /* --- passes --- */
 enum { PASS_BACKWARD = 1, PASS_GRADS = 2 /* dW too */ };
-/* Bytes that pass_new / tape_new will take, so that a user can be told beforehand. */
+/* Bytes that pass_new / tape_new will take, so that a user can be told beforehand. The device's attention scratch (dev_reserve), shared
+ * by all passes, and a tape's spans (sizeof(struct span) each) come on top. */
 int64_t pass_bytes(const struct model *m, int64_t max_rows, int max_spans, int64_t max_ctx, unsigned flags);
 int64_t tape_bytes(const struct model *m, int64_t max_rows);
 int pass_new(struct pass **out, const struct model *m, int64_t max_rows, int max_spans, int64_t max_ctx, unsigned flags, struct err *e);

@@ -29,6 +29,7 @@ struct model {
     struct lin head;
     double *freq; /* rope, [dims/2] */
     double rope_m;
+    int rope_factors; /* freq was divided by the file's rope_freqs.weight */
     struct param *params;
     int n_params, cap_params;
     num **owned; /* every device array of this model */
@@ -56,7 +57,8 @@ struct tape_layer { num *x, *mid, *q, *att, *lse, *gate, *up, *qpre, *kpre; };
 struct tape {
     const struct model *m;
     int64_t max_rows, T;
-    int max_spans, n_spans, edited; /* edited: a tap could have changed rows; dW is then refused */
+    int max_spans, n_spans;
+    struct taps seen; /* where the forward was tapped, so may have been edited: mask and layers only */
     num *slab, *cs, *x_last;
     struct tape_layer *layers;
     struct span *spans;

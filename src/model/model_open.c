@@ -47,27 +47,8 @@ static int add_param(struct model *m, const char *name, int n_dims, int64_t d0, 
 
 /* ---- finding tensors ---- */
 
-static const struct tensor *find_hf(const struct weights *w, const char *pattern, int layer) {
-    static const char *const prefix[] = {"", "model.", "transformer.", "model.model."};
-    char name[160];
-    for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++) {
-        int n = snprintf(name, sizeof name, "%s", prefix[i]);
-        snprintf(name + n, sizeof name - (size_t)n, pattern, layer);
-        const struct tensor *t = weights_tensor(w, name);
-        if (t) return t;
-    }
-    return NULL;
-}
-
 static const struct tensor *find(const struct loader *ld, const char *gguf, int layer) {
-    char name[96];
-    if (weights_kind(ld->w) == WEIGHTS_GGUF) {
-        snprintf(name, sizeof name, gguf, layer);
-        return weights_tensor(ld->w, name);
-    }
-    for (const struct tensor_name *t = ld->m->cfg.family->names; t->gguf; t++)
-        if (!strcmp(t->gguf, gguf)) return find_hf(ld->w, t->hf, layer);
-    return NULL;
+    return family__tensor(ld->m->cfg.family, ld->w, gguf, layer);
 }
 
 static int missing(const struct loader *ld, const char *gguf, int layer) {
@@ -255,7 +236,9 @@ static int load_embd(struct loader *ld) {
         const struct tensor *t = find(ld, "token_embd.weight", 0);
         if (!t) return missing(ld, "token_embd.weight", 0);
         if (t->n_dims != 2 || t->dims[1] != c->n_embd) return check_shape(ld, t, 2, t->dims[0], c->n_embd);
-        if (t->dims[0] > 1 << 24) return fail_at(ld->e, ERR_LIMIT, weights_path(ld->w), -1, "vocabulary of %lld is too large", (long long)t->dims[0]);
+        if (t->dims[0] < 1 || t->dims[0] > 1 << 24)
+            return fail_at(ld->e, ERR_LIMIT, weights_path(ld->w), -1, "tensor %s: expected 1 to %d tokens, found %lld", t->name, 1 << 24,
+                           (long long)t->dims[0]);
         c->n_vocab = (int)t->dims[0];
     }
     TRY(load_mat(ld, "token_embd.weight", 0, c->n_vocab, c->n_embd, 1, 0.02, &m->embd, NULL, &m->embd_param));
@@ -286,9 +269,26 @@ static int load_head(struct loader *ld) {
                        "expected a reward model (tensor cls.output.weight), found a language model without a score head");
     if (has_score || ld->flags & MODEL_SCORE) return load_score(ld);
     m->head = (struct lin){.n_in = c->n_embd, .n_out = c->n_vocab, .bias_param = -1};
-    if (ld->w) c->tied = find(ld, "output.weight", 0) == NULL;
+    if (ld->w) {
+        int tied = 1; /* a folder that says "not tied" and has no head is a folder with a file missing */
+        c->tied = find(ld, "output.weight", 0) == NULL;
+        if (c->tied && meta_bool(ld->w, "hf.tie_word_embeddings", &tied, NULL) > 0 && !tied) return missing(ld, "output.weight", 0);
+    }
     if (!c->tied) return load_mat(ld, "output.weight", 0, c->n_vocab, c->n_embd, 1, 0.02, &m->head.w, NULL, &m->head.param) < 0 ? ERR_FORMAT : 0;
     m->head.w = m->embd, m->head.param = m->embd_param;
+    return 0;
+}
+
+/* rope_freqs.weight of GGUF: a divisor for each rotated pair, which is how Llama 3's scaling travels. Fills f[half]. */
+static int read_factors(struct loader *ld, const struct tensor *t, int half, double *f) {
+    float *tmp = malloc((size_t)half * sizeof *tmp);
+    if (!tmp) return fail(ld->e, ERR_NOMEM, "out of memory");
+    row_to_host(f, tmp, &t->m, 0);
+    free(tmp);
+    for (int i = 0; i < half; i++)
+        if (!(f[i] > 0))
+            return fail_at(ld->e, ERR_RANGE, weights_path(ld->w), (int64_t)t->file_offset, "tensor %s: expected positive factors, found %g", t->name,
+                           f[i]);
     return 0;
 }
 
@@ -296,26 +296,22 @@ static int load_rope(struct loader *ld) {
     struct model *m = ld->m;
     int half = m->cfg.rope.dims / 2;
     if (!half) return 0;
-    double *factors = NULL;
     m->freq = malloc((size_t)half * sizeof *m->freq);
     if (!m->freq) return fail(ld->e, ERR_NOMEM, "out of memory");
-    const struct tensor *t = ld->w ? weights_tensor(ld->w, "rope_freqs.weight") : NULL;
+    const struct tensor *t = ld->w && weights_kind(ld->w) == WEIGHTS_GGUF ? weights_tensor(ld->w, "rope_freqs.weight") : NULL;
+    struct rope_cfg r = m->cfg.rope;
+    double *factors = NULL;
+    int rc = 0;
     if (t) {
         TRY(check_shape(ld, t, 1, half, 1));
+        if (r.scaling == ROPE_SCALE_LLAMA3) r.scaling = ROPE_SCALE_NONE; /* the factors are that scaling */
         factors = malloc((size_t)half * sizeof *factors);
-        float *tmp = malloc((size_t)half * sizeof *tmp);
-        if (factors && tmp) row_to_host(factors, tmp, &t->m, 0);
-        free(tmp);
-        if (!factors) return fail(ld->e, ERR_NOMEM, "out of memory");
-        for (int i = 0; i < half; i++)
-            if (!(factors[i] > 0)) {
-                free(factors);
-                return fail_at(ld->e, ERR_RANGE, weights_path(ld->w), (int64_t)t->file_offset, "rope_freqs.weight: expected positive factors");
-            }
+        rc = factors ? read_factors(ld, t, half, factors) : fail(ld->e, ERR_NOMEM, "out of memory");
     }
-    m->rope_m = rope_freqs(m->freq, &m->cfg.rope, factors);
+    if (!rc) m->rope_m = rope_freqs(m->freq, &r, factors);
+    m->rope_factors = t != NULL;
     free(factors);
-    return 0;
+    return rc;
 }
 
 static int load_all(struct loader *ld) {

@@ -1,8 +1,10 @@
 /* Writes a trainable model's weights and architecture keys into a GGUF being made, under the names llama.cpp reads too.
- * New models are born in GGUF's conventions (Llama rotates pairs), so nothing is permuted here; a Llama that came from a Hugging Face
- * folder rotates halves and is refused, since the file could not say so. */
+ *
+ * GGUF's Llama rotates neighbouring pairs, and the file has no key to say otherwise. So the rows of wq and wk of a Llama that came from
+ * a Hugging Face folder, which rotates halves, are permuted on their way out: row 2i of a head takes row i, row 2i+1 row i + rot/2. */
 #include "model/model_int.h"
 #include "weights/gguf_write.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,14 +35,39 @@ static void put_config(struct gguf_writer *g, const struct model *m) {
         F32("rope.freq_base", c->rope.base);
     }
     if (c->window) U32("attention.sliding_window", c->window);
+    if (c->rope.dims && (c->rope.scaling == ROPE_SCALE_LINEAR || c->rope.scaling == ROPE_SCALE_YARN)) {
+        int yarn = c->rope.scaling == ROPE_SCALE_YARN;
+        gguf_put_str(g, key(k, sizeof k, m, "rope.scaling.type"), yarn ? "yarn" : "linear", yarn ? 4 : 6);
+        F32("rope.scaling.factor", c->rope.factor);
+        U32("rope.scaling.original_context_length", c->rope.orig_ctx);
+        if (yarn) {
+            F32("rope.scaling.yarn_beta_fast", c->rope.beta_fast);
+            F32("rope.scaling.yarn_beta_slow", c->rope.beta_slow);
+            if (c->rope.attn_factor > 0) F32("rope.scaling.attn_factor", c->rope.attn_factor / (0.1 * log(c->rope.factor) + 1.0));
+        }
+    }
 #undef U32
 #undef F32
 }
 
+static int is_llama(const struct model *m) { return !strcmp(m->cfg.family->name, "llama") || !strcmp(m->cfg.family->name, "mistral"); }
+
+static int turned(const struct model *m, const struct param *p) {
+    if (!m->cfg.rope.dims || m->cfg.rope.style != ROPE_HALVES || !is_llama(m)) return 0;
+    return strstr(p->name, ".attn_q.") || strstr(p->name, ".attn_k.");
+}
+
+/* Where row r of a file's wq or wk lies in a model that rotates halves. */
+static int64_t halves_row(const struct model_cfg *c, int64_t r) {
+    int64_t head = r - r % c->head_dim, i = r % c->head_dim;
+    return i >= c->rope.dims ? r : head + i / 2 + i % 2 * (c->rope.dims / 2);
+}
+
+/* A vector is written as rows of one number, so that its permutation is the matrices'. */
 static int put_param(struct gguf_writer *g, const struct model *m, const struct param *p, enum fmt f, void **keep, struct err *e) {
-    int64_t rows = p->n_dims == 2 ? p->dims[0] : 1, cols = p->n_dims == 2 ? p->dims[1] : p->dims[0];
+    int64_t rows = p->dims[0], cols = p->n_dims == 2 ? p->dims[1] : 1;
     if (p->n_dims == 1 || !fmt_row_bytes(f, cols)) f = FMT_F32;
-    const struct fmt_row *row = fmt_find(f);
+    const struct fmt_row *row = fmt_find((int)f);
     size_t rb = fmt_row_bytes(f, cols);
     float *tmp = malloc((size_t)cols * sizeof *tmp);
     char *bytes = malloc((size_t)rows * rb);
@@ -49,7 +76,7 @@ static int put_param(struct gguf_writer *g, const struct model *m, const struct 
         return fail(e, ERR_NOMEM, "out of memory");
     }
     for (int64_t r = 0; r < rows; r++) {
-        dev_get(m->d, tmp, num_at(m->d, p->value, r * cols), cols);
+        dev_get(m->d, tmp, num_at(m->d, p->value, (turned(m, p) ? halves_row(&m->cfg, r) : r) * cols), cols);
         row->from_f32(bytes + (size_t)r * rb, tmp, cols);
     }
     free(tmp);
@@ -58,21 +85,34 @@ static int put_param(struct gguf_writer *g, const struct model *m, const struct 
     return 0;
 }
 
+/* Llama 3's scaling as the divisors that other programs read. */
+static int put_rope_factors(struct gguf_writer *g, const struct model *m, void **keep, struct err *e) {
+    const struct rope_cfg *r = &m->cfg.rope;
+    int64_t half = r->dims / 2;
+    if (!half || !(m->rope_factors || r->scaling == ROPE_SCALE_LLAMA3)) return 0;
+    float *f = malloc((size_t)half * sizeof *f);
+    if (!f) return fail(e, ERR_NOMEM, "out of memory");
+    for (int64_t i = 0; i < half; i++) f[i] = (float)(pow(r->base, -2.0 * (double)i / r->dims) / m->freq[i]);
+    *keep = f;
+    gguf_put_tensor(g, "rope_freqs.weight", FMT_F32, 1, &half, f);
+    return 0;
+}
+
 int model_put(struct gguf_writer *g, const struct model *m, enum fmt f, void ***keep, struct err *e) {
     const struct model_cfg *c = &m->cfg;
     if (!m->trainable) return fail(e, ERR_STATE, "only a trainable model can be written");
-    if (c->rope.dims && c->rope.style == ROPE_HALVES && (!strcmp(c->family->name, "llama") || !strcmp(c->family->name, "mistral")))
-        return fail(e, ERR_UNSUPPORTED, "a %s model that rotates halves (from a Hugging Face folder) cannot be written as GGUF", c->family->name);
-    if (c->rope.scaling != ROPE_SCALE_NONE) return fail(e, ERR_UNSUPPORTED, "writing a model with rope scaling is not supported");
+    if (c->window && !is_llama(m)) return fail(e, ERR_UNSUPPORTED, "a %s model with a sliding window cannot be written as GGUF", c->family->name);
+    if (m->rope_factors && (c->rope.scaling == ROPE_SCALE_LINEAR || c->rope.scaling == ROPE_SCALE_YARN))
+        return fail(e, ERR_UNSUPPORTED, "a model with both rope factors and linear or YaRN scaling cannot be written as GGUF");
     put_config(g, m);
-    *keep = calloc((size_t)m->n_params, sizeof **keep);
+    *keep = calloc((size_t)m->n_params + 1, sizeof **keep);
     if (!*keep) return fail(e, ERR_NOMEM, "out of memory");
     for (int i = 0; i < m->n_params; i++) TRY(put_param(g, m, &m->params[i], f, &(*keep)[i], e));
-    return 0;
+    return put_rope_factors(g, m, &(*keep)[m->n_params], e);
 }
 
 void model_put_free(const struct model *m, void **keep) {
     if (!keep) return;
-    for (int i = 0; i < m->n_params; i++) free(keep[i]);
+    for (int i = 0; i <= m->n_params; i++) free(keep[i]);
     free(keep);
 }

@@ -45,7 +45,8 @@ int64_t pass_bytes(const struct model *m, int64_t max_rows, int max_spans, int64
     struct pass p = pass_plan(m, max_rows, max_spans, max_ctx, flags);
     struct carve c = {.d = m->d};
     carve_pass(&p, &c);
-    return c.used * (int64_t)m->d->num_bytes + max_spans * (int64_t)sizeof *p.spans;
+    return c.used * (int64_t)m->d->num_bytes + (int64_t)sizeof p + max_spans * (int64_t)sizeof *p.spans +
+           (m->cfg.rope.dims + 1 + p.head_rows) * (int64_t)sizeof(double);
 }
 
 int pass_new(struct pass **out, const struct model *m, int64_t max_rows, int max_spans, int64_t max_ctx, unsigned flags, struct err *e) {
@@ -97,7 +98,8 @@ int64_t tape_bytes(const struct model *m, int64_t max_rows) {
     struct tape t = {.m = m, .max_rows = max_rows};
     struct carve c = {.d = m->d};
     carve_tape(&t, &c);
-    return c.used * (int64_t)m->d->num_bytes + max_rows * 4;
+    return c.used * (int64_t)m->d->num_bytes + (int64_t)sizeof t + m->cfg.n_layer * (int64_t)sizeof *t.layers +
+           max_rows * (int64_t)sizeof *t.ids;
 }
 
 int tape_new(struct tape **out, const struct model *m, int64_t max_rows, int max_spans, struct err *e) {

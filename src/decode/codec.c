@@ -1,0 +1,100 @@
+/* A shipped reasoner is asked in its own special tokens; the question's text is never parsed for them. Any other model gets the
+ * question as plain text with "Answer:" behind it. */
+#include "decode/codec.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- prompts and texts ---- */
+
+static int encode(const struct tokenizer *t, const char *s, size_t n, unsigned flags, struct toks *out, struct err *e) {
+    return n ? tokenizer_encode(t, s, n, flags, out, e) : 0;
+}
+
+static int has_specials(const struct tokenizer *t) {
+    for (int i = 0; task_specials[i]; i++)
+        if (tokenizer_find(t, task_specials[i], strlen(task_specials[i])) < 0) return 0;
+    return 1;
+}
+
+/* The prompt is body with special tokens before and behind it: each part is encoded by its own rule. */
+static int prompt_special(const struct tokenizer *t, const struct str *all, const struct str *body, struct toks *out, struct err *e) {
+    size_t head = strcspn(all->s, ">") + 1, end = head + body->len;
+    const char *tail = end <= all->len ? strstr(all->s + end, "<|") : NULL;
+    if (!tail || memcmp(all->s + head, body->s, body->len) != 0)
+        return fail(e, ERR_INTERNAL, "a prompt is not its question between special tokens");
+    TRY(encode(t, all->s, head, ENCODE_SPECIAL, out, e));
+    TRY(encode(t, all->s + head, (size_t)(tail - all->s) - head, 0, out, e));
+    return encode(t, tail, all->len - (size_t)(tail - all->s), ENCODE_SPECIAL, out, e);
+}
+
+static int prompt(void *ctx, const struct question *q, struct toks *out, struct err *e) {
+    const struct vocab *v = ctx;
+    struct str body = {0}, all = {0};
+    int rc = question_body(q, &body), special = has_specials(v->t);
+    if (rc >= 0 && special) rc = question_prompt(q, &all);
+    if (rc >= 0 && special) rc = prompt_special(v->t, &all, &body, out, e);
+    else if (rc >= 0) {
+        rc = str_puts(&body, "\nAnswer:");
+        if (rc >= 0) rc = encode(v->t, body.s, body.len, tokenizer_adds_bos(v->t) ? ENCODE_BOS_EOS : 0, out, e);
+        /* a tokenizer that also adds an end token would end the answer before it begins */
+        if (rc >= 0 && out->n > 1 && tokenizer_is_end(v->t, out->ids[out->n - 1])) out->n--;
+    }
+    str_free(&body), str_free(&all);
+    return rc < 0 && e && !e->code ? fail(e, rc, "out of memory for a prompt") : rc;
+}
+
+static int text(void *ctx, const int32_t *ids, int64_t n, char **out, struct err *e) {
+    const struct vocab *v = ctx;
+    size_t len;
+    return tokenizer_decode(v->t, ids, n, 0, out, &len, e);
+}
+
+struct codec vocab_codec(const struct vocab *v) {
+    return (struct codec){.prompt = prompt, .text = text, .ctx = (void *)(uintptr_t)v};
+}
+
+/* ---- ends ---- */
+
+static int ends_step(const char *s, size_t n) {
+    if (memchr(s, '\n', n) || memchr(s, ';', n)) return 1;
+    return (n == 1 && *s == '.') || (n == 8 && !memcmp(s, "</think>", 8));
+}
+
+int vocab_open(struct vocab *v, const struct tokenizer *t, struct err *e) {
+    int64_t V = tokenizer_size(t);
+    *v = (struct vocab){.t = t, .ends = malloc((size_t)V * sizeof *v->ends), .step_end = calloc((size_t)V, 1)};
+    if (!v->ends || !v->step_end) {
+        vocab_close(v);
+        return fail(e, ERR_NOMEM, "out of memory for a vocabulary of %lld", (long long)V);
+    }
+    for (tok id = 0; id < V; id++) {
+        const char *s;
+        size_t n;
+        if (tokenizer_is_end(t, id)) v->ends[v->n_ends++] = id;
+        if (tokenizer_piece(t, id, &s, &n, NULL) >= 0) v->step_end[id] = (unsigned char)ends_step(s, n);
+    }
+    return 0;
+}
+
+void vocab_close(struct vocab *v) {
+    free(v->ends), free(v->step_end);
+    *v = (struct vocab){0};
+}
+
+/* ---- the same vocabulary ---- */
+
+int vocab_same(const struct tokenizer *lm, const struct tokenizer *rm, const char *lm_name, const char *rm_name, struct err *e) {
+    int64_t a = tokenizer_size(lm), b = tokenizer_size(rm);
+    if (a != b)
+        return fail(e, ERR_ARG, "the reward model must share the policy's vocabulary: %s has %lld tokens, %s has %lld", lm_name, (long long)a, rm_name, (long long)b);
+    for (tok id = 0; id < a; id++) {
+        const char *s = "", *z = "";
+        size_t n = 0, m = 0;
+        TRY(tokenizer_piece(lm, id, &s, &n, e));
+        TRY(tokenizer_piece(rm, id, &z, &m, e));
+        if (n != m || memcmp(s, z, n) != 0)
+            return fail(e, ERR_ARG, "the reward model must share the policy's vocabulary: token %d is \"%.*s\" in %s and \"%.*s\" in %s", id,
+                        (int)(n < 40 ? n : 40), s, lm_name, (int)(m < 40 ? m : 40), z, rm_name);
+    }
+    return 0;
+}
