@@ -67,6 +67,7 @@ static int run(struct args *a, struct err *e) {
         return 0;
     }
     TRY(arg_need(a, "output", &path, e));
+    TRY(check_input(a, e));
     TRY(choose_tap(a, &tap, e));
     int rc = open_model(&o, a, "model", 0, NULL, e);
     if (!rc) rc = read_input(&in, &o, a, e);

@@ -34,6 +34,7 @@ static int run(struct args *a, struct err *e) {
     struct opened o = {0};
     struct input in = {0};
     TRY(arg_need(a, "output", &path, e));
+    TRY(check_input(a, e));
     int rc = open_model(&o, a, "model", 0, NULL, e);
     if (!rc) rc = read_input(&in, &o, a, e);
     if (!rc) rc = write_logits(&o, &in, path, e);

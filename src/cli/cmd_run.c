@@ -182,9 +182,7 @@ static int read_args(struct args *a, struct generation *g, struct err *e) {
     g->seed = (uint64_t)seed;
     for (int i = 0; i < arg_has(a, "stop"); i++)
         if (!*arg_nth(a, "stop", i)) return usage_error(a, e, "--stop: expected some text, found none");
-    if (!arg_has(a, "prompt") && !arg_has(a, "file") && !arg_has(a, "ids"))
-        return usage_error(a, e, "expected -p TEXT, -f FILE or --ids LIST (see candor run --help)");
-    return 0;
+    return check_input(a, e);
 }
 
 static int run(struct args *a, struct err *e) {

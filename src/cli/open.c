@@ -134,11 +134,21 @@ static int encode_text(struct input *in, struct opened *o, struct args *a, struc
     return 0;
 }
 
+int check_input(struct args *a, struct err *e) {
+    int ids = arg_has(a, "ids") > 0, text = arg_has(a, "prompt") + arg_has(a, "file");
+    if (ids && text) return usage_error(a, e, "expected --ids or a text, found both");
+    if (!ids && !text) return usage_error(a, e, "expected -p TEXT, -f FILE or --ids LIST (see candor %s --help)", a->cmd->name);
+    if (text) return 0;
+    int32_t *list;
+    int64_t n;
+    TRY(arg_ids(a, "ids", &list, &n, e));
+    free(list);
+    return 0;
+}
+
 int read_input(struct input *in, struct opened *o, struct args *a, struct err *e) {
-    if (arg_has(a, "ids")) {
-        if (arg_has(a, "prompt") || arg_has(a, "file")) return usage_error(a, e, "expected --ids or a text, found both");
-        TRY(arg_ids(a, "ids", &in->ids, &in->n, e));
-    } else TRY(encode_text(in, o, a, e));
+    if (arg_has(a, "ids")) TRY(arg_ids(a, "ids", &in->ids, &in->n, e));
+    else TRY(encode_text(in, o, a, e));
     int rc = in->n ? check_ids(o->m, in->ids, in->n, e) : fail(e, ERR_ARG, "the input has no tokens: expected at least one");
     if (rc < 0) {
         free(in->ids);

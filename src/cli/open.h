@@ -34,6 +34,7 @@ void opened_close(struct opened *o, int keep_device);
 
 /* The input of a command: --ids, or -p / -f encoded with special tokens (opens the tokenizer). At least one id. */
 struct input { int32_t *ids; int64_t n, bytes; };
+int check_input(struct args *a, struct err *e); /* what is wrong with the command line, before anything is opened */
 int read_input(struct input *in, struct opened *o, struct args *a, struct err *e);
 /* -p, or -f ("-": stdin). *text is malloc'd. */
 int read_text(struct args *a, char **text, size_t *n, struct err *e);

@@ -55,7 +55,7 @@ static int open_all(struct toy *t, const char *family, int oracle, int threads, 
     static const unsigned char step_end[TOY_V] = {[7] = 1, [14] = 1, [21] = 1, [28] = 1, [35] = 1};
     TRY(dev_open(&t->d, threads, oracle, e));
     TRY(toy_model(&t->lm, t->d, family, TOY_V, 24, 0, 11, e));
-    TRY(toy_model(&t->rm, t->d, "qwen3", TOY_V, 32, 1, 12, e));
+    TRY(toy_model(&t->rm, t->d, family, TOY_V, 32, 1, 12, e));
     const struct engine_opts o = {.page_len = 8, .max_ctx = TOY_CTX, .max_rows = TOY_CTX, .backward = 1};
     TRY(engine_new(&t->r.lm, t->lm, &o, e));
     TRY(engine_new(&t->r.rm, t->rm, &o, e));

@@ -13,7 +13,7 @@ struct toy {
     struct question q[4]; /* borrowed literals: never question_fini */
     struct questions qs;
 };
-/* family: as family_find; the RM is a qwen3 of another width. oracle: double precision. */
+/* family: of both models, whose widths differ. oracle: double precision. */
 int toy_open(struct toy *t, const char *family, int oracle, int threads, struct err *e);
 void toy_close(struct toy *t);
 int toy_model(struct model **out, struct device *d, const char *family, int vocab, int width, int score, uint64_t seed, struct err *e);

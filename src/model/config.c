@@ -148,7 +148,7 @@ static int find_scaling(const struct weights *w, const char *arch, char *base, c
 static int read_rope_scaling(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e) {
     struct rope_cfg *r = &c->rope;
     int hf = weights_kind(w) == WEIGHTS_SAFETENSORS;
-    char base[96], key[128];
+    char base[96], key[192];
     struct meta_str s;
     int rc = find_scaling(w, arch, base, key, sizeof base, &s, e);
     if (rc <= 0) return rc;

@@ -5,7 +5,7 @@ static int configure(struct model_cfg *c, const struct weights *w, const char *a
     TRY(family__rms_rope(c, w, arch, e));
     c->rope.style = ROPE_HALVES;
     c->qk_norm = 1;
-    return family__qwen_window(c, w, e);
+    return family__qwen_window(c, w, arch, e);
 }
 
 static const char *const hf_types[] = {"qwen3", NULL};

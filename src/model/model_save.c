@@ -101,7 +101,8 @@ static int put_rope_factors(struct gguf_writer *g, const struct model *m, void *
 int model_put(struct gguf_writer *g, const struct model *m, enum fmt f, void ***keep, struct err *e) {
     const struct model_cfg *c = &m->cfg;
     if (!m->trainable) return fail(e, ERR_STATE, "only a trainable model can be written");
-    if (c->window && !is_llama(m)) return fail(e, ERR_UNSUPPORTED, "a %s model with a sliding window cannot be written as GGUF", c->family->name);
+    if (c->window && c->window_from)
+        return fail(e, ERR_UNSUPPORTED, "a model whose sliding window begins at layer %d cannot be written as GGUF", c->window_from);
     if (m->rope_factors && (c->rope.scaling == ROPE_SCALE_LINEAR || c->rope.scaling == ROPE_SCALE_YARN))
         return fail(e, ERR_UNSUPPORTED, "a model with both rope factors and linear or YaRN scaling cannot be written as GGUF");
     put_config(g, m);

@@ -224,7 +224,7 @@ static int next_match(struct split *sp, int stage, const char *s, size_t n, size
 static int split_stage(struct split *sp, int stage, const char *s, size_t n, struct err *e)
 {
     enum pretok_how how = sp->p->stage[stage].how;
-    size_t from = 0, at = 0, a, b;
+    size_t from = 0, at = 0, a = 0, b = 0;
     int got;
     while ((got = next_match(sp, stage, s, n, at, &a, &b, e)) > 0) {
         size_t cut = how == PRETOK_WITH_PREV ? b : a;

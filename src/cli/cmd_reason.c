@@ -1,0 +1,293 @@
+/* candor reason: the same questions answered by several methods at several budgets. Opens policy, reward model and questions, hands
+ * them to decode's harness, and prints its summary. Nothing is printed or written before all inputs were found to be sound. */
+#include "base/hash.h"
+#include "base/progress.h"
+#include "cli/open.h"
+#include "decode/codec.h"
+#include "decode/reason.h"
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct bench_reason {
+    struct opened lm, rm;
+    struct vocab vocab;
+    struct questions qs;
+    struct reasoner r;
+    struct reason_job job;
+    char models[3 * PATH_SIZE];
+};
+
+/* ---- options ---- */
+
+static const struct opt opts[] = {
+    OPT_MODEL,
+    {"rm", 0, "M", NULL, "reward model over the same vocabulary (bon, nabla, rap, tot-bfs need one)"},
+    {"data", 0, "Q.jsonl", NULL, "questions, JSON lines"},
+    {"method", 0, "A,B,…", "greedy", "methods: greedy sample sc bon nabla rap tot-bfs"},
+    {"budget", 0, "N,N,…", "8", "rollouts, the first included; suffix c calls, t tokens, f FLOPs, s seconds: no rollout starts once they are used up"},
+    {"n-questions", 'n', "N", "all", "only the first N questions"},
+    {"max-new", 0, "N", "256", "longest answer, tokens"},
+    {"temp", 0, "T", "0.5", "temperature of rollouts and of resampling"},
+    {"top-p", 0, "P", "0.95", "nucleus of rollouts and of resampling"},
+    {"top-k", 0, "K", "0", "keep the K likeliest tokens; 0: all"},
+    {"lambda", 0, "X", "10", "weight of the reward against the likelihood (see below)"},
+    {"nll", 0, "mean|sum", "mean", "likelihood per token of the answer, or summed over it"},
+    {"lr", 0, "X", "0.01", "learning rate of the descent on logits"},
+    {"lr-floor", 0, "X", "0.1", "lowest learning rate, as a share of --lr"},
+    {"schedule", 0, "S", "clamped", "clamped: cosine cut off at the floor; cosine: cosine that ends on it"},
+    {"steps", 0, "N", "20", "steps of the descent"},
+    {"dto", 0, "adam|closed", "adam", "Adam steps, or their closed form z − S·sign(g − p·g)"},
+    {"dto-temp", 0, "T", "1", "temperature of the relaxation"},
+    {"eps-ent", 0, "X", "0.25", "optimise a token only if its entropy is above this, nats"},
+    {"eps-grad", 0, "X", "0.1", "and the norm of dL/dz above this, in units of the loss (scales with --lambda)"},
+    {"rap-width", 0, "N", "3", "children of a node in rap"},
+    {"rap-c", 0, "X", "1.4142135623730951", "exploration constant of rap, rewards scaled to [0, 1]"},
+    {"step-max", 0, "N", "64", "longest reasoning step of rap and tot-bfs, tokens"},
+    {"tot-depth", 0, "N", "16", "steps of tot-bfs before the rest is finished greedily"},
+    {"output", 'o', "ROWS.jsonl", NULL, "one row per candidate, changed token and result"},
+    {"resume", 0, NULL, NULL, "go on with the rows of a run that was stopped"},
+    {"show", 0, NULL, NULL, "show one question on which the gradient changed a token"},
+    OPT_JSON,
+    {0},
+};
+
+static int arg_int(struct args *a, const char *name, int lo, int hi, int *out, struct err *e) {
+    int64_t v = *out;
+    TRY(arg_i64(a, name, lo, hi, &v, e));
+    *out = (int)v;
+    return 0;
+}
+
+/* One of two words; *out = 1 for the second. */
+static int arg_word(struct args *a, const char *name, const char *first, const char *second, int *out, struct err *e) {
+    const char *s = arg_str(a, name);
+    *out = !strcmp(s, second);
+    return *out || !strcmp(s, first) ? 0 : usage_error(a, e, "--%s: expected %s or %s, found \"%.40s\"", name, first, second, s);
+}
+
+static int read_dto(struct dto_opts *o, struct args *a, struct err *e) {
+    int closed, cosine;
+    TRY(arg_real(a, "lr", 0, 1e6, &o->lr, e));
+    TRY(arg_real(a, "lr-floor", 0, 1, &o->lr_floor, e));
+    TRY(arg_int(a, "steps", 1, 1000000, &o->steps, e));
+    TRY(arg_real(a, "dto-temp", 1e-6, 1e6, &o->temp, e));
+    TRY(arg_word(a, "dto", "adam", "closed", &closed, e));
+    TRY(arg_word(a, "schedule", "clamped", "cosine", &cosine, e));
+    o->mode = closed ? DTO_CLOSED : DTO_ADAM, o->schedule = cosine ? DTO_COSINE : DTO_CLAMPED;
+    return 0;
+}
+
+static int read_opts(struct reason_opts *o, struct args *a, struct err *e) {
+    int64_t seed = 0;
+    int sum;
+    *o = reason_defaults();
+    TRY(arg_i64(a, "seed", 0, INT64_MAX, &seed, e));
+    o->seed = (uint64_t)seed;
+    TRY(arg_i64(a, "max-new", 1, 1 << 20, &o->max_new, e));
+    TRY(arg_real(a, "temp", 0, 100, &o->temp, e));
+    TRY(arg_real(a, "top-p", 1e-9, 1, &o->top_p, e));
+    TRY(arg_int(a, "top-k", 0, 1 << 30, &o->top_k, e));
+    TRY(arg_real(a, "lambda", 0, 1e12, &o->lambda, e));
+    TRY(arg_word(a, "nll", "mean", "sum", &sum, e));
+    o->nll = sum ? NLL_SUM : NLL_MEAN;
+    TRY(read_dto(&o->dto, a, e));
+    TRY(arg_real(a, "eps-ent", 0, 1e6, &o->eps_ent, e));
+    TRY(arg_real(a, "eps-grad", 0, 1e12, &o->eps_grad, e));
+    TRY(arg_int(a, "rap-width", 1, 64, &o->rap_width, e));
+    TRY(arg_real(a, "rap-c", 0, 1e6, &o->rap_c, e));
+    TRY(arg_i64(a, "step-max", 1, 1 << 20, &o->step_max, e));
+    return arg_int(a, "tot-depth", 1, 1 << 20, &o->tot_depth, e);
+}
+
+static int read_job(struct bench_reason *x, struct args *a, struct err *e) {
+    struct reason_job *j = &x->job;
+    TRY(read_opts(&x->r.o, a, e));
+    if (reason_parse_methods(j, arg_str(a, "method"), e) < 0 || reason_parse_budgets(j, arg_str(a, "budget"), e) < 0) {
+        a->wrong = 1;
+        return ERR_ARG;
+    }
+    j->r = &x->r, j->qs = &x->qs, j->models = x->models, j->stopped = interrupted;
+    j->rows = arg_str(a, "output"), j->resume = arg_has(a, "resume");
+    if (j->resume && !j->rows) return usage_error(a, e, "--resume needs the file of rows (-o)");
+    for (int i = 0; i < j->n_methods && !arg_has(a, "rm"); i++)
+        if (j->methods[i]->needs_rm) return usage_error(a, e, "method %s needs a reward model (--rm M)", j->methods[i]->name);
+    return 0;
+}
+
+/* ---- opening ---- */
+
+static int open_questions(struct bench_reason *x, struct args *a, struct err *e) {
+    const char *path;
+    TRY(arg_need(a, "data", &path, e));
+    TRY(questions_load(&x->qs, path, e));
+    x->job.n = (int64_t)x->qs.n;
+    return arg_i64(a, "n-questions", 1, (int64_t)x->qs.n, &x->job.n, e);
+}
+
+static int open_pair(struct bench_reason *x, struct args *a, struct err *e) {
+    TRY(open_model(&x->lm, a, "model", 0, NULL, e));
+    TRY(open_tokenizer(&x->lm, e));
+    if (model_cfg(x->lm.m)->n_score) return fail_at(e, ERR_ARG, x->lm.path, -1, "expected a language model for -m, found a reward model");
+    if (model_cfg(x->lm.m)->n_vocab < tokenizer_size(x->lm.tok))
+        return fail_at(e, ERR_FORMAT, x->lm.path, -1, "the tokenizer has %lld tokens, the model %d", (long long)tokenizer_size(x->lm.tok), model_cfg(x->lm.m)->n_vocab);
+    if (!arg_has(a, "rm")) return 0;
+    TRY(open_model(&x->rm, a, "rm", MODEL_SCORE, x->lm.d, e));
+    TRY(open_tokenizer(&x->rm, e));
+    return vocab_same(x->lm.tok, x->rm.tok, x->lm.path, x->rm.path, e);
+}
+
+static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static int open_engines(struct bench_reason *x, struct err *e) {
+    struct reasoner *r = &x->r;
+    r->max_ctx = model_cfg(x->lm.m)->n_ctx;
+    if (x->rm.m) r->max_ctx = min64(r->max_ctx, model_cfg(x->rm.m)->n_ctx);
+    r->max_ctx = min64(r->max_ctx, 1 << 20);
+    int64_t rows = min64(r->o.max_new, r->max_ctx) + 1;
+    const struct engine_opts o = {.max_ctx = r->max_ctx, .max_rows = rows > 512 ? rows : 512, .backward = x->rm.m != NULL};
+    TRY(open_engine(&x->lm, &o, e));
+    if (x->rm.m) TRY(open_engine(&x->rm, &o, e));
+    TRY(vocab_open(&x->vocab, x->lm.tok, e));
+    r->lm = x->lm.g, r->rm = x->rm.g, r->codec = vocab_codec(&x->vocab);
+    r->ends = x->vocab.ends, r->n_ends = x->vocab.n_ends, r->step_end = x->vocab.step_end;
+    return 0;
+}
+
+/* What the rows' settings say about the inputs: names and sizes of the models, and a hash of every question. */
+static void describe_inputs(struct bench_reason *x) {
+    uint64_t h = HASH_START;
+    for (int64_t i = 0; i < x->job.n && i < 1; i++) h = hash_bytes(h, x->qs.q[i].question, strlen(x->qs.q[i].question));
+    const char *lm = strrchr(x->lm.path, '/'), *rm = strrchr(x->rm.path, '/');
+    snprintf(x->models, sizeof x->models, "lm=%s:%llu rm=%s:%llu first_question=%016llx", lm ? lm + 1 : x->lm.path,
+             (unsigned long long)weights_bytes(x->lm.w), x->rm.m ? (rm ? rm + 1 : x->rm.path) : "none",
+             (unsigned long long)(x->rm.w ? weights_bytes(x->rm.w) : 0), (unsigned long long)hash_mix(h));
+}
+
+static void reason_close(struct bench_reason *x) {
+    vocab_close(&x->vocab);
+    questions_fini(&x->qs);
+    opened_close(&x->rm, 1);
+    opened_close(&x->lm, 0);
+    free(x);
+}
+
+/* ---- output ---- */
+
+static int print_object(const struct reason_summary *s, struct err *e) {
+    const struct budget *b = s->budget;
+    json_t *budget = b->unit == 'r' ? json_integer((json_int_t)b->amount) : json_string(b->text);
+    json_t *o = json_pack("{s:s, s:o, s:I, s:f, s:[f,f], s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "method", s->method->name, "budget", budget, "n",
+                          (json_int_t)s->n, "accuracy", s->accuracy, "ci95", s->ci.lo, s->ci.hi, "calls", s->calls, "calls_paper", s->calls_paper,
+                          "flops", s->flops, "tokens", s->tokens, "seconds", s->seconds, "peak_bytes", s->peak_bytes, "rejection_rate",
+                          json_number(s->rejection_rate));
+    if (o && !strcmp(s->method->name, "nabla")) {
+        json_object_set_new(o, "optimised", json_real(s->optimised));
+        json_object_set_new(o, "skipped_entropy", json_real(s->low_entropy));
+        json_object_set_new(o, "skipped_gradient", json_real(s->low_gradient));
+        json_object_set_new(o, "changed", json_real(s->changed));
+        json_object_set_new(o, "changed_questions", json_integer(s->changed_questions));
+    }
+    return print_json(o, e);
+}
+
+static void print_line(const struct reason_summary *s) {
+    char rejected[16] = "-";
+    if (isfinite(s->rejection_rate)) snprintf(rejected, sizeof rejected, "%.1f%%", 100 * s->rejection_rate);
+    printf("%-9s %7s %6.1f%%  [%5.1f, %5.1f] %8.1f %8.1f %8.1f %9.2e %8.3f %8.1f %8s\n", s->method->name, s->budget->text, 100 * s->accuracy,
+           100 * s->ci.lo, 100 * s->ci.hi, s->calls, s->calls_paper, s->tokens, s->flops, s->seconds, s->peak_bytes / 1048576.0, rejected);
+}
+
+static int print_table(const struct reason_summary *s, int n) {
+    printf("%lld questions; calls, tokens, FLOPs and seconds are means per question\n", (long long)s->n);
+    printf("%-9s %7s %7s  %-14s %8s %8s %8s %9s %8s %8s %8s\n", "method", "budget", "correct", "95 % interval", "calls", "as paper", "tokens",
+           "FLOPs", "seconds", "peak MiB", "rejected");
+    for (int i = 0; i < n; i++) print_line(&s[i]);
+    for (int i = 0; i < n; i++)
+        if (!strcmp(s[i].method->name, "nabla"))
+            printf("nabla %s: per question %.1f positions optimised, %.1f let pass by entropy, %.1f by gradient; %.2f draws changed by the gradient (on %lld questions)\n",
+                   s[i].budget->text, s[i].optimised, s[i].low_entropy, s[i].low_gradient, s[i].changed, (long long)s[i].changed_questions);
+    return 0;
+}
+
+/* Model text goes to a terminal: nothing in it may be obeyed. */
+static void print_text(const char *s) {
+    for (; *s; s++) putchar((unsigned char)*s < 32 && *s != '\n' && *s != '\t' ? ' ' : *s == 127 ? ' ' : *s);
+}
+
+static void print_answer(const char *label, const struct reason_show *s, const char *token, const char *rest, const char *colour, double reward,
+                         const char *answer, int correct) {
+    int tty = isatty(STDOUT_FILENO);
+    printf("%s (reward %+.4f, answer %s, %s)\n  ", label, reward, *answer ? answer : "none", correct ? "right" : "wrong");
+    print_text(s->prefix);
+    printf("%s", tty ? colour : "[[");
+    print_text(token);
+    printf("%s", tty ? "\033[0m" : "]]");
+    print_text(rest);
+    printf("\n");
+}
+
+static void print_show(const struct reason_show *s) {
+    if (!s->question) {
+        printf("\nOn no question did the gradient change a drawn token.\n");
+        return;
+    }
+    printf("\nQuestion %s (%s, budget %s): ", s->id, s->method, s->budget);
+    print_text(s->question);
+    printf("\nright answer: %s\n", s->truth);
+    print_answer("before", s, s->was, s->rest, "\033[1;31m", s->reward_before, s->answer_before, s->correct_before);
+    printf("the draw u = %.4f takes \"", s->u);
+    print_text(s->plain);
+    printf("\" from the original logits and \"");
+    print_text(s->tilted);
+    printf("\" from the optimised ones (its probability %.4f -> %.4f at temperature 1)\n", s->p_plain, s->p_tilted);
+    if (!s->rolled) printf("which is the token that stood there: the gradient kept it\n");
+    else {
+        print_answer("after", s, s->tilted, s->rest_after, "\033[1;32m", s->reward_after, s->answer_after, s->correct_after);
+        printf("%s\n", s->accepted ? "accepted: the reward rose" : "rejected: the reward did not rise");
+    }
+}
+
+static int report(struct args *a, const struct bench_reason *x, const struct reason_summary *s, const struct reason_show *show, struct err *e) {
+    int n = x->job.n_methods * x->job.n_budgets;
+    for (int i = 0; i < n && arg_has(a, "json"); i++) TRY(print_object(&s[i], e));
+    if (arg_has(a, "json")) return 0;
+    print_table(s, n);
+    if (arg_has(a, "show")) print_show(show);
+    return 0;
+}
+
+static int run_all(struct bench_reason *x, struct args *a, struct err *e) {
+    struct reason_summary s[REASON_METHODS * REASON_BUDGETS];
+    struct reason_show show = {0};
+    TRY(read_job(x, a, e));
+    TRY(open_questions(x, a, e));
+    TRY(open_pair(x, a, e));
+    TRY(open_engines(x, e));
+    describe_inputs(x);
+    int rc = reason_run(&x->job, s, &show, e);
+    if (rc >= 0) rc = report(a, x, s, &show, e);
+    reason_show_fini(&show);
+    return rc;
+}
+
+static int run(struct args *a, struct err *e) {
+    struct bench_reason *x = calloc(1, sizeof *x);
+    if (!x) return fail(e, ERR_NOMEM, "out of memory");
+    int rc = run_all(x, a, e);
+    reason_close(x);
+    return rc;
+}
+
+const struct command command_reason = {
+    .name = "reason", .summary = "answers questions by several methods at several budgets, and counts what it cost",
+    .usage = "-m LM [--rm RM] --data Q.jsonl --method A,B,… --budget N,N,…", .opts = opts, .run = run,
+    .notes = "nabla minimises L(y) = NLL(y) − lambda·reward(y), NLL the mean over the answer's tokens (--nll sum: their sum), by --steps Adam steps on\n"
+             "the logits of one token at a time, draws it again, and keeps the new answer only if its reward is higher. --show prints one question\n"
+             "on which the same draw gives another token after the descent than before.\n\n"
+             "calls counts every forward step (a batched one once) and backward pass the machine ran; \"as paper\" counts one per token of each\n"
+             "rollout, per sequence scored, and per forward or backward of a gradient. All rollouts of a question come from common random numbers.",
+};
