@@ -24,6 +24,8 @@ foreach(t candor_static candor_shared)
     $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 endforeach()
 set_target_properties(candor_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0 EXPORT_NAME candor)
+target_link_options(candor_shared PRIVATE LINKER:--version-script=${CMAKE_SOURCE_DIR}/cmake/candor.map)
+set_target_properties(candor_shared PROPERTIES LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/candor.map)
 
 if(TARGET room_cli)
   add_executable(candor $<TARGET_OBJECTS:room_cli>)
@@ -45,3 +47,5 @@ install(FILES ${CMAKE_BINARY_DIR}/candorConfig.cmake ${CMAKE_BINARY_DIR}/candorC
 file(RELATIVE_PATH pc_prefix /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
 configure_file(${CMAKE_SOURCE_DIR}/cmake/candor.pc.in ${CMAKE_BINARY_DIR}/candor.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/candor.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+set_source_files_properties(${CMAKE_SOURCE_DIR}/src/decode/libcandor.c PROPERTIES COMPILE_DEFINITIONS
+  CANDOR_VERSION="${PROJECT_VERSION}")

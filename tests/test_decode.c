@@ -60,7 +60,7 @@ Test(decode, identities) {
     struct identity id[IDENTITIES_MAX];
     int n;
     OK(selftest_run(id, &n, &e));
-    for (int i = 0; i < n; i++) printf("%-4s bound %-6.0e reached %-8.1e %s\n", id[i].id, id[i].bound, id[i].reached, id[i].what);
+    for (int i = 0; i < n; i++) printf("%-4s bound %-6.0e reached %-10.4g %s\n", id[i].id, id[i].bound, id[i].reached, id[i].what);
     for (int i = 0; i < n; i++) cr_expect(id[i].holds, "%s %s: bound %g, reached %g", id[i].id, id[i].what, id[i].bound, id[i].reached);
 }
 
@@ -95,7 +95,7 @@ Test(decode, every_method_stays_within_its_budget) {
             char text[16];
             snprintf(text, sizeof text, "%d", n);
             OK(budget_parse(&b, text, &e));
-            OK(trial_init(&x, &t.r, &t.q[i % 4], &b, &e));
+            OK(trial_init(&x, &t.r, &t.q[i % 4], &b, method_at(i)->needs_rm, &e));
             OK(method_at(i)->run(&x, &e));
             cr_expect(x.n >= 1 && x.n <= n, "%s: budget %d, %d candidates", method_at(i)->name, n, x.n);
             cr_expect(x.chosen >= 0 && x.chosen < x.n);
@@ -115,7 +115,7 @@ static void run_one(struct trial *x, struct toy *t, const char *method, const ch
     static int at;
     struct budget *mine = &b[at++ % 64];
     OK(budget_parse(mine, budget, &e));
-    OK(trial_init(x, &t->r, &t->q[q], mine, &e));
+    OK(trial_init(x, &t->r, &t->q[q], mine, method_find(method, &e)->needs_rm, &e));
     OK(method_find(method, &e)->run(x, &e));
 }
 

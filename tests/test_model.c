@@ -222,7 +222,7 @@ static void prefix_run(struct rig *r, const int32_t *ids, int64_t from, double *
         if (i >= P0 * C) dev_set1(r->d, r->dh, i - from * C, x);
         else if (i >= from * C) dev_set1(r->d, r->dh, i - from * C, 0); /* the prefix carries no seed */
     }
-    struct taps dtaps = {1u << TAP_Q | 0, 0, 99, read_q_seed, dq};
+    struct taps dtaps = {1u << TAP_Q, 0, 99, read_q_seed, dq};
     OK(model_backward(r->m, r->p, r->t, r->dh, &dtaps, NULL, r->demb, &e));
     dev_get_f64(r->d, demb + from * C, r->demb, rows * C);
 }
@@ -238,8 +238,7 @@ static void prefix_of(const struct tiny *t, const char *isa, int oracle) {
     prefix_run(&r, ids, 0, a, qa), prefix_run(&r, ids, P0, b, qb);
     double bad = rel_diff(b + P0 * C, a + P0 * C, (PT - P0) * C);
     for (int l = 0; l < t->L; l++) bad = worst(bad, rel_diff(qb + ((int64_t)l * PT + P0) * HD, qa + ((int64_t)l * PT + P0) * HD, (PT - P0) * HD));
-    cr_expect(bad <= (oracle ? 1e-12 : 1e-5), "%s on %s: backward behind a prefix differs by %.3g", t->name, d->name, bad);
-    printf("# %-20s %-8s backward behind a prefix differs by %.2e\n", t->name, d->name, bad);
+    cr_expect(bad == 0, "%s on %s: backward behind a prefix differs by %.3g", t->name, d->name, bad); /* by nothing: the same sums */
     free(a), free(b), free(qa), free(qb), rig_close(&r), model_close(m), dev_close(d);
 }
 

@@ -151,15 +151,16 @@ static double check_array(struct bench *b, num *x, const double *grad, int64_t n
     return bad / (top + 1e-6);
 }
 
-static double check_embeds(struct bench *b) {
+static double check_embeds_by(struct bench *b, int64_t stride) {
     int64_t n = ROWS * (int64_t)model_cfg(b->m)->n_embd;
     b->by_embeds = 1;
     bench_step(b, NULL);
-    double *g = fetch_nums(b->r.d, b->r.demb, n), bad = check_array(b, b->r.emb, g, n, 1);
+    double *g = fetch_nums(b->r.d, b->r.demb, n), bad = check_array(b, b->r.emb, g, n, stride);
     cr_expect(max_abs(g, n) > 1e-6, "the gradient is zero");
     free(g);
     return bad;
 }
+static double check_embeds(struct bench *b) { return check_embeds_by(b, 1); }
 
 /* ---- dX: every family, every element, from all seeds at once and from each kind alone ---- */
 
@@ -407,4 +408,44 @@ static void adjoint_of(const struct tiny *t) {
 
 Test(model_grad, adjoint) {
     for (int i = 0; i < N_TINIES; i++) adjoint_of(&tinies[i]);
+}
+
+/* ---- through stored formats: float and double devices on the same file ---- */
+
+static const enum fmt stored[] = {FMT_F32, FMT_F16, FMT_BF16, FMT_Q8_0, FMT_Q4_0};
+
+static void stored_of(const struct tiny *t, enum fmt f) {
+    const char *path = tiny_gguf(t, f);
+    struct weights *w = NULL;
+    struct device *d64 = tiny_device(1, 1);
+    struct model *m64 = NULL;
+    int dw = fmt_find((int)f)->is_float;
+    char what[60];
+    OK(weights_open(&w, path, &e));
+    OK(model_open(&m64, d64, w, 0, &e));
+    struct bench b;
+    bench_open(&b, m64);
+    b.lens.seeds = all_taps;
+    snprintf(what, sizeof what, "dX through %s, differences", fmt_find((int)f)->name);
+    expect_small(check_embeds_by(&b, 23), 1e-6, t->name, what);
+    bench_close(&b);
+    struct answer want = answer_of(m64, dw);
+    for (int k = 0; k < 3; k++) {
+        struct device *d = isa_device(k == 0 ? "ref" : k == 1 ? "avx2" : "avx512", 2);
+        struct model *m = NULL;
+        OK(model_open(&m, d, w, 0, &e));
+        struct answer got = answer_of(m, dw);
+        snprintf(what, sizeof what, "%s through %s on %s", dw ? "dX, dW" : "dX", fmt_find((int)f)->name, d->name);
+        expect_small(answer_diff(m, &got, &want), 1e-3, t->name, what);
+        answer_free(&got), model_close(m), dev_close(d);
+    }
+    struct grads g;
+    struct err err = ERR_INIT;
+    if (!dw) cr_expect(grads_new(&g, m64, &err) == ERR_UNSUPPORTED && strstr(err.msg, "float formats only"), "%s", err.msg);
+    answer_free(&want), model_close(m64), weights_close(w), dev_close(d64);
+}
+
+Test(model_grad, stored_formats) {
+    for (int i = 0; i < N_BLOCK_TINIES; i++)
+        for (size_t k = 0; k < sizeof stored / sizeof *stored; k++) stored_of(&block_tinies[i], stored[k]);
 }

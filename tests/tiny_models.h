@@ -145,6 +145,23 @@ TINY const char *tiny_path(const char *name) {
     return p;
 }
 
+/* As GGUF, all matrices in format f. */
+TINY const char *tiny_gguf(const struct tiny *t, enum fmt f) {
+    char name[80];
+    snprintf(name, sizeof name, "%s-%s.gguf", t->name, fmt_find((int)f)->name);
+    const char *path = tiny_path(name);
+    struct device *d = NULL;
+    OK(dev_open(&d, 1, 0, &e));
+    struct model *m = tiny_new(d, t);
+    struct gguf_writer *g = NULL;
+    void **keep = NULL;
+    OK(gguf_writer_new(&g, &e));
+    OK(model_put(g, m, f, &keep, &e));
+    OK(gguf_writer_commit(g, path, &e));
+    gguf_writer_free(g), model_put_free(m, keep), model_close(m), dev_close(d);
+    return path;
+}
+
 /* ---- the rig ---- */
 
 enum { RIG_PAGES = 32, RIG_SEQS = 4 };

@@ -12,13 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-struct bench_reason {
+struct bench {
     struct opened lm, rm;
     struct vocab vocab;
     struct questions qs;
     struct reasoner r;
     struct reason_job job;
-    char models[3 * PATH_SIZE];
+    char models[640];
 };
 
 /* ---- options ---- */
@@ -103,7 +103,7 @@ static int read_opts(struct reason_opts *o, struct args *a, struct err *e) {
     return arg_int(a, "tot-depth", 1, 1 << 20, &o->tot_depth, e);
 }
 
-static int read_job(struct bench_reason *x, struct args *a, struct err *e) {
+static int read_job(struct bench *x, struct args *a, struct err *e) {
     struct reason_job *j = &x->job;
     TRY(read_opts(&x->r.o, a, e));
     if (reason_parse_methods(j, arg_str(a, "method"), e) < 0 || reason_parse_budgets(j, arg_str(a, "budget"), e) < 0) {
@@ -120,7 +120,7 @@ static int read_job(struct bench_reason *x, struct args *a, struct err *e) {
 
 /* ---- opening ---- */
 
-static int open_questions(struct bench_reason *x, struct args *a, struct err *e) {
+static int open_questions(struct bench *x, struct args *a, struct err *e) {
     const char *path;
     TRY(arg_need(a, "data", &path, e));
     TRY(questions_load(&x->qs, path, e));
@@ -128,7 +128,7 @@ static int open_questions(struct bench_reason *x, struct args *a, struct err *e)
     return arg_i64(a, "n-questions", 1, (int64_t)x->qs.n, &x->job.n, e);
 }
 
-static int open_pair(struct bench_reason *x, struct args *a, struct err *e) {
+static int open_pair(struct bench *x, struct args *a, struct err *e) {
     TRY(open_model(&x->lm, a, "model", 0, NULL, e));
     TRY(open_tokenizer(&x->lm, e));
     if (model_cfg(x->lm.m)->n_score) return fail_at(e, ERR_ARG, x->lm.path, -1, "expected a language model for -m, found a reward model");
@@ -142,7 +142,7 @@ static int open_pair(struct bench_reason *x, struct args *a, struct err *e) {
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static int open_engines(struct bench_reason *x, struct err *e) {
+static int open_engines(struct bench *x, struct err *e) {
     struct reasoner *r = &x->r;
     r->max_ctx = model_cfg(x->lm.m)->n_ctx;
     if (x->rm.m) r->max_ctx = min64(r->max_ctx, model_cfg(x->rm.m)->n_ctx);
@@ -157,17 +157,26 @@ static int open_engines(struct bench_reason *x, struct err *e) {
     return 0;
 }
 
-/* What the rows' settings say about the inputs: names and sizes of the models, and a hash of every question. */
-static void describe_inputs(struct bench_reason *x) {
+/* Name, size and a hash of the beginning of every tensor: enough that rows of a retrained model are not taken for this one's. */
+static void describe_model(char *out, size_t size, const char *role, const struct opened *o) {
+    const char *slash = strrchr(o->path, '/');
     uint64_t h = HASH_START;
-    for (int64_t i = 0; i < x->job.n && i < 1; i++) h = hash_bytes(h, x->qs.q[i].question, strlen(x->qs.q[i].question));
-    const char *lm = strrchr(x->lm.path, '/'), *rm = strrchr(x->rm.path, '/');
-    snprintf(x->models, sizeof x->models, "lm=%s:%llu rm=%s:%llu first_question=%016llx", lm ? lm + 1 : x->lm.path,
-             (unsigned long long)weights_bytes(x->lm.w), x->rm.m ? (rm ? rm + 1 : x->rm.path) : "none",
-             (unsigned long long)(x->rm.w ? weights_bytes(x->rm.w) : 0), (unsigned long long)hash_mix(h));
+    for (int64_t i = 0; o->w && i < weights_n_tensors(o->w); i++) {
+        const struct tensor *t = weights_tensor_at(o->w, i);
+        h = hash_bytes(h, t->m.data, t->bytes < 4096 ? (size_t)t->bytes : 4096);
+    }
+    snprintf(out, size, "%s=%.200s:%016llx", role, !o->w ? "none" : slash ? slash + 1 : o->path, (unsigned long long)(o->w ? hash_mix(h) : 0));
 }
 
-static void reason_close(struct bench_reason *x) {
+/* Of the questions only the first, since a finished run may go on with more of them; their order is checked by id. */
+static void describe_inputs(struct bench *x) {
+    char lm[256], rm[256];
+    describe_model(lm, sizeof lm, "lm", &x->lm);
+    describe_model(rm, sizeof rm, "rm", &x->rm);
+    snprintf(x->models, sizeof x->models, "%s %s data=%016llx", lm, rm, (unsigned long long)hash_text(x->qs.q[0].question));
+}
+
+static void reason_close(struct bench *x) {
     vocab_close(&x->vocab);
     questions_fini(&x->qs);
     opened_close(&x->rm, 1);
@@ -221,7 +230,7 @@ static void print_text(const char *s) {
 static void print_answer(const char *label, const struct reason_show *s, const char *token, const char *rest, const char *colour, double reward,
                          const char *answer, int correct) {
     int tty = isatty(STDOUT_FILENO);
-    printf("%s (reward %+.4f, answer %s, %s)\n  ", label, reward, *answer ? answer : "none", correct ? "right" : "wrong");
+    printf("%s (reward %+.6g, answer %s, %s)\n  ", label, reward, *answer ? answer : "none", correct ? "right" : "wrong");
     print_text(s->prefix);
     printf("%s", tty ? colour : "[[");
     print_text(token);
@@ -251,7 +260,7 @@ static void print_show(const struct reason_show *s) {
     }
 }
 
-static int report(struct args *a, const struct bench_reason *x, const struct reason_summary *s, const struct reason_show *show, struct err *e) {
+static int report(struct args *a, const struct bench *x, const struct reason_summary *s, const struct reason_show *show, struct err *e) {
     int n = x->job.n_methods * x->job.n_budgets;
     for (int i = 0; i < n && arg_has(a, "json"); i++) TRY(print_object(&s[i], e));
     if (arg_has(a, "json")) return 0;
@@ -260,7 +269,7 @@ static int report(struct args *a, const struct bench_reason *x, const struct rea
     return 0;
 }
 
-static int run_all(struct bench_reason *x, struct args *a, struct err *e) {
+static int run_all(struct bench *x, struct args *a, struct err *e) {
     struct reason_summary s[REASON_METHODS * REASON_BUDGETS];
     struct reason_show show = {0};
     TRY(read_job(x, a, e));
@@ -275,7 +284,7 @@ static int run_all(struct bench_reason *x, struct args *a, struct err *e) {
 }
 
 static int run(struct args *a, struct err *e) {
-    struct bench_reason *x = calloc(1, sizeof *x);
+    struct bench *x = calloc(1, sizeof *x);
     if (!x) return fail(e, ERR_NOMEM, "out of memory");
     int rc = run_all(x, a, e);
     reason_close(x);

@@ -18,10 +18,10 @@ static int print_rows(const struct identity *id, int n, struct err *e) {
 
 static int print_table(const struct identity *id, int n) {
     int colour = isatty(STDOUT_FILENO);
-    printf("      %-8s %-8s %-5s identity\n", "bound", "reached", "");
+    printf("          %-8s %-8s  identity\n", "bound", "reached");
     for (int i = 0; i < n; i++)
-        printf("%s%-4s  %-8.0e %-8.1e%s %s\n", colour ? (id[i].holds ? "\033[32m" : "\033[31m") : "", id[i].holds ? "ok" : "FAIL", id[i].bound,
-               id[i].reached, colour ? "\033[0m" : "", id[i].what);
+        printf("%s%-4s %-4s %-8.2g %-8.2g%s  %s\n", colour ? (id[i].holds ? "\033[32m" : "\033[31m") : "", id[i].holds ? "ok" : "FAIL", id[i].id,
+               id[i].bound, id[i].reached, colour ? "\033[0m" : "", id[i].what);
     return 0;
 }
 

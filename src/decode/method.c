@@ -46,7 +46,7 @@ int method__draw(struct trial *t, int score, struct err *e) {
     for (int k; (k = trial_allows(t)) > 0;) {
         int first = t->n;
         TRY(candidates_draw(t, (uint64_t)first, k, t->r->o.temp, e));
-        if (score && t->r->rm) TRY(candidates_score(t, first, k, e));
+        if (score) TRY(candidates_score(t, first, k, e));
     }
     return 0;
 }

@@ -19,6 +19,6 @@ int method_bon(struct trial *t, struct err *e);
 int method_nabla(struct trial *t, struct err *e);
 int method_rap(struct trial *t, struct err *e);
 int method_tot_bfs(struct trial *t, struct err *e);
-/* Draws rollouts until the budget is used up, scored if there is a reward model and `score`. */
+/* Draws rollouts until the budget is used up, and scores them if asked to. */
 int method__draw(struct trial *t, int score, struct err *e);
 #endif

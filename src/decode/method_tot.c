@@ -52,10 +52,10 @@ static int score_level(struct trial *t, struct level *l, int from, struct err *e
 
 /* Every unfinished thought of `a` continued k times; finished ones move over as they are, in front. */
 static int expand(struct trial *t, struct level *a, int k, int depth, struct level *out, struct err *e) {
-    int live = 0, m = 0, rc = 0, carried;
-    for (int i = 0; i < a->n; i++) live += !a->v[i].done;
-    struct roll *x = calloc((size_t)live * (size_t)k + 1, sizeof *x);
-    *out = (struct level){.v = calloc((size_t)(a->n + live * k), sizeof *out->v)};
+    int m = 0, rc = 0, carried;
+    size_t most = (size_t)a->n * (size_t)(k + 1); /* all carried over, all continued */
+    struct roll *x = calloc(most, sizeof *x);
+    *out = (struct level){.v = calloc(most, sizeof *out->v)};
     if (!x || !out->v) {
         free(x);
         return fail(e, ERR_NOMEM, "out of memory");

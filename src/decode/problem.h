@@ -89,7 +89,7 @@ struct trial {
     const struct budget *budget;
     uint64_t key;                 /* of the question */
     struct toks prompt;
-    struct session *lm, *rm;      /* prompt but its last token; whole prompt */
+    struct session *lm, *rm;      /* prompt but its last token; whole prompt (NULL: this trial has no rewards) */
     int64_t room;                 /* tokens an answer may have: max_new, or what the context leaves */
     struct candidate *c;
     int n, cap;
@@ -104,7 +104,8 @@ struct trial {
     double flops_extra, t0;
 };
 
-int trial_init(struct trial *t, const struct reasoner *r, const struct question *q, const struct budget *b, struct err *e);
+/* reward: the RM reads the prompt too; without it the trial cannot score, and is not charged for it. */
+int trial_init(struct trial *t, const struct reasoner *r, const struct question *q, const struct budget *b, int reward, struct err *e);
 void trial_fini(struct trial *t);
 struct cost trial_cost(const struct trial *t);
 int trial_spent(const struct trial *t); /* no further rollout may start */

@@ -68,7 +68,7 @@ static int job_check(const struct reason_job *j, struct err *e) {
 static int group_run(const struct reason_job *j, int64_t q, int m, int b, struct sink *out, struct reason__result *res, struct reason_show *show,
                      struct err *e) {
     struct trial t;
-    TRY(trial_init(&t, j->r, &j->qs->q[q], &j->budgets[b], e));
+    TRY(trial_init(&t, j->r, &j->qs->q[q], &j->budgets[b], j->methods[m]->needs_rm, e));
     int rc = j->methods[m]->run(&t, e);
     if (rc >= 0) rc = reason__group_rows(&t, j->methods[m], out, res, show, e);
     trial_fini(&t);

@@ -18,9 +18,9 @@
 
 static void settings_text(const struct reason_job *j, struct str *s) {
     const struct reason_opts *o = &j->r->o;
-    str_printf(s, "%s seed=%llu max_new=%lld temp=%.17g top_p=%.17g top_k=%d lambda=%.17g nll=%d", j->models ? j->models : "",
+    str_printf(s, "%s seed=%llu max_new=%lld temp=%.15g top_p=%.15g top_k=%d lambda=%.15g nll=%d", j->models ? j->models : "",
                (unsigned long long)o->seed, (long long)o->max_new, o->temp, o->top_p, o->top_k, o->lambda, (int)o->nll);
-    str_printf(s, " dto=%d,%d,%d,%.17g,%.17g,%.17g gates=%.17g,%.17g tree=%d,%.17g,%lld,%d isa=%s", (int)o->dto.mode, (int)o->dto.schedule,
+    str_printf(s, " dto=%d,%d,%d,%.15g,%.15g,%.15g gates=%.15g,%.15g tree=%d,%.15g,%lld,%d isa=%s", (int)o->dto.mode, (int)o->dto.schedule,
                o->dto.steps, o->dto.lr, o->dto.lr_floor, o->dto.temp, o->eps_ent, o->eps_grad, o->rap_width, o->rap_c, (long long)o->step_max,
                o->tot_depth, model_device(engine_model(j->r->lm))->name);
     str_puts(s, " methods=");

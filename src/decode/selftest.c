@@ -24,7 +24,7 @@ static int rig_open(struct rig *r, const char *family, int oracle, struct err *e
     *r = (struct rig){.b = {.amount = 1, .unit = 'r'}};
     int rc = toy_open(&r->toy, family, oracle, 1, e);
     r->toy.r.o.lambda = 3;
-    if (rc >= 0) rc = trial_init(&r->t, &r->toy.r, &r->toy.q[0], &r->b, e), r->open = rc >= 0;
+    if (rc >= 0) rc = trial_init(&r->t, &r->toy.r, &r->toy.q[0], &r->b, 1, e), r->open = rc >= 0;
     if (rc >= 0) rc = objective_new(&r->g, &r->toy.r, M + 1, e);
     struct rng g = RNG(5, 1);
     for (int i = 0; i < M; i++) r->y[i] = (int32_t)(1 + rng_below(&g, V - 1));

@@ -97,16 +97,17 @@ struct cost trial_cost(const struct trial *t) {
 
 /* ---- life ---- */
 
-static int prefill(struct trial *t, struct err *e) {
+static int prefill(struct trial *t, int reward, struct err *e) {
     const struct reasoner *r = t->r;
     TRY(session_new(&t->lm, r->lm, e));
     if (t->prompt.n > 1) TRY(session_feed(t->lm, t->prompt.ids, t->prompt.n - 1, NULL, e));
-    if (!r->rm) return 0;
+    if (!reward) return 0;
+    if (!r->rm) return fail(e, ERR_ARG, "a reward model is needed");
     TRY(session_new(&t->rm, r->rm, e));
     return session_feed(t->rm, t->prompt.ids, t->prompt.n, NULL, e);
 }
 
-int trial_init(struct trial *t, const struct reasoner *r, const struct question *q, const struct budget *b, struct err *e) {
+int trial_init(struct trial *t, const struct reasoner *r, const struct question *q, const struct budget *b, int reward, struct err *e) {
     *t = (struct trial){.r = r, .q = q, .budget = b, .key = hash_text(q->id), .chosen = -1, .t0 = clock_s()};
     t->lm0 = engine_account(r->lm);
     if (r->rm) t->rm0 = engine_account(r->rm);
@@ -115,7 +116,7 @@ int trial_init(struct trial *t, const struct reasoner *r, const struct question 
     if (t->room > r->o.max_new) t->room = r->o.max_new;
     if (rc >= 0 && (t->prompt.n < 1 || t->room < 1))
         rc = fail(e, ERR_LIMIT, "question %s: expected a prompt of 1 to %lld tokens, found %lld", q->id, (long long)r->max_ctx - 1, (long long)t->prompt.n);
-    if (rc >= 0) rc = prefill(t, e);
+    if (rc >= 0) rc = prefill(t, reward, e);
     if (rc >= 0) return 0;
     trial_fini(t);
     return rc;
