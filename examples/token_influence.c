@@ -8,7 +8,7 @@
 
 static struct candor_error e;
 static void check(int rc) {
-    if (rc < 0) fprintf(stderr, "%s\n", e.msg), exit(1);
+    if (rc < 0) fprintf(stderr, "%s %s\n", e.msg, e.where), exit(1);
 }
 
 int main(int argc, char **argv) {

@@ -19,7 +19,7 @@ static const char prompt[] = "Once upon a time, there was a little girl named Li
         int rc_ = (call);                                                                                              \
         cr_assert_eq(rc_, 0, "%s: %d %s (%s)", #call, rc_, e.msg, e.where);                                            \
     } while (0)
-/* The code, the place of a word in the sentence. */
+/* The code, and a word of the sentence or the place. */
 #define FAILS(want, word, call)                                                                                        \
     do {                                                                                                               \
         struct candor_error e = {0};                                                                                   \
@@ -265,7 +265,6 @@ static double nll_of(const float *z, const int32_t *ids, int64_t n, int64_t V) {
     return nll;
 }
 
-/* Over the vocabulary a row is E u minus the target's log probabilities; of two rows of one non-target position the difference is E u. */
 Test(libcandor, the_value_is_that_of_the_logits_and_the_last_position_moves_nothing) {
     struct candor_engine *g = open_with((struct candor_options){.gradient = 1, .oracle = 1});
     int64_t n, V = candor_dims(g).n_vocab, C = candor_dims(g).n_embd;

@@ -61,6 +61,7 @@ static const struct tiny block_tinies[] = {
     {"llama_blocks", "llama", .L = 2, .C = 64, .F = 96, .V = 80, .H = 4, .G = 2, .D = 16},
     {"qwen2_blocks", "qwen2", .L = 2, .C = 64, .F = 96, .V = 80, .H = 4, .G = 2, .D = 16, .tied = 1, .bias = 1},
     {"qwen3_blocks", "qwen3", .L = 2, .C = 32, .F = 64, .V = 80, .H = 2, .G = 1, .D = 32, .tied = 1},
+    {"llama_head_128", "llama", .L = 1, .C = 32, .F = 32, .V = 64, .H = 2, .G = 1, .D = 128},
     {"mistral_blocks", "mistral", .L = 2, .C = 64, .F = 64, .V = 80, .H = 4, .G = 1, .D = 16, .window = 5},
     {"gpt2_blocks", "gpt2", .L = 2, .C = 64, .F = 96, .V = 80, .H = 4, .G = 4, .D = 16, .tied = 1, .bias = 1},
 };

@@ -97,7 +97,7 @@ struct candor_sampling {     /* zero: greedy, the most probable token (the lower
     double min_p;            /* only tokens with at least this share of the best one's probability; 0: off */
     double repeat_penalty;   /* divides positive, multiplies negative logits of recent tokens (Keskar et al. 2019); 0: off */
     int repeat_window;       /* how many tokens are recent; 0: 64 */
-    uint64_t seed;           /* draw i depends on (seed, i) only */
+    uint64_t seed;           /* draw i of a call depends on (seed, i) only */
     int ignore_end;          /* nonzero: go on after a token that ends the text */
 };
 enum candor_stop { CANDOR_STOP_MAX, CANDOR_STOP_END, CANDOR_STOP_CALLER, CANDOR_STOP_CTX };
@@ -140,11 +140,12 @@ struct candor_gradient_job {
 struct candor_gradient_value { double nll, reward, loss; }; /* Σ −log p in nats; score; their weighted sum */
 /* u[T−from, n_embd] (NULL: value only): d loss / d (input embedding of each position), that is, how a position moves what comes after
  * it. lm or rm may be NULL; then its weight must be 0. Both are open with .gradient; they speak the same vocabulary. If both take
- * part they must be of one n_embd, otherwise CANDOR_ERR_ARG (see candor_gradient_rows). value may be NULL. */
+ * part they must be of one precision and one n_embd, otherwise CANDOR_ERR_ARG (candor_gradient_rows needs no equal n_embd). value may be
+ * NULL. */
 int candor_gradient(struct candor_engine *lm, struct candor_engine *rm, const struct candor_gradient_job *job, float *u,
                     struct candor_gradient_value *value, struct candor_error *e);
 /* The same over the vocabulary: rows 0 … T−from−1 of d loss / d (relaxed one-hot row of the position), width n_vocab; here a target's own
- * term, −nll · log p(· | ids before it), is included. The engines must be of one precision. */
+ * term, −nll · log p(· | ids before it), is included. */
 int candor_gradient_rows(struct candor_engine *lm, struct candor_engine *rm, const struct candor_gradient_job *job, candor_rows_fn fn,
                          void *ctx, struct candor_gradient_value *value, struct candor_error *e);
 

@@ -39,7 +39,7 @@ struct command {
     const char *notes; /* paragraphs after the options, or NULL */
 };
 #define COMMAND_MAP(XX)                                                                                                \
-    XX(models) XX(inspect) XX(tokenize) XX(detokenize) XX(run) XX(logits) XX(hidden) XX(grad) XX(perplexity) XX(gym) XX(train)
+    XX(models) XX(inspect) XX(tokenize) XX(detokenize) XX(run) XX(logits) XX(hidden) XX(grad) XX(perplexity) XX(gym) XX(train) XX(reason) XX(selftest)
 #define XX(n) extern const struct command command_##n;
 COMMAND_MAP(XX)
 #undef XX

@@ -85,7 +85,7 @@ static int tensors_json(json_t *list, const struct weights *w, int values, int64
         if (!j) return fail(e, ERR_FORMAT, "tensor %lld: its name is not UTF-8", (long long)i);
         json_array_append_new(list, j);
         if (!values) continue;
-        struct range r;
+        struct range r = {0};
         TRY(scan(&r, &t->m, e));
         json_object_set_new(j, "min", json_number(r.min)), json_object_set_new(j, "max", json_number(r.max));
         json_object_set_new(j, "mean", json_number(r.n > 0 ? r.sum / r.n : NAN));

@@ -308,8 +308,8 @@ static int check_side(const struct candor_engine *g, const struct candor_gradien
     struct engine_opts o = engine_options(g->g);
     if (!o.backward) return fail(e, ERR_STATE, "the %s model's engine was not opened with .gradient", who);
     if (j->T - j->from > o.max_rows)
-        return fail(e, ERR_LIMIT, "expected at most %lld positions to differentiate (max_rows of the %s model), found %lld", (long long)o.max_rows, who,
-                    (long long)(j->T - j->from));
+        return fail(e, ERR_LIMIT, "expected at most %lld positions to differentiate (max_rows of the %s model), found %lld",
+                    (long long)o.max_rows, who, (long long)(j->T - j->from));
     return 0;
 }
 
@@ -318,7 +318,8 @@ static int check_job(const struct candor_engine *lm, const struct candor_engine 
         return fail(e, ERR_ARG, "expected a first position from 0 and below the %lld ids, found %lld", (long long)j->T, (long long)j->from);
     TRY(check_side(lm, j, "language", e));
     TRY(check_side(rm, j, "reward", e));
-    if (lm && rm && lm->d->num_bytes != rm->d->num_bytes) return fail(e, ERR_ARG, "expected two engines of one precision, found %s and %s", lm->d->name, rm->d->name);
+    if (lm && rm && lm->d->num_bytes != rm->d->num_bytes)
+        return fail(e, ERR_ARG, "expected two engines of one precision, found %s and %s", lm->d->name, rm->d->name);
     return 0;
 }
 
