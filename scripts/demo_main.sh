@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# demo_main.sh CANDOR: what ./demo shows once the program is built. Needs nothing but the shipped models.
-set -u
+# demo_main.sh CANDOR: what ./demo shows once the program is built. Needs nothing but the shipped models; everything it prints is computed now.
+set -eu
 candor="$(cd "$(dirname "$1")" && pwd)/$(basename "$1")"
-cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
-[ -x "$candor" ] || { echo "no program at $candor" >&2; exit 1; }
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
@@ -11,20 +10,27 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 show() { printf '$ candor %s\n' "$*"; "$candor" "$@"; }
 
 say "The models that are shipped"
-found=0
-for m in models/*.gguf; do
-    [ -e "$m" ] || continue
-    found=1
-    printf '  %-24s %9d bytes\n' "$m" "$(stat -c %s "$m")"
-done
-[ "$found" = 1 ] || { echo "  none yet"; exit 0; }
-[ ! -e models/r1.gguf ] || show inspect models/r1.gguf || exit 1
+show models
 
-if [ -e models/r1.gguf ] && [ -e models/rm1.gguf ]; then
-    say "Questions that the models never saw"
-    show gym chain --split test --n 40 -o "$work/q.jsonl" || exit 1
-    head -n 2 "$work/q.jsonl"
-    say "The same budget spent in different ways: plain sampling, voting, best of N, gradient on the logits"
-    show reason -m models/r1.gguf --rm models/rm1.gguf --data "$work/q.jsonl" \
-        --method greedy,sc,bon,nabla --budget 8 || exit 1
-fi
+say "Held-out questions (test split; the models were trained on others)"
+for family in chain:50 arith:50 recall:20; do
+    "$candor" gym "${family%:*}" --split test --seed 5 -n "${family#*:}" -o "$work/part.jsonl"
+    cat "$work/part.jsonl" >>"$work/q.jsonl"
+done
+printf '%s questions, the first: ' "$(wc -l <"$work/q.jsonl")"
+head -n 1 "$work/q.jsonl"
+
+say "One of them, thought through by the reasoner"
+"$candor" gym chain --split test --seed 5 -n 1 -o "$work/one.jsonl"
+question="$(sed -E 's/.*"question": ?"([^"]*)".*/\1/' "$work/one.jsonl")"
+"$candor" run -m r1 -p "<|q|>$question
+<|a|>" -n 200
+
+say "The same 120 questions, greedily, by best of 4, by vote, and by gradient descent on the logits through the reward model"
+show reason -m r1 --rm rm1 --data "$work/q.jsonl" --method greedy,sc,bon,nabla --budget 4 --temp 1 --show -o "$work/rows.jsonl"
+
+say "Every candidate is a row; this one changed a token by gradient"
+grep -m 1 '"row":"change"' "$work/rows.jsonl" || echo "no draw was changed by the gradient in this run"
+
+say "Identities of the theory, each with its bound and what was reached"
+show selftest

@@ -160,7 +160,7 @@ static int phrasings(char found[][64], enum gym_split split) {
         phrasing(p, sizeof p, it.q.question);
         int known = 0;
         for (int k = 0; k < n; k++) known |= !strcmp(found[k], p);
-        if (!known && n < 32) strcpy(found[n++], p);
+        if (!known && n < 32) snprintf(found[n], sizeof found[n], "%s", p), n++;
         gym_item_fini(&it);
     }
     return n;

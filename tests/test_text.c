@@ -56,7 +56,7 @@ static char *show(const struct toks *o)
     char *p = buf[turn++ & 3];
     size_t k = 0;
     p[0] = 0;
-    for (int64_t i = 0; i < o->n && k < sizeof buf[0] - 16; i++) k += (size_t)sprintf(p + k, "%s%d", i ? " " : "", o->ids[i]);
+    for (int64_t i = 0; i < o->n && k < sizeof buf[0] - 16; i++) k += (size_t)snprintf(p + k, sizeof buf[0] - k, "%s%d", i ? " " : "", o->ids[i]);
     return p;
 }
 
@@ -339,7 +339,7 @@ static const char *tmp_file(const char *name)
 {
     static char path[200];
     if (!tmp_dir[0]) {
-        strcpy(tmp_dir, "/tmp/candor-text-XXXXXX");
+        snprintf(tmp_dir, sizeof tmp_dir, "/tmp/candor-text-XXXXXX");
         cr_assert_not_null(mkdtemp(tmp_dir));
     }
     snprintf(path, sizeof path, "%s/%s", tmp_dir, name);
@@ -372,7 +372,7 @@ static struct tokenizer *small_spm(int prefix)
     int32_t type[SMALL_N] = {2, 3, 3};
     float score[SMALL_N] = {0};
     for (int b = 0; b < 256; b++) {
-        sprintf(bytes[b], "<0x%02X>", b);
+        snprintf(bytes[b], sizeof bytes[b], "<0x%02X>", b);
         s[3 + b] = text_of(bytes[b]);
         type[3 + b] = 6;
     }

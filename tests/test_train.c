@@ -11,7 +11,7 @@
 static char dir[64];
 
 static void setup(void) {
-    strcpy(dir, "/tmp/candor-train-XXXXXX");
+    snprintf(dir, sizeof dir, "/tmp/candor-train-XXXXXX");
     cr_assert(mkdtemp(dir) != NULL);
 }
 static void teardown(void) {
