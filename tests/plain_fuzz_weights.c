@@ -35,9 +35,10 @@ static int gguf_seed(struct str *b) {
 }
 
 static int st_seed(struct str *b) {
-    static const char json[] = "{\"__metadata__\":{\"format\":\"pt\"},\"w\":{\"dtype\":\"F32\",\"shape\":[4,2],\"data_offsets\":[0,32]},"
-                               "\"b\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[32,36]},"
-                               "\"n\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[36,44]}}  ";
+    static const char json[] =
+        "{\"__metadata__\":{\"format\":\"pt\"},\"w\":{\"dtype\":\"F32\",\"shape\":[4,2],\"data_offsets\":[0,32]},"
+        "\"b\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[32,36]},"
+        "\"n\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[36,44]}}  ";
     static const unsigned char data[44];
     uint64_t n = strlen(json);
     str_add(b, &n, sizeof n), str_puts(b, json);
@@ -45,7 +46,9 @@ static int st_seed(struct str *b) {
 }
 
 static int hf_seed(struct str *b) {
-    return str_puts(b, "{\"a\":1,\"b\":{\"c\":[1,2.5],\"d\":{\"e\":\"x\"}},\"f\":[\"g\",\"h\"],\"i\":[true],\"j\":null,\"k\":1e-5,\"l\":[[1]]}");
+    return str_puts(
+        b,
+        "{\"a\":1,\"b\":{\"c\":[1,2.5],\"d\":{\"e\":\"x\"}},\"f\":[\"g\",\"h\"],\"i\":[true],\"j\":null,\"k\":1e-5,\"l\":[[1]]}");
 }
 
 static uint64_t touch(const struct weights *w) {
@@ -72,7 +75,8 @@ static uint64_t touch(const struct weights *w) {
 
 /* Bytes, words of 8 with telling values, swapped pieces, cuts and repeats. Returns the new size. */
 static size_t mutate(struct rng *r, char *p, size_t n, size_t cap) {
-    static const uint64_t words[] = {0, 1, 0x7fffffff, 0xffffffff, 1ull << 32, 1ull << 60, 1ull << 63, UINT64_MAX, UINT64_MAX - 31};
+    static const uint64_t words[] = {0,          1,          0x7fffffff, 0xffffffff,     1ull << 32,
+                                     1ull << 60, 1ull << 63, UINT64_MAX, UINT64_MAX - 31};
     static const char marks[] = "{}[]\",:-0.e9\\n";
     for (uint64_t times = 1 + rng_below(r, 4); times && n; times--) {
         size_t at = rng_below(r, n), k = 1 + rng_below(r, 16);

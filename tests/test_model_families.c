@@ -202,13 +202,14 @@ static void hf_config(const char *path, const struct tiny *t, const char *extra)
 /* One safetensors file; `drop` names a GGUF parameter to leave out. */
 static void hf_tensors(const char *path, const struct tiny *t, const struct model *m, enum fmt fmt, const char *drop) {
     FILE *f = fopen(path, "wb");
-    char *head = malloc(65536), name[96];
+    enum { HEAD = 65536 };
+    char *head = malloc(HEAD), name[96];
     const struct fmt_row *row = fmt_find((int)fmt);
     uint64_t n = 0, at = 0;
     cr_assert(f);
     for (int pass = 0; pass < 2; pass++) {
         if (pass) head[n - 1] = '}', fwrite(&n, 8, 1, f), fwrite(head, 1, n, f);
-        else n = (uint64_t)sprintf(head, "{");
+        else head[n++] = '{';
         for (int i = 0; i < model_n_params(m); i++) {
             const struct param *p = model_param(m, i);
             if (drop && !strcmp(p->name, drop)) continue;
@@ -220,9 +221,9 @@ static void hf_tensors(const char *path, const struct tiny *t, const struct mode
             hf_name(name, sizeof name, t, p->name);
             if (pass) fwrite(bytes, 1, size, f);
             else {
-                n += (uint64_t)sprintf(head + n, "\"%s\":{\"dtype\":\"%s\",\"shape\":[%lld", name, row->name, (long long)p->dims[turned ? 1 : 0]);
-                if (p->n_dims == 2) n += (uint64_t)sprintf(head + n, ",%lld", (long long)p->dims[turned ? 0 : 1]);
-                n += (uint64_t)sprintf(head + n, "],\"data_offsets\":[%llu,%llu]},", (unsigned long long)at, (unsigned long long)(at + size));
+                n += (uint64_t)snprintf(head + n, HEAD - n, "\"%s\":{\"dtype\":\"%s\",\"shape\":[%lld", name, row->name, (long long)p->dims[turned ? 1 : 0]);
+                if (p->n_dims == 2) n += (uint64_t)snprintf(head + n, HEAD - n, ",%lld", (long long)p->dims[turned ? 0 : 1]);
+                n += (uint64_t)snprintf(head + n, HEAD - n, "],\"data_offsets\":[%llu,%llu]},", (unsigned long long)at, (unsigned long long)(at + size));
                 at += size;
             }
             free(y), free(bytes);
@@ -589,6 +590,32 @@ Test(model_families, folders_refused) {
         cr_expect(rc == f->code && strstr(err.msg, f->says), "%s: code %d, %s", f->why, rc, err.msg);
         model_close(m), weights_close(w), dev_close(d);
     }
+}
+
+/* Qwen's window: only when it is asked for, and only from a layer on. */
+Test(model_families, qwen_window) {
+    static const char *const extra[] = {"\"use_sliding_window\": false, \"sliding_window\": 5, \"max_window_layers\": 1",
+                                        "\"use_sliding_window\": true, \"sliding_window\": 5, \"max_window_layers\": 1"};
+    const struct tiny *t = tiny_find("qwen2");
+    double *want[2];
+    int32_t ids[T];
+    struct weights *file = NULL;
+    tiny_ids(ids, T, t->V, 2);
+    OK(weights_open(&file, tiny_gguf(t, FMT_F32), &e));
+    for (int i = 0; i < 2; i++) {
+        struct model_cfg c = tiny_cfg(t);
+        c.window = i ? 5 : 0, c.window_from = i;
+        want[i] = plain_logits(&c, &(struct source){.w = file}, ids, T);
+        struct device *d = tiny_device(1, 1);
+        struct weights *w = NULL;
+        struct model *m = NULL;
+        OK(weights_open(&w, tiny_hf(t, FMT_F32, extra[i], NULL), &e));
+        OK(model_open(&m, d, w, 0, &e));
+        expect_logits(m, ids, T, want[i], 1e-12, i ? "qwen2, window from layer 1" : "qwen2, window not used");
+        model_close(m), weights_close(w), dev_close(d);
+    }
+    cr_expect(rel_diff(want[0], want[1], T * t->V) > 1e-3, "the window changes nothing");
+    free(want[0]), free(want[1]), weights_close(file);
 }
 
 /* The newer spelling of the rotation in config.json. */

@@ -189,10 +189,10 @@ static void reason_close(struct bench *x) {
 static int print_object(const struct reason_summary *s, struct err *e) {
     const struct budget *b = s->budget;
     json_t *budget = b->unit == 'r' ? json_integer((json_int_t)b->amount) : json_string(b->text);
-    json_t *o = json_pack("{s:s, s:o, s:I, s:f, s:[f,f], s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "method", s->method->name, "budget", budget, "n",
+    json_t *o = json_pack("{s:s, s:o, s:I, s:f, s:[f,f], s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "method", s->method->name, "budget", budget, "n",
                           (json_int_t)s->n, "accuracy", s->accuracy, "ci95", s->ci.lo, s->ci.hi, "calls", s->calls, "calls_paper", s->calls_paper,
                           "flops", s->flops, "tokens", s->tokens, "seconds", s->seconds, "peak_bytes", s->peak_bytes, "rejection_rate",
-                          json_number(s->rejection_rate));
+                          json_number(s->rejection_rate), "auc", json_number(s->auc));
     if (o && !strcmp(s->method->name, "nabla")) {
         json_object_set_new(o, "optimised", json_real(s->optimised));
         json_object_set_new(o, "skipped_entropy", json_real(s->low_entropy));
@@ -204,16 +204,17 @@ static int print_object(const struct reason_summary *s, struct err *e) {
 }
 
 static void print_line(const struct reason_summary *s) {
-    char rejected[16] = "-";
+    char rejected[16] = "-", auc[16] = "-";
+    if (isfinite(s->auc)) snprintf(auc, sizeof auc, "%.3f", s->auc);
     if (isfinite(s->rejection_rate)) snprintf(rejected, sizeof rejected, "%.1f%%", 100 * s->rejection_rate);
-    printf("%-9s %7s %6.1f%%  [%5.1f, %5.1f] %8.1f %8.1f %8.1f %9.2e %8.3f %8.1f %8s\n", s->method->name, s->budget->text, 100 * s->accuracy,
-           100 * s->ci.lo, 100 * s->ci.hi, s->calls, s->calls_paper, s->tokens, s->flops, s->seconds, s->peak_bytes / 1048576.0, rejected);
+    printf("%-9s %7s %6.1f%%  [%5.1f, %5.1f] %8.1f %8.1f %8.1f %9.2e %8.3f %8.1f %8s %6s\n", s->method->name, s->budget->text, 100 * s->accuracy,
+           100 * s->ci.lo, 100 * s->ci.hi, s->calls, s->calls_paper, s->tokens, s->flops, s->seconds, s->peak_bytes / 1048576.0, rejected, auc);
 }
 
 static int print_table(const struct reason_summary *s, int n) {
     printf("%lld questions; calls, tokens, FLOPs and seconds are means per question\n", (long long)s->n);
-    printf("%-9s %7s %7s  %-14s %8s %8s %8s %9s %8s %8s %8s\n", "method", "budget", "correct", "95 % interval", "calls", "as paper", "tokens",
-           "FLOPs", "seconds", "peak MiB", "rejected");
+    printf("%-9s %7s %7s  %-14s %8s %8s %8s %9s %8s %8s %8s %6s\n", "method", "budget", "correct", "95 % interval", "calls", "as paper", "tokens",
+           "FLOPs", "seconds", "peak MiB", "rejected", "AUC");
     for (int i = 0; i < n; i++) print_line(&s[i]);
     for (int i = 0; i < n; i++)
         if (!strcmp(s[i].method->name, "nabla"))

@@ -65,23 +65,44 @@ static int job_check(const struct reason_job *j, struct err *e) {
 
 /* ---- one group ---- */
 
-static int group_run(const struct reason_job *j, int64_t q, int m, int b, struct sink *out, struct reason__result *res, struct reason_show *show,
-                     struct err *e) {
+int reason__score_add(struct reason__scores *s, double reward, int correct, struct err *e) {
+    if (s->n == s->cap) {
+        int64_t cap = s->cap ? 2 * s->cap : 256;
+        double *r = realloc(s->reward, (size_t)cap * sizeof *r);
+        if (r) s->reward = r;
+        int *c = r ? realloc(s->correct, (size_t)cap * sizeof *c) : NULL;
+        if (!c) return fail(e, ERR_NOMEM, "out of memory for rewards");
+        s->correct = c, s->cap = cap;
+    }
+    s->reward[s->n] = reward, s->correct[s->n] = correct;
+    s->n++;
+    return 0;
+}
+
+static int group_run(const struct reason_job *j, int64_t q, int m, int b, struct sink *out, struct reason__result *res,
+                     struct reason__scores *scores, struct reason_show *show, struct err *e) {
     struct trial t;
     TRY(trial_init(&t, j->r, &j->qs->q[q], &j->budgets[b], j->methods[m]->needs_rm, e));
     int rc = j->methods[m]->run(&t, e);
-    if (rc >= 0) rc = reason__group_rows(&t, j->methods[m], out, res, show, e);
+    if (rc >= 0) rc = reason__group_rows(&t, j->methods[m], out, res, scores, show, e);
     trial_fini(&t);
     return rc;
 }
 
+/* A result closes its group: the candidates seen since the last one count. */
 void reason__sum(struct reason__sums *s, const struct reason__result *r) {
     struct reason__result *t = &s->total;
+    s->scores.kept = s->scores.n;
     t->correct += r->correct, t->calls += r->calls, t->calls_paper += r->calls_paper, t->tokens += r->tokens;
     t->judged += r->judged, t->rejected += r->rejected, t->flops += r->flops, t->seconds += r->seconds;
     t->optimised += r->optimised, t->low_entropy += r->low_entropy, t->low_gradient += r->low_gradient, t->changed += r->changed;
     if (r->peak_bytes > t->peak_bytes) t->peak_bytes = r->peak_bytes;
     s->n++, s->changed_questions += r->changed > 0;
+}
+
+static double auc_of(const struct reason__scores *s) {
+    double a;
+    return s->kept && auc(&a, s->reward, s->correct, (size_t)s->kept, NULL) >= 0 ? a : NAN;
 }
 
 static struct reason_summary summary_of(const struct reason_job *j, int at, const struct reason__sums *s) {
@@ -93,6 +114,7 @@ static struct reason_summary summary_of(const struct reason_job *j, int at, cons
         .calls = (double)t->calls / n, .calls_paper = (double)t->calls_paper / n, .flops = t->flops / n, .tokens = (double)t->tokens / n,
         .seconds = t->seconds / n, .peak_bytes = t->peak_bytes,
         .rejection_rate = t->judged ? (double)t->rejected / (double)t->judged : NAN,
+        .auc = auc_of(&s->scores),
         .optimised = (double)t->optimised / n, .low_entropy = (double)t->low_entropy / n, .low_gradient = (double)t->low_gradient / n,
         .changed = (double)t->changed / n, .changed_questions = s->changed_questions,
     };
@@ -113,7 +135,7 @@ static int groups_run(const struct reason_job *j, int64_t done, struct sink *out
             return fail(e, ERR_CANCELLED, "stopped after %lld of %lld questions%s", (long long)(i / per), (long long)j->n,
                         j->rows ? "; --resume goes on from here" : "");
         }
-        int rc = group_run(j, i / per, at / j->n_budgets, at % j->n_budgets, out, &res, show, e);
+        int rc = group_run(j, i / per, at / j->n_budgets, at % j->n_budgets, out, &res, &sums[at].scores, show, e);
         if (rc < 0) {
             progress_end(&bar);
             return rc;
@@ -139,6 +161,7 @@ int reason_run(const struct reason_job *j, struct reason_summary *out, struct re
         rc = reason__method_row(&out[i], sink, e);
     }
     sink_close(sink);
+    for (int i = 0; i < groups; i++) free(sums[i].scores.reward), free(sums[i].scores.correct);
     free(sums);
     return rc < 0 ? rc : 0;
 }

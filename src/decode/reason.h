@@ -42,6 +42,7 @@ struct reason_summary {
     double calls, calls_paper, flops, tokens, seconds; /* means per question */
     double peak_bytes;
     double rejection_rate;                             /* of the rollouts that were judged; NaN: the method judges none */
+    double auc;                                        /* of the reward model, over all scored candidates; NaN: none, or all alike */
     double optimised, low_entropy, low_gradient, changed;  /* positions, means per question */
     int64_t changed_questions;
 };

@@ -131,15 +131,18 @@ static int result_row(const struct trial *t, const struct method *m, const struc
     return sink_row(out, "result", f, N_OF(f), e);
 }
 
-int reason__group_rows(const struct trial *t, const struct method *m, struct sink *out, struct reason__result *res, struct reason_show *show,
-                       struct err *e) {
+int reason__group_rows(const struct trial *t, const struct method *m, struct sink *out, struct reason__result *res,
+                       struct reason__scores *scores, struct reason_show *show, struct err *e) {
     if (t->n < 1 || t->chosen < 0) return fail(e, ERR_INTERNAL, "method %s gave no answer", m->name);
     struct cost c = trial_cost(t);
     *res = (struct reason__result){.correct = t->c[t->chosen].correct, .calls = c.calls, .calls_paper = c.calls_paper, .tokens = c.tokens,
                                    .judged = t->judged, .rejected = t->rejected, .optimised = t->optimised, .low_entropy = t->low_entropy,
                                    .low_gradient = t->low_gradient, .changed = t->n_changes, .flops = c.flops, .seconds = c.seconds,
                                    .peak_bytes = (double)peak_bytes()};
-    for (int k = 0; k < t->n; k++) TRY(candidate_row(t, m, k, out, e));
+    for (int k = 0; k < t->n; k++) {
+        TRY(candidate_row(t, m, k, out, e));
+        if (t->c[k].scored) TRY(reason__score_add(scores, t->c[k].reward, t->c[k].correct, e));
+    }
     for (int i = 0; i < t->n_changes; i++) TRY(change_row(t, m, &t->changes[i], out, show, e));
     return result_row(t, m, res, out, e);
 }
@@ -148,7 +151,7 @@ int reason__method_row(const struct reason_summary *s, struct sink *out, struct 
     const struct field f[] = {F_TEXT("method", s->method->name), F_TEXT("budget", s->budget->text), F_INT("n", s->n), F_INT("correct", s->correct),
                               F_REAL("accuracy", s->accuracy), F_REALS("ci95", &s->ci.lo, 2), F_REAL("calls", s->calls),
                               F_REAL("calls_paper", s->calls_paper), F_REAL("flops", s->flops), F_REAL("tokens", s->tokens),
-                              F_REAL("rejection_rate", s->rejection_rate), F_REAL("optimised", s->optimised), F_REAL("changed", s->changed),
+                              F_REAL("rejection_rate", s->rejection_rate), F_REAL("auc", s->auc), F_REAL("optimised", s->optimised), F_REAL("changed", s->changed),
                               F_INT("changed_questions", s->changed_questions), M_REAL("seconds", s->seconds), M_REAL("peak_bytes", s->peak_bytes)};
     return sink_row(out, "method", f, N_OF(f), e);
 }
@@ -199,6 +202,11 @@ static void old_result(struct old_rows *r, const json_t *o, int at) {
     r->done++;
 }
 
+static int old_candidate(struct old_rows *r, const json_t *o, int at, struct err *e) {
+    if (!json_is_number(json_object_get(o, "reward"))) return 0;
+    return reason__score_add(&r->sums[at].scores, get_d(o, "reward"), get_b(o, "correct"), e);
+}
+
 static void old_change(struct old_rows *r, const json_t *o) {
     const struct question *q = &r->j->qs->q[r->done / (r->j->n_methods * r->j->n_budgets)];
     if (!r->show || get_i(o, "telling") <= r->show->score) return;
@@ -228,6 +236,9 @@ static int old_line(struct old_rows *r, const char *s, size_t n, int64_t line, s
     else if (!strcmp(kind, "result")) {
         rc = old_group(r, o, line, e);
         if (rc >= 0) old_result(r, o, rc), rc = 1;
+    } else if (!strcmp(kind, "candidate")) {
+        rc = old_group(r, o, line, e);
+        if (rc >= 0) rc = old_candidate(r, o, rc, e);
     } else if (!strcmp(kind, "change")) {
         rc = old_group(r, o, line, e);
         if (rc >= 0) old_change(r, o), rc = 0;
@@ -251,6 +262,7 @@ static int old_read(struct old_rows *r, size_t *keep, struct err *e) {
         if (rc > 0) *keep = at;
     }
     free(text);
+    for (int i = 0; i < r->j->n_methods * r->j->n_budgets; i++) r->sums[i].scores.n = r->sums[i].scores.kept;
     return rc < 0 ? rc : 0;
 }
 

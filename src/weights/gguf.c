@@ -27,11 +27,11 @@ enum { KEY_MIN_BYTES = 8 + 1 + 4 + 1, TENSOR_MIN_BYTES = 8 + 1 + 4 + 8 + 4 + 8, 
 
 /* Names of types this engine does not compute with, so that the refusal speaks the user's language. */
 static const char *const ggml_names[] = {
-    [3] = "Q4_1",    [6] = "Q5_0",     [7] = "Q5_1",     [9] = "Q8_1",      [10] = "Q2_K",     [11] = "Q3_K",   [12] = "Q4_K",
-    [13] = "Q5_K",   [14] = "Q6_K",    [15] = "Q8_K",    [16] = "IQ2_XXS",  [17] = "IQ2_XS",   [18] = "IQ3_XXS", [19] = "IQ1_S",
-    [20] = "IQ4_NL", [21] = "IQ3_S",   [22] = "IQ2_S",   [23] = "IQ4_XS",   [24] = "I8",       [25] = "I16",    [26] = "I32",
-    [27] = "I64",    [29] = "IQ1_M",   [31] = "Q4_0_4_4", [32] = "Q4_0_4_8", [33] = "Q4_0_8_8", [34] = "TQ1_0", [35] = "TQ2_0",
-    [39] = "MXFP4",
+    [3] = "Q4_1",      [6] = "Q5_0",      [7] = "Q5_1",    [9] = "Q8_1",   [10] = "Q2_K",    [11] = "Q3_K",
+    [12] = "Q4_K",     [13] = "Q5_K",     [14] = "Q6_K",   [15] = "Q8_K",  [16] = "IQ2_XXS", [17] = "IQ2_XS",
+    [18] = "IQ3_XXS",  [19] = "IQ1_S",    [20] = "IQ4_NL", [21] = "IQ3_S", [22] = "IQ2_S",   [23] = "IQ4_XS",
+    [24] = "I8",       [25] = "I16",      [26] = "I32",    [27] = "I64",   [29] = "IQ1_M",   [31] = "Q4_0_4_4",
+    [32] = "Q4_0_4_8", [33] = "Q4_0_8_8", [34] = "TQ1_0",  [35] = "TQ2_0", [39] = "MXFP4",
 };
 
 /* ---- the cursor ---- */
@@ -49,8 +49,8 @@ static uint64_t left(const struct cursor *c) { return c->size - c->at; }
 
 static int take(struct cursor *c, const unsigned char **p, uint64_t n) {
     if (n > left(c))
-        return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)c->at, "%s %s: expected %" PRIu64 " more bytes, found the end after %" PRIu64,
-                       c->what, c->name.s, n, left(c));
+        return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)c->at,
+                       "%s %s: expected %" PRIu64 " more bytes, found the end after %" PRIu64, c->what, c->name.s, n, left(c));
     *p = c->data + c->at;
     c->at += n;
     return 0;
@@ -74,8 +74,9 @@ static int take_str(struct cursor *c, const unsigned char **p, uint64_t *n) {
     uint64_t at = c->at;
     TRY(take_u64(c, n));
     if (*n > left(c))
-        return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)at, "%s %s: expected a string within the %" PRIu64 " bytes left, found length %" PRIu64,
-                       c->what, c->name.s, left(c), *n);
+        return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)at,
+                       "%s %s: expected a string within the %" PRIu64 " bytes left, found length %" PRIu64, c->what, c->name.s,
+                       left(c), *n);
     return take(c, p, *n);
 }
 
@@ -85,8 +86,8 @@ static int take_name(struct cursor *c, const unsigned char **p, uint64_t *n) {
     TRY(take_str(c, p, n));
     weights__show(&c->name, *p, *n);
     if (*n > GGUF_MAX_NAME)
-        return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)at, "%s %s: expected a name of at most %d bytes, found %" PRIu64, c->what,
-                       c->name.s, GGUF_MAX_NAME, *n);
+        return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)at, "%s %s: expected a name of at most %d bytes, found %" PRIu64,
+                       c->what, c->name.s, GGUF_MAX_NAME, *n);
     return 0;
 }
 
@@ -96,15 +97,16 @@ static int take_type(struct cursor *c, uint32_t *type) {
     uint64_t at = c->at;
     TRY(take_u32(c, type));
     if (*type >= GGUF_N_TYPES)
-        return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)at, "key %s: expected a value type from 0 to %d, found %" PRIu32, c->name.s,
-                       GGUF_N_TYPES - 1, *type);
+        return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)at, "key %s: expected a value type from 0 to %d, found %" PRIu32,
+                       c->name.s, GGUF_N_TYPES - 1, *type);
     return 0;
 }
 
 static int check_bools(const struct cursor *c, const unsigned char *p, uint64_t n) {
     for (uint64_t i = 0; i < n; i++)
         if (p[i] > 1)
-            return fail_at(c->e, ERR_FORMAT, c->path, p + i - c->data, "key %s: expected a bool of 0 or 1, found %d", c->name.s, p[i]);
+            return fail_at(c->e, ERR_FORMAT, c->path, p + i - c->data, "key %s: expected a bool of 0 or 1, found %d", c->name.s,
+                           p[i]);
     return 0;
 }
 
@@ -119,8 +121,9 @@ static int take_array_head(struct cursor *c, uint32_t *elem, uint64_t *count) {
     if (!least) least = *elem == GGUF_STR ? STR_MIN_BYTES : ARR_MIN_BYTES;
     TRY(take_u64(c, count));
     if (*count > left(c) / least)
-        return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)at, "key %s: expected an array within the %" PRIu64 " bytes left, found %" PRIu64 " of type %s",
-                       c->name.s, left(c), *count, gguf__types[*elem].name);
+        return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)at,
+                       "key %s: expected an array within the %" PRIu64 " bytes left, found %" PRIu64 " of type %s", c->name.s,
+                       left(c), *count, gguf__types[*elem].name);
     return 0;
 }
 
@@ -130,7 +133,8 @@ static int skip_array(struct cursor *c, int depth) {
     uint32_t elem = 0;
     uint64_t n = 0, k = 0;
     if (depth > GGUF_MAX_DEPTH)
-        return fail_at(c->e, ERR_LIMIT, c->path, (int64_t)c->at, "key %s: expected arrays at most %d deep, found more", c->name.s, GGUF_MAX_DEPTH);
+        return fail_at(c->e, ERR_LIMIT, c->path, (int64_t)c->at, "key %s: expected arrays at most %d deep, found more", c->name.s,
+                       GGUF_MAX_DEPTH);
     TRY(take_array_head(c, &elem, &n));
     if (gguf__types[elem].bytes) return take_numbers(c, elem, n, &p);
     for (uint64_t i = 0; i < n; i++) TRY(elem == GGUF_STR ? take_str(c, &p, &k) : skip_array(c, depth + 1));
@@ -193,22 +197,25 @@ static int refuse_type(const struct cursor *c, uint64_t at, uint32_t type) {
         size_t n = strlen(have);
         snprintf(have + n, sizeof have - n, "%s%s", i ? ", " : "", f->name);
     }
-    return fail_at(c->e, ERR_UNSUPPORTED, c->path, (int64_t)at, "tensor %s: expected one of %s, found %s (ggml type %" PRIu32 ")", c->name.s, have,
-                   name ? name : "a type without a name", type);
+    return fail_at(c->e, ERR_UNSUPPORTED, c->path, (int64_t)at, "tensor %s: expected one of %s, found %s (ggml type %" PRIu32 ")",
+                   c->name.s, have, name ? name : "a type without a name", type);
 }
 
 static int take_dims(struct cursor *c, struct tensor *t) {
     uint64_t at = c->at, d = 0;
     uint32_t n = 0;
     TRY(take_u32(c, &n));
-    if (n < 1 || n > 4) return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)at, "tensor %s: expected 1 to 4 dimensions, found %" PRIu32, c->name.s, n);
+    if (n < 1 || n > 4)
+        return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)at, "tensor %s: expected 1 to 4 dimensions, found %" PRIu32, c->name.s,
+                       n);
     t->n_dims = (int)n;
     for (uint32_t i = 0; i < n; i++) {
         at = c->at;
         TRY(take_u64(c, &d));
         if (d < 1 || d > INT64_MAX)
-            return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)at, "tensor %s: expected dimension %" PRIu32 " of at least 1, found %" PRIu64 "%s", c->name.s,
-                           i, d, d ? ", which is absurd" : "");
+            return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)at,
+                           "tensor %s: expected dimension %" PRIu32 " of at least 1, found %" PRIu64 "%s", c->name.s, i, d,
+                           d ? ", which is absurd" : "");
         t->dims[n - 1 - i] = (int64_t)d;
     }
     return 0;
@@ -233,15 +240,17 @@ static int take_tensor(struct cursor *c, struct weights *w, struct span *s) {
 }
 
 /* One tensor's claim on the data section of `room` bytes that begins at byte `data` of the file. */
-static int place(struct cursor *c, struct weights *w, struct tensor *t, struct span *s, uint64_t data, uint64_t room, uint64_t align) {
+static int place(struct cursor *c, struct weights *w, struct tensor *t, struct span *s, uint64_t data, uint64_t room,
+                 uint64_t align) {
     weights__show(&c->name, t->name, strlen(t->name));
     if (s->from % align)
-        return fail_at(c->e, ERR_FORMAT, c->path, s->at, "tensor %s: expected an offset that is a multiple of %" PRIu64 ", found %" PRIu64, c->name.s,
-                       align, s->from);
+        return fail_at(c->e, ERR_FORMAT, c->path, s->at,
+                       "tensor %s: expected an offset that is a multiple of %" PRIu64 ", found %" PRIu64, c->name.s, align,
+                       s->from);
     if (s->from > room || t->bytes > room - s->from)
         return fail_at(c->e, ERR_FORMAT, c->path, s->at,
-                       "tensor %s: expected %" PRIu64 " bytes at offset %" PRIu64 ", found data of %" PRIu64 " bytes in all", c->name.s, t->bytes, s->from,
-                       room);
+                       "tensor %s: expected %" PRIu64 " bytes at offset %" PRIu64 ", found data of %" PRIu64 " bytes in all",
+                       c->name.s, t->bytes, s->from, room);
     s->to = s->from + t->bytes;
     t->file_offset = data + s->from;
     return weights__data(w, t, c->data + t->file_offset, c->e);
@@ -274,8 +283,8 @@ static int take_count(struct cursor *c, uint64_t *n, const char *of, uint64_t le
     uint64_t at = c->at;
     TRY(take_u64(c, n));
     if (*n > c->size / least)
-        return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)at, "header: expected a number of %s that fits %" PRIu64 " bytes, found %" PRIu64, of, c->size,
-                       *n);
+        return fail_at(c->e, ERR_FORMAT, c->path, (int64_t)at,
+                       "header: expected a number of %s that fits %" PRIu64 " bytes, found %" PRIu64, of, c->size, *n);
     return 0;
 }
 

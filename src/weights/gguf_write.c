@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct out_tensor { struct tensor t; const void *data; };
+struct out_tensor {
+    struct tensor t;
+    const void *data;
+};
 
 struct gguf_writer {
     struct str meta;            /* the encoded keys */
@@ -19,7 +22,7 @@ struct gguf_writer {
     struct out_tensor *tensors; /* names owned */
     int64_t n_keys, cap_keys, n_tensors, cap_tensors;
     uint64_t align;
-    struct err first;           /* the first failure; code 0: none */
+    struct err first; /* the first failure; code 0: none */
 };
 
 int gguf_writer_new(struct gguf_writer **out, struct err *e) {
@@ -85,7 +88,8 @@ static int begin_array(struct gguf_writer *g, const char *key, uint32_t elem, ui
 /* The file is laid out as the key says, whoever puts it. */
 static void set_alignment(struct gguf_writer *g, const char *key, uint64_t v) {
     if (strcmp(key, "general.alignment") != 0) return;
-    if (v >= 1 && v <= GGUF_MAX_ALIGNMENT && !(v & (v - 1))) g->align = v;
+    if (v >= 1 && v <= GGUF_MAX_ALIGNMENT && !(v & (v - 1)))
+        g->align = v;
     else if (!g->first.code)
         fail(&g->first, ERR_ARG, "key %s: expected a power of two up to %d, found %" PRIu64, key, GGUF_MAX_ALIGNMENT, v);
 }
@@ -147,12 +151,14 @@ void gguf_put_copy(struct gguf_writer *g, const struct weights *w, const char *k
 static int tensor_make(struct out_tensor *o, const char *name, enum fmt f, int n_dims, const int64_t *dims, struct err *e) {
     const struct fmt_row *row = fmt_find(f);
     size_t n = strlen(name);
-    if (n < 1 || n > GGUF_MAX_NAME) return fail(e, ERR_ARG, "tensor %.60s: expected a name of 1 to %d bytes, found %zu", name, GGUF_MAX_NAME, n);
+    if (n < 1 || n > GGUF_MAX_NAME)
+        return fail(e, ERR_ARG, "tensor %.60s: expected a name of 1 to %d bytes, found %zu", name, GGUF_MAX_NAME, n);
     if (!row) return fail(e, ERR_ARG, "tensor %.60s: expected a format of the table, found %d", name, (int)f);
     if (n_dims < 1 || n_dims > 4) return fail(e, ERR_ARG, "tensor %.60s: expected 1 to 4 dimensions, found %d", name, n_dims);
     *o = (struct out_tensor){.t = {.name = name, .n_dims = n_dims}};
     for (int i = 0; i < n_dims; i++) {
-        if (dims[i] < 1) return fail(e, ERR_ARG, "tensor %.60s: expected dimensions of at least 1, found %" PRId64, name, dims[i]);
+        if (dims[i] < 1)
+            return fail(e, ERR_ARG, "tensor %.60s: expected dimensions of at least 1, found %" PRId64, name, dims[i]);
         o->t.dims[i] = dims[i];
     }
     TRY(weights__shape(&o->t, row, NULL, -1, e));
@@ -177,7 +183,8 @@ static int by_name(const void *a, const void *b) { return strcmp(*(char *const *
 static int refuse_twice(const char **names, int64_t n, const char *what, struct err *e) {
     if (n > 1) qsort(names, (size_t)n, sizeof *names, by_name);
     for (int64_t i = 1; i < n; i++)
-        if (strcmp(names[i - 1], names[i]) == 0) return fail(e, ERR_ARG, "%s %.60s: expected each name once, found it again", what, names[i]);
+        if (strcmp(names[i - 1], names[i]) == 0)
+            return fail(e, ERR_ARG, "%s %.60s: expected each name once, found it again", what, names[i]);
     return 0;
 }
 
@@ -240,7 +247,8 @@ int gguf_writer_commit(struct gguf_writer *g, const char *path, struct err *e) {
     add_u64(&head, (uint64_t)g->n_keys);
     add(&head, g->meta.s, g->meta.len);
     encode_directory(g, &head);
-    int rc = head.failed || g->meta.failed ? fail_at(e, ERR_NOMEM, path, -1, "out of memory for the header") : write_file(g, &head, path, e);
+    int rc = head.failed || g->meta.failed ? fail_at(e, ERR_NOMEM, path, -1, "out of memory for the header")
+                                           : write_file(g, &head, path, e);
     str_free(&head);
     return rc;
 }

@@ -6,7 +6,6 @@
  * Numbers are kept as GGUF keeps them, so one set of getters serves both. An array of integers and reals is one of reals. What has no
  * such form is left out: null, and arrays that hold arrays, objects, or several kinds. */
 #include "weights/weights_int.h"
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,9 +54,12 @@ static enum gguf_type elem_of(const json_t *a) {
 static void store(unsigned char *to, enum gguf_type type, const json_t *v) {
     int64_t i = json_integer_value(v);
     double f = json_number_value(v);
-    if (type == GGUF_I64) memcpy(to, &i, sizeof i);
-    else if (type == GGUF_F64) memcpy(to, &f, sizeof f);
-    else *to = json_is_true(v);
+    if (type == GGUF_I64)
+        memcpy(to, &i, sizeof i);
+    else if (type == GGUF_F64)
+        memcpy(to, &f, sizeof f);
+    else
+        *to = json_is_true(v);
 }
 
 /* list: n values of one type. */
@@ -121,11 +123,14 @@ static int flatten(struct flat *c, json_t *object, int depth) {
     const char *name;
     json_t *v;
     size_t len = c->len;
-    if (depth > HF_MAX_DEPTH) return fail_at(c->e, ERR_LIMIT, c->path, -1, "key %s: expected objects at most %d deep, found more", c->key, HF_MAX_DEPTH);
+    if (depth > HF_MAX_DEPTH)
+        return fail_at(c->e, ERR_LIMIT, c->path, -1, "key %s: expected objects at most %d deep, found more", c->key,
+                       HF_MAX_DEPTH);
     json_object_foreach(object, name, v) {
         size_t n = strlen(name);
         if (n + 1 > HF_MAX_KEY - len)
-            return fail_at(c->e, ERR_LIMIT, c->path, -1, "key %s.%.30s: expected at most %d bytes, found more", c->key, name, HF_MAX_KEY);
+            return fail_at(c->e, ERR_LIMIT, c->path, -1, "key %s.%.30s: expected at most %d bytes, found more", c->key, name,
+                           HF_MAX_KEY);
         c->key[len] = '.';
         memcpy(c->key + len + 1, name, n + 1);
         c->len = len + 1 + n;
@@ -137,13 +142,9 @@ static int flatten(struct flat *c, json_t *object, int depth) {
 
 int hf__config(struct weights *w, const char *json, size_t n, const char *path, struct err *e) {
     struct flat c = {.w = w, .path = path, .key = "hf", .len = 2, .e = e};
-    struct shown why;
-    json_error_t je;
-    json_t *j = json_loadb(json, n, JSON_REJECT_DUPLICATES, &je);
-    if (!j)
-        return fail_at(e, ERR_FORMAT, path, je.position > 0 ? je.position : 0, "expected JSON, found: %s",
-                       weights__show(&why, je.text, strlen(je.text)));
-    int rc = json_is_object(j) ? flatten(&c, j, 1) : fail_at(e, ERR_FORMAT, path, 0, "expected a JSON object, found another JSON value");
+    json_t *j = NULL;
+    TRY(st__parse(&j, json, n, 0, path, e));
+    int rc = flatten(&c, j, 1);
     json_decref(j);
     if (rc == 0 && !(w->config = strdup(path))) rc = fail_at(e, ERR_NOMEM, path, -1, "out of memory");
     return rc;

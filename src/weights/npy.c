@@ -13,8 +13,10 @@
 
 enum { PREFIX = 6, NPY_ALIGN = 64, MAX_DIMS = 8 };
 static const char magic[PREFIX + 1] = "\x93NUMPY";
-static const struct { const char *descr; size_t bytes; } types[] = {
-    [NPY_F4] = {"<f4", 4}, [NPY_F8] = {"<f8", 8}, [NPY_I4] = {"<i4", 4}, [NPY_I8] = {"<i8", 8}};
+static const struct {
+    const char *descr;
+    size_t bytes;
+} types[] = {[NPY_F4] = {"<f4", 4}, [NPY_F8] = {"<f8", 8}, [NPY_I4] = {"<i4", 4}, [NPY_I8] = {"<i8", 8}};
 enum { N_TYPES = sizeof types / sizeof *types };
 
 /* ---- the header, read ---- */
@@ -28,7 +30,8 @@ struct scan {
 static int expected(const struct scan *s, const char *what) {
     char found[24];
     size_t n = 0;
-    for (const char *p = s->p; p < s->end && n + 1 < sizeof found && *p != '\n'; p++) found[n++] = *p >= ' ' && *p < 127 ? *p : '?';
+    for (const char *p = s->p; p < s->end && n + 1 < sizeof found && *p != '\n'; p++)
+        found[n++] = *p >= ' ' && *p < 127 ? *p : '?';
     found[n] = 0;
     return fail_at(s->e, ERR_FORMAT, s->path, s->p - s->begin, "header: expected %s, found '%s'", what, found);
 }
@@ -74,7 +77,8 @@ static int scan_dim(struct scan *s, struct npy *a) {
     skip_space(s);
     if (a->n_dims == MAX_DIMS) return expected(s, "at most 8 dimensions");
     for (; s->p < s->end && *s->p >= '0' && *s->p <= '9'; s->p++, digits++)
-        if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *s->p - '0', &v)) return expected(s, "a dimension below 2^63");
+        if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *s->p - '0', &v))
+            return expected(s, "a dimension below 2^63");
     if (!digits) return expected(s, "a dimension");
     a->dims[a->n_dims++] = v;
     return 0;
@@ -98,7 +102,8 @@ static int scan_entry(struct scan *s, struct npy *a, unsigned *seen) {
     for (unsigned k = 0; k < 3; k++) {
         const char *at = s->p;
         if (!eat(s, keys[k])) continue;
-        if (*seen & 1u << k) return fail_at(s->e, ERR_FORMAT, s->path, at - s->begin, "header: expected %s once, found it again", keys[k]);
+        if (*seen & 1u << k)
+            return fail_at(s->e, ERR_FORMAT, s->path, at - s->begin, "header: expected %s once, found it again", keys[k]);
         *seen |= 1u << k;
         TRY(need(s, ":", "':'"));
         return k == 0 ? scan_descr(s, a) : k == 1 ? scan_order(s) : scan_shape(s, a);
@@ -124,7 +129,8 @@ static int scan_header(struct scan *s, struct npy *a) {
 static int read_head(struct npy *a, const struct map *m, const char *path, size_t *data, struct err *e) {
     size_t fixed = PREFIX + 2 + 2, n;
     if (m->size < fixed || memcmp(m->data, magic, PREFIX) != 0)
-        return fail_at(e, ERR_FORMAT, path, 0, "expected the magic of NumPy, found %s", m->size < fixed ? "a shorter file" : "other bytes");
+        return fail_at(e, ERR_FORMAT, path, 0, "expected the magic of NumPy, found %s",
+                       m->size < fixed ? "a shorter file" : "other bytes");
     const unsigned char *p = m->data + PREFIX;
     if ((p[0] != 1 && p[0] != 2) || p[1] != 0)
         return fail_at(e, ERR_UNSUPPORTED, path, PREFIX, "expected version 1.0 or 2.0, found %d.%d", p[0], p[1]);
@@ -135,7 +141,8 @@ static int read_head(struct npy *a, const struct map *m, const char *path, size_
         n |= (size_t)p[4] << 16 | (size_t)p[5] << 24;
     }
     if (n > m->size - fixed)
-        return fail_at(e, ERR_FORMAT, path, PREFIX + 2, "header: expected a length within the %zu bytes that follow, found %zu", m->size - fixed, n);
+        return fail_at(e, ERR_FORMAT, path, PREFIX + 2, "header: expected a length within the %zu bytes that follow, found %zu",
+                       m->size - fixed, n);
     const char *begin = (const char *)m->data;
     struct scan s = {begin + fixed, begin + fixed + n, begin, path, e};
     *data = fixed + n;
@@ -147,7 +154,8 @@ static int read_head(struct npy *a, const struct map *m, const char *path, size_
 static int count_of(int64_t *count, enum npy_type t, int n_dims, const int64_t *dims, const char *path, struct err *e) {
     int64_t n = 1, bytes;
     int over = 0, empty = 0;
-    if (n_dims < 0 || n_dims > MAX_DIMS) return fail_at(e, ERR_ARG, path, -1, "shape: expected 0 to 8 dimensions, found %d", n_dims);
+    if (n_dims < 0 || n_dims > MAX_DIMS)
+        return fail_at(e, ERR_ARG, path, -1, "shape: expected 0 to 8 dimensions, found %d", n_dims);
     if ((int)t < 0 || (int)t >= N_TYPES) return fail_at(e, ERR_ARG, path, -1, "expected a type of the table, found %d", (int)t);
     for (int i = 0; i < n_dims; i++) {
         if (dims[i] < 0) return fail_at(e, ERR_ARG, path, -1, "shape: expected no negative dimension, found %" PRId64, dims[i]);
@@ -165,7 +173,8 @@ static int read_data(struct npy *a, const struct map *m, const char *path, size_
     TRY(count_of(&a->count, a->type, a->n_dims, a->dims, path, e));
     size_t bytes = (size_t)a->count * types[a->type].bytes;
     if (m->size - at != bytes)
-        return fail_at(e, ERR_FORMAT, path, (int64_t)at, "data: expected %zu bytes for the shape, found %zu", bytes, m->size - at);
+        return fail_at(e, ERR_FORMAT, path, (int64_t)at, "data: expected %zu bytes for the shape, found %zu", bytes,
+                       m->size - at);
     if (!(a->data = malloc(bytes + 1))) return fail_at(e, ERR_NOMEM, path, (int64_t)at, "out of memory for %zu bytes", bytes);
     memcpy(a->data, m->data + at, bytes);
     return 0;
@@ -202,7 +211,8 @@ static void write_head(FILE *f, enum npy_type t, int n_dims, const int64_t *dims
     char head[512], shape[256] = "";
     size_t k = 0;
     for (int i = 0; i < n_dims; i++)
-        k += (size_t)snprintf(shape + k, sizeof shape - k, "%s%" PRId64 "%s", i ? " " : "", dims[i], i + 1 < n_dims || n_dims == 1 ? "," : "");
+        k += (size_t)snprintf(shape + k, sizeof shape - k, "%s%" PRId64 "%s", i ? " " : "", dims[i],
+                              i + 1 < n_dims || n_dims == 1 ? "," : "");
     int n = snprintf(head, sizeof head, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", types[t].descr, shape);
     size_t whole = ((size_t)n + PREFIX + 4 + 1 + NPY_ALIGN - 1) / NPY_ALIGN * NPY_ALIGN, len = whole - PREFIX - 4;
     fwrite(magic, 1, PREFIX, f);
@@ -229,7 +239,8 @@ int npy_out_open(struct npy_out **out, const char *path, enum npy_type t, int n_
 
 int npy_out_write(struct npy_out *o, const void *data, int64_t count, struct err *e) {
     if (count < 0 || count > o->count - o->written)
-        return fail_at(e, ERR_RANGE, o->file.path, -1, "expected at most %" PRId64 " more elements, found %" PRId64, o->count - o->written, count);
+        return fail_at(e, ERR_RANGE, o->file.path, -1, "expected at most %" PRId64 " more elements, found %" PRId64,
+                       o->count - o->written, count);
     if (count && fwrite(data, o->bytes, (size_t)count, o->file.f) != (size_t)count)
         return fail_at(e, ERR_IO, o->file.path, -1, "cannot write %" PRId64 " elements", count);
     o->written += count;
@@ -239,9 +250,12 @@ int npy_out_write(struct npy_out *o, const void *data, int64_t count, struct err
 int npy_out_commit(struct npy_out *o, struct err *e) {
     int rc = 0;
     if (o->written != o->count)
-        rc = fail_at(e, ERR_STATE, o->file.path, -1, "expected %" PRId64 " elements for the shape, found %" PRId64 " written", o->count, o->written);
-    if (rc == 0) rc = file_out_commit(&o->file, e);
-    else file_out_abort(&o->file);
+        rc = fail_at(e, ERR_STATE, o->file.path, -1, "expected %" PRId64 " elements for the shape, found %" PRId64 " written",
+                     o->count, o->written);
+    if (rc == 0)
+        rc = file_out_commit(&o->file, e);
+    else
+        file_out_abort(&o->file);
     free(o);
     return rc;
 }

@@ -11,14 +11,18 @@
  * errors give that of its name in the header. */
 #include "weights/weights_int.h"
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ST_MAX_HEADER 100000000u /* what the reference reader takes */
 enum { ST_MAX_INDEX = 64 << 20, ST_LENGTH_BYTES = 8 };
 
-static const struct dtype { const char *name; int bytes; enum fmt fmt; int listed; } dtypes[] = {
+static const struct dtype {
+    const char *name;
+    int bytes;
+    enum fmt fmt;
+    int listed;
+} dtypes[] = {
     {"F32", 4, FMT_F32, 1}, {"F16", 2, FMT_F16, 1}, {"BF16", 2, FMT_BF16, 1}, {"F64", 8, FMT_F64, 1}, {"I8", 1, 0, 0},
     {"U8", 1, 0, 0},        {"BOOL", 1, 0, 0},      {"I16", 2, 0, 0},         {"U16", 2, 0, 0},       {"I32", 4, 0, 0},
     {"U32", 4, 0, 0},       {"I64", 8, 0, 0},       {"U64", 8, 0, 0},         {"F8_E4M3", 1, 0, 0},   {"F8_E5M2", 1, 0, 0},
@@ -35,11 +39,11 @@ struct st {
 
 /* ---- JSON ---- */
 
-/* base: where the text begins in the file. */
-static int parse(json_t **out, const char *text, size_t n, uint64_t base, const char *path, struct err *e) {
+int st__parse(json_t **out, const char *text, size_t n, uint64_t base, const char *path, struct err *e) {
     json_error_t je;
     struct shown why;
     json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
+    if (!j && !je.text[0]) return fail_at(e, ERR_NOMEM, path, -1, "out of memory for %zu bytes of JSON", n); /* jansson says nothing */
     if (!j)
         return fail_at(e, ERR_FORMAT, path, (int64_t)base + (je.position > 0 ? je.position : 0), "expected JSON, found: %s",
                        weights__show(&why, je.text, strlen(je.text)));
@@ -75,15 +79,20 @@ static int refuse(const struct st *c, int code, const char *name, const char *ex
 }
 
 static const char *kind_of(const json_t *j) {
-    static const char *const names[] = {[JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string",
-                                        [JSON_INTEGER] = "an integer", [JSON_REAL] = "a real number", [JSON_TRUE] = "true",
-                                        [JSON_FALSE] = "false", [JSON_NULL] = "null"};
+    static const char *const names[] = {
+        [JSON_OBJECT] = "an object",   [JSON_ARRAY] = "an array", [JSON_STRING] = "a string", [JSON_INTEGER] = "an integer",
+        [JSON_REAL] = "a real number", [JSON_TRUE] = "true",      [JSON_FALSE] = "false",     [JSON_NULL] = "null"};
     return j ? names[json_typeof(j)] : "none";
 }
 
 /* ---- one entry ---- */
 
-struct entry { const struct dtype *type; /* NULL: unknown to us */ int n_dims; int64_t dims[4]; uint64_t count, from, to; };
+struct entry {
+    const struct dtype *type; /* NULL: unknown to us */
+    int n_dims;
+    int64_t dims[4];
+    uint64_t count, from, to;
+};
 
 static int read_count(const struct st *c, const char *name, const json_t *j, uint64_t *out) {
     char found[48];
@@ -107,8 +116,10 @@ static int read_shape(const struct st *c, const char *name, const json_t *shape,
         over |= __builtin_mul_overflow(x->count, d, &x->count);
         if (i < 4) x->dims[i] = (int64_t)d;
     }
-    if (empty) x->count = 0;
-    else if (over || x->count > INT64_MAX / 8) return refuse(c, ERR_FORMAT, name, "a shape below 2^60 numbers", "more");
+    if (empty)
+        x->count = 0;
+    else if (over || x->count > INT64_MAX / 8)
+        return refuse(c, ERR_FORMAT, name, "a shape below 2^60 numbers", "more");
     x->n_dims = n > 4 ? 5 : (int)n;
     if (n == 0) x->dims[x->n_dims++] = 1;
     return 0;
@@ -165,12 +176,14 @@ static int read_metadata(const struct st *c, json_t *meta) {
     json_t *v;
     if (!meta) return 0;
     if (!json_is_object(meta))
-        return fail_at(c->e, ERR_FORMAT, c->path, byte_of(c, "__metadata__"), "key __metadata__: expected an object, found %s", kind_of(meta));
+        return fail_at(c->e, ERR_FORMAT, c->path, byte_of(c, "__metadata__"), "key __metadata__: expected an object, found %s",
+                       kind_of(meta));
     json_object_foreach(meta, key, v) {
         struct shown shown;
         weights__show(&shown, key, strlen(key));
         if (!json_is_string(v))
-            return fail_at(c->e, ERR_FORMAT, c->path, byte_of(c, key), "key __metadata__.%s: expected a string, found %s", shown.s, kind_of(v));
+            return fail_at(c->e, ERR_FORMAT, c->path, byte_of(c, key), "key __metadata__.%s: expected a string, found %s",
+                           shown.s, kind_of(v));
         size_t n = strlen(key) + sizeof "st.";
         char *name = malloc(n);
         if (!name) return fail_at(c->e, ERR_NOMEM, c->path, -1, "key %s: out of memory", shown.s);
@@ -222,14 +235,16 @@ static int read_header(struct st *c) {
         return fail_at(c->e, ERR_FORMAT, c->path, 0, "header: expected a length within the %zu bytes that follow, found %" PRIu64,
                        c->m->size - ST_LENGTH_BYTES, n);
     if (n > ST_MAX_HEADER)
-        return fail_at(c->e, ERR_LIMIT, c->path, 0, "header: expected a length of at most %u bytes, found %" PRIu64, ST_MAX_HEADER, n);
+        return fail_at(c->e, ERR_LIMIT, c->path, 0, "header: expected a length of at most %u bytes, found %" PRIu64,
+                       ST_MAX_HEADER, n);
     const unsigned char *text = c->m->data + ST_LENGTH_BYTES;
     if (n < 1 || *text != '{')
-        return fail_at(c->e, ERR_FORMAT, c->path, ST_LENGTH_BYTES, "header: expected '{', found '%s'", weights__show(&found, text, n < 4 ? n : 4));
+        return fail_at(c->e, ERR_FORMAT, c->path, ST_LENGTH_BYTES, "header: expected '{', found '%s'",
+                       weights__show(&found, text, n < 4 ? n : 4));
     c->header = n;
     c->data = ST_LENGTH_BYTES + n;
     c->room = c->m->size - c->data;
-    return parse(&c->json, (const char *)text, (size_t)n, ST_LENGTH_BYTES, c->path, c->e);
+    return st__parse(&c->json, (const char *)text, (size_t)n, ST_LENGTH_BYTES, c->path, c->e);
 }
 
 /* names: an array of strings that must be in the header; NULL: none. */
@@ -239,7 +254,8 @@ static int has_all(const struct st *c, const json_t *names) {
         struct shown shown;
         if (json_object_get(c->json, name)) continue;
         weights__show(&shown, name, strlen(name));
-        return fail_at(c->e, ERR_FORMAT, c->path, ST_LENGTH_BYTES, "tensor %s: expected it in this file, as the index says, found none", shown.s);
+        return fail_at(c->e, ERR_FORMAT, c->path, ST_LENGTH_BYTES,
+                       "tensor %s: expected it in this file, as the index says, found none", shown.s);
     }
     return 0;
 }
@@ -260,7 +276,9 @@ out:
     return rc;
 }
 
-int st__load_file(struct weights *w, const struct map *m, const char *path, struct err *e) { return load_file(w, m, path, NULL, e); }
+int st__load_file(struct weights *w, const struct map *m, const char *path, struct err *e) {
+    return load_file(w, m, path, NULL, e);
+}
 
 /* ---- shards ---- */
 
@@ -284,7 +302,8 @@ static int group(json_t *files, json_t *map, const char *path, struct err *e) {
         json_t *list = json_object_get(files, file);
         int bad = 0;
         if (!list) bad = json_object_set_new(files, file, list = json_array());
-        if (bad || json_array_append_new(list, json_string(name)) < 0) return fail_at(e, ERR_NOMEM, path, -1, "out of memory for weight_map");
+        if (bad || json_array_append_new(list, json_string(name)) < 0)
+            return fail_at(e, ERR_NOMEM, path, -1, "out of memory for weight_map");
     }
     return 0;
 }
@@ -308,9 +327,10 @@ int st__load_index(struct weights *w, const char *path, struct err *e) {
     json_t *index = NULL, *files = json_object();
     int rc = files ? 0 : fail_at(e, ERR_NOMEM, path, -1, "out of memory");
     if (rc == 0) rc = file_read(&text, &n, path, ST_MAX_INDEX, e);
-    if (rc == 0) rc = parse(&index, text, n, 0, path, e);
+    if (rc == 0) rc = st__parse(&index, text, n, 0, path, e);
     json_t *map = json_object_get(index, "weight_map");
-    if (rc == 0 && !json_is_object(map)) rc = fail_at(e, ERR_FORMAT, path, -1, "key weight_map: expected an object, found %s", kind_of(map));
+    if (rc == 0 && !json_is_object(map))
+        rc = fail_at(e, ERR_FORMAT, path, -1, "key weight_map: expected an object, found %s", kind_of(map));
     if (rc == 0) rc = group(files, map, path, e);
     if (rc == 0) rc = load_shards(w, files, e);
     json_decref(index), json_decref(files);

@@ -80,7 +80,8 @@ static int name_new(char **out, const struct names *t, const char *what, const v
     return 0;
 }
 
-int weights__kv_add(struct weights *w, struct kv **out, const void *key, uint64_t n, const char *path, int64_t at, struct err *e) {
+int weights__kv_add(struct weights *w, struct kv **out, const void *key, uint64_t n, const char *path, int64_t at,
+                    struct err *e) {
     char *s = NULL;
     TRY(weights__room(&w->kv, &w->cap_kv, w->n_kv, sizeof *w->kv, e));
     TRY(name_new(&s, &w->kv_names, "key", key, n, path, at, e));
@@ -118,13 +119,15 @@ int weights__shape(struct tensor *t, const struct fmt_row *f, const char *path, 
     int over = 0;
     weights__show(&name, t->name, strlen(t->name));
     if (cols % f->block)
-        return fail_at(e, ERR_FORMAT, path, at, "tensor %s: expected rows of a multiple of %d for %s, found %" PRId64, name.s, f->block, f->name, cols);
+        return fail_at(e, ERR_FORMAT, path, at, "tensor %s: expected rows of a multiple of %d for %s, found %" PRId64, name.s,
+                       f->block, f->name, cols);
     for (int i = 0; i + 1 < t->n_dims; i++) over |= __builtin_mul_overflow(rows, t->dims[i], &rows);
     over |= __builtin_mul_overflow(rows, cols, &all);
     over |= __builtin_mul_overflow((uint64_t)(cols / f->block), (uint64_t)f->bytes, &row_bytes);
     over |= __builtin_mul_overflow((uint64_t)rows, row_bytes, &bytes);
     if (over || bytes > INT64_MAX)
-        return fail_at(e, ERR_FORMAT, path, at, "tensor %s: expected a size below 2^63 bytes, found dimensions whose product is larger", name.s);
+        return fail_at(e, ERR_FORMAT, path, at,
+                       "tensor %s: expected a size below 2^63 bytes, found dimensions whose product is larger", name.s);
     t->m = (struct mat){.fmt = f->id, .rows = rows, .cols = cols, .row_bytes = (size_t)row_bytes};
     t->bytes = bytes;
     return 0;
@@ -138,7 +141,8 @@ int weights__data(struct weights *w, struct tensor *t, const void *p, struct err
     if ((uintptr_t)p % fmt_align(&t->m) == 0) return 0;
     TRY(weights__room(&w->copies, &w->cap_copies, w->n_copies, sizeof *w->copies, e));
     void *copy = malloc(t->bytes);
-    if (!copy) return fail(e, ERR_NOMEM, "tensor %.60s: out of memory for an aligned copy of %" PRIu64 " bytes", t->name, t->bytes);
+    if (!copy)
+        return fail(e, ERR_NOMEM, "tensor %.60s: out of memory for an aligned copy of %" PRIu64 " bytes", t->name, t->bytes);
     memcpy(copy, p, t->bytes);
     t->m.data = w->copies[w->n_copies++] = copy;
     return 0;
@@ -162,6 +166,7 @@ int weights__fail_overlap(const struct span *s, const char *path, struct err *e)
     weights__show(&a, x->name, strlen(x->name));
     weights__show(&b, s->name, strlen(s->name));
     return fail_at(e, ERR_FORMAT, path, s->at,
-                   "tensor %s: expected data of its own, found bytes %" PRIu64 " to %" PRIu64 " overlap tensor %s's %" PRIu64 " to %" PRIu64, b.s, s->from,
-                   s->to, a.s, x->from, x->to);
+                   "tensor %s: expected data of its own, found bytes %" PRIu64 " to %" PRIu64 " overlap tensor %s's %" PRIu64
+                   " to %" PRIu64,
+                   b.s, s->from, s->to, a.s, x->from, x->to);
 }

@@ -117,8 +117,10 @@ int weights_open(struct weights **out, const char *path, struct err *e) {
     struct weights *w;
     TRY(weights__new(&w, WEIGHTS_SAFETENSORS, path, e));
     int rc = err_place(e, load(w, e), path);
-    if (rc < 0) weights_close(w);
-    else *out = w;
+    if (rc < 0)
+        weights_close(w);
+    else
+        *out = w;
     return rc;
 }
 
@@ -133,8 +135,10 @@ static int open_bytes(struct weights **out, enum weights_kind kind, load_fn fn, 
         w->maps[w->n_maps++] = m;
         rc = err_place(e, fn(w, &m, name, e), name);
     }
-    if (rc < 0) weights_close(w);
-    else *out = w;
+    if (rc < 0)
+        weights_close(w);
+    else
+        *out = w;
     return rc;
 }
 
@@ -175,11 +179,11 @@ const struct tensor *weights_tensor_at(const struct weights *w, int64_t i) {
 
 /* ---- numbers ---- */
 
-#define LOAD(T)                                                                                                        \
-    do {                                                                                                               \
-        T v_;                                                                                                          \
-        memcpy(&v_, p, sizeof v_);                                                                                     \
-        return v_;                                                                                                     \
+#define LOAD(T)                    \
+    do {                           \
+        T v_;                      \
+        memcpy(&v_, p, sizeof v_); \
+        return v_;                 \
     } while (0)
 
 static int64_t load_signed(uint32_t type, const unsigned char *p) {
@@ -207,9 +211,15 @@ static double load_real(uint32_t type, const unsigned char *p) {
 }
 
 /* What a number of a key is read as: the place for errors, and where the number lies. */
-struct num { const struct weights *w; const struct kv *k; uint32_t type; const unsigned char *p; };
+struct num {
+    const struct weights *w;
+    const struct kv *k;
+    uint32_t type;
+    const unsigned char *p;
+};
 
-static int fail_kv(const struct weights *w, const struct kv *k, int code, const char *expected, const char *found, struct err *e) {
+static int fail_kv(const struct weights *w, const struct kv *k, int code, const char *expected, const char *found,
+                   struct err *e) {
     const char *where = k->body || !w->config ? w->path : w->config;
     return fail_at(e, code, where, k->at, "key %.100s: expected %s, found %s", k->key, expected, found);
 }

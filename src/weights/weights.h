@@ -3,7 +3,7 @@
  * Three sources give one face:
  *   GGUF v2/v3            metadata keys as in the file ("llama.block_count", "tokenizer.ggml.tokens")
  *   safetensors           one file, or a folder with model.safetensors.index.json; config.json is flattened to keys
- *                         "hf.hidden_size", "hf.rope_scaling.type", "hf.architectures" (array) …
+ *                         "hf.hidden_size", "hf.rope_scaling.type", "hf.architectures" (array) …, __metadata__ to "st.format" …
  * A struct weights is immutable after open and may be read by any thread. Everything it hands out lives until weights_close.
  * The bytes are untrusted: a broken file gives one error with byte and key; memory taken is bounded by the file's size. */
 #ifndef WEIGHTS_WEIGHTS_H
@@ -33,7 +33,7 @@ struct tensor {
 enum weights_kind { WEIGHTS_GGUF, WEIGHTS_SAFETENSORS };
 struct weights;
 
-/* path: a .gguf file, a .safetensors file (config.json beside it, if present), or a folder. */
+/* path: a .gguf file, a .safetensors file or an index of shards (config.json beside it, if present), or a folder. */
 int weights_open(struct weights **out, const char *path, struct err *e);
 void weights_close(struct weights *w);
 enum weights_kind weights_kind(const struct weights *w);
@@ -55,7 +55,8 @@ int meta_i64(const struct weights *w, const char *key, int64_t *out, struct err 
 int meta_f64(const struct weights *w, const char *key, double *out, struct err *e); /* integers convert */
 int meta_bool(const struct weights *w, const char *key, int *out, struct err *e);
 int meta_str(const struct weights *w, const char *key, struct meta_str *out, struct err *e);
-/* Elements of an array value obtained from meta_get on the same key; i < count (checked: returns ERR_RANGE). */
+/* Elements of an array value obtained from meta_get on the same key; i < count (checked: returns ERR_RANGE). Return 0 or <0.
+ * Bools are read as the integers 0 and 1; elements that are arrays themselves are only ever copied (gguf_put_copy). */
 int meta_arr_str(const struct weights *w, const char *key, uint64_t i, struct meta_str *out, struct err *e);
 int meta_arr_f64(const struct weights *w, const char *key, uint64_t i, double *out, struct err *e);
 int meta_arr_i64(const struct weights *w, const char *key, uint64_t i, int64_t *out, struct err *e);

@@ -8,6 +8,7 @@
 #define WEIGHTS_WEIGHTS_INT_H
 #include "base/fs.h"
 #include "weights/weights.h"
+#include <jansson.h>
 
 /* The types of GGUF metadata (config.json uses a few of them); bytes 0: a string or an array. The last one is that of a reader. */
 #define GGUF_TYPE_MAP(XX)                                                                                              \
@@ -80,6 +81,8 @@ int gguf__load(struct weights *w, const struct map *m, const char *path, struct 
 int st__load_file(struct weights *w, const struct map *m, const char *path, struct err *e);
 int st__load_index(struct weights *w, const char *path, struct err *e); /* model.safetensors.index.json and its shards */
 int hf__config(struct weights *w, const char *json, size_t n, const char *path, struct err *e);
+/* A JSON object without names that come twice; base: the byte of the file where the text begins. */
+int st__parse(json_t **out, const char *text, size_t n, uint64_t base, const char *path, struct err *e);
 
 /* The same from memory, for tests and fuzzers: bytes are borrowed until weights_close, name stands in errors. */
 int gguf__open_bytes(struct weights **out, const void *bytes, size_t n, const char *name, struct err *e);
