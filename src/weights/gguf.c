@@ -240,7 +240,7 @@ static int take_tensor(struct cursor *c, struct weights *w, struct span *s) {
 }
 
 /* One tensor's claim on the data section of `room` bytes that begins at byte `data` of the file. */
-static int place(struct cursor *c, struct weights *w, struct tensor *t, struct span *s, uint64_t data, uint64_t room,
+static int place(struct cursor *c, struct tensor *t, struct span *s, uint64_t data, uint64_t room,
                  uint64_t align) {
     weights__show(&c->name, t->name, strlen(t->name));
     if (s->from % align)
@@ -253,7 +253,7 @@ static int place(struct cursor *c, struct weights *w, struct tensor *t, struct s
                        c->name.s, t->bytes, s->from, room);
     s->to = s->from + t->bytes;
     t->file_offset = data + s->from;
-    return weights__data(w, t, c->data + t->file_offset, c->e);
+    return 0;
 }
 
 static int alignment(const struct weights *w, const char *path, uint64_t *out, struct err *e) {
@@ -272,9 +272,21 @@ static int take_tensors(struct cursor *c, struct weights *w, struct span *s, int
     for (int64_t i = 0; i < n; i++) TRY(take_tensor(c, w, &s[i]));
     uint64_t data = (c->at + align - 1) / align * align;
     uint64_t room = data < c->size ? c->size - data : 0;
-    for (int64_t i = 0; i < n; i++) TRY(place(c, w, &w->tensors[i], &s[i], data, room, align));
+    for (int64_t i = 0; i < n; i++) TRY(place(c, &w->tensors[i], &s[i], data, room, align));
     const struct span *over = weights__overlap(s, n);
-    return over ? weights__fail_overlap(over, c->path, c->e) : 0;
+    if (over) return weights__fail_overlap(over, c->path, c->e);
+    /* only now: a misaligned tensor is copied, and overlapping ones would be copied many times over */
+    for (int64_t i = 0; i < n; i++) TRY(weights__data(w, &w->tensors[i], c->data + w->tensors[i].file_offset, c->e));
+    return 0;
+}
+
+/* One part of a split model is not a model. */
+static int refuse_split(const struct weights *w, const char *path, struct err *e) {
+    int64_t parts = 1;
+    TRY(meta_i64(w, "split.count", &parts, e));
+    if (parts <= 1) return 0;
+    return fail_at(e, ERR_UNSUPPORTED, path, weights__kv(w, "split.count")->at,
+                   "key split.count: expected a model in one file, found one of %" PRId64 " parts", parts);
 }
 
 /* ---- the file ---- */
@@ -311,6 +323,7 @@ int gguf__load(struct weights *w, const struct map *m, const char *path, struct 
     TRY(take_header(&c, w, &tensors, &keys));
     c.what = "key";
     for (uint64_t i = 0; i < keys; i++) TRY(take_key(&c, w));
+    TRY(refuse_split(w, path, e));
     c.what = "tensor";
     struct span *s = calloc(tensors + 1, sizeof *s); /* 32 bytes each, and so many the file has for each */
     if (!s) return fail_at(e, ERR_NOMEM, path, -1, "out of memory for %" PRIu64 " tensors", tensors);
