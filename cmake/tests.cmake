@@ -40,3 +40,8 @@ if(NOT CANDOR_SANITIZE)
   endforeach()
   candor_test(install_test fast ${CMAKE_SOURCE_DIR}/tests/install_test.sh ${CMAKE_BINARY_DIR})
 endif()
+
+# The command line, case by case, also under the address sanitizer.
+if(TARGET candor AND NOT CANDOR_SANITIZE MATCHES "thread")
+  candor_test(cli fast sh -c "tests/cli/run.sh $<TARGET_FILE:candor> >${results}/cli.tap")
+endif()
