@@ -15,7 +15,13 @@ static double best(double (*once)(void *), void *ctx) {
     return b;
 }
 
-struct work { struct device *d; num *y, *x, *dw; struct mat w; int64_t T; int op; };
+struct work {
+    struct device *d;
+    num *y, *x, *dw;
+    struct mat w;
+    int64_t T;
+    int op;
+};
 
 static double once(void *p) {
     struct work *k = p;
@@ -78,8 +84,8 @@ int main(int argc, char **argv) {
                     k.T = Ts[t];
                     if (N * K > 4000000 && k.T > 512) continue;
                     double sec = best(once, &k), gf = 2.0 * (double)(N * K * k.T) / sec * 1e-9;
-                    printf("%-10s %-5s %6lld %6lld %6lld %10.1f %7.0f%% %8.1f\n", names[k.op], r->name, (long long)N, (long long)K,
-                           (long long)k.T, gf, 100 * gf / (peak * pool_size(d->pool)),
+                    printf("%-10s %-5s %6lld %6lld %6lld %10.1f %7.0f%% %8.1f\n", names[k.op], r->name, (long long)N,
+                           (long long)K, (long long)k.T, gf, 100 * gf / (peak * pool_size(d->pool)),
                            (double)((size_t)N * k.w.row_bytes) / sec * 1e-9);
                 }
         }

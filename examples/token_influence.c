@@ -26,8 +26,10 @@ int main(int argc, char **argv) {
     check(candor_generate(s, &(struct candor_generation){.prompt = all, .n_prompt = n, .max_new = 1, .ids = &all[n]}, &e));
     int64_t C = candor_dims(g).n_embd;
     float *u = malloc((size_t)((n + 1) * C) * sizeof *u); /* u[n+1, C] */
-    targets[n] = 1; /* the loss is -log p(next | prompt) alone */
-    if (u) check(candor_gradient(g, NULL, &(struct candor_gradient_job){.ids = all, .T = n + 1, .nll = 1, .targets = targets}, u, NULL, &e));
+    targets[n] = 1;                                       /* the loss is -log p(next | prompt) alone */
+    if (u)
+        check(candor_gradient(g, NULL, &(struct candor_gradient_job){.ids = all, .T = n + 1, .nll = 1, .targets = targets}, u,
+                              NULL, &e));
     for (int64_t i = 0; u && i <= n; i++) {
         const char *piece;
         size_t len;

@@ -5,7 +5,10 @@
 #include "tiny_models.h"
 
 /* Where weights come from: a file under its GGUF names, or a model in memory. */
-struct source { const struct weights *w; const struct model *m; };
+struct source {
+    const struct weights *w;
+    const struct model *m;
+};
 
 static double *fetch_file(const struct weights *w, const char *name) {
     const struct tensor *t = weights_tensor(w, name);
@@ -26,7 +29,8 @@ static double *fetch(const struct source *s, const char *pattern, int layer) {
     snprintf(name, sizeof name, pattern, layer);
     if (s->w) return fetch_file(s->w, name);
     for (int i = 0; i < model_n_params(s->m); i++)
-        if (!strcmp(model_param(s->m, i)->name, name)) return fetch_nums(model_device(s->m), model_param(s->m, i)->value, model_param(s->m, i)->count);
+        if (!strcmp(model_param(s->m, i)->name, name))
+            return fetch_nums(model_device(s->m), model_param(s->m, i)->value, model_param(s->m, i)->count);
     return NULL;
 }
 
@@ -68,7 +72,9 @@ static double plain_frequency(const struct rope_cfg *r, int i, const double *fac
 
 static void plain_rotate(double *x, const struct model_cfg *c, int heads, int64_t pos, const double *factors) {
     int pairs = !strcmp(c->family->name, "llama") || !strcmp(c->family->name, "mistral"), half = c->rope.dims / 2;
-    double m = c->rope.scaling != ROPE_SCALE_YARN ? 1 : c->rope.attn_factor > 0 ? c->rope.attn_factor : 1 + 0.1 * log(c->rope.factor);
+    double m = c->rope.scaling != ROPE_SCALE_YARN ? 1
+               : c->rope.attn_factor > 0          ? c->rope.attn_factor
+                                                  : 1 + 0.1 * log(c->rope.factor);
     for (int h = 0; h < heads; h++)
         for (int i = 0; i < half; i++) {
             double *a = x + h * c->head_dim + (pairs ? 2 * i : i), *b = pairs ? a + 1 : a + half;
@@ -77,7 +83,8 @@ static void plain_rotate(double *x, const struct model_cfg *c, int heads, int64_
         }
 }
 
-static void plain_attend(double *o, const double *q, const double *k, const double *v, const struct model_cfg *c, int64_t pos, int layer) {
+static void plain_attend(double *o, const double *q, const double *k, const double *v, const struct model_cfg *c, int64_t pos,
+                         int layer) {
     int D = c->head_dim, G = c->n_kv, group = c->n_head / G;
     double *p = malloc((size_t)(pos + 1) * sizeof *p);
     for (int h = 0; h < c->n_head; h++) {
@@ -108,8 +115,10 @@ struct plain_layer {
 static void plain_load(struct plain_layer *y, const struct source *s, const struct model_cfg *c, int l) {
     int64_t HD = (int64_t)c->n_head * c->head_dim, GD = (int64_t)c->n_kv * c->head_dim;
 #define T(field, name) y->field = fetch(s, "blk.%d." name, l)
-    T(an, "attn_norm.weight"), T(ab, "attn_norm.bias"), T(wq, "attn_q.weight"), T(bq, "attn_q.bias"), T(wk, "attn_k.weight"), T(bk, "attn_k.bias");
-    T(wv, "attn_v.weight"), T(bv, "attn_v.bias"), T(qn, "attn_q_norm.weight"), T(kn, "attn_k_norm.weight"), T(wo, "attn_output.weight");
+    T(an, "attn_norm.weight"), T(ab, "attn_norm.bias"), T(wq, "attn_q.weight"), T(bq, "attn_q.bias"), T(wk, "attn_k.weight"),
+        T(bk, "attn_k.bias");
+    T(wv, "attn_v.weight"), T(bv, "attn_v.bias"), T(qn, "attn_q_norm.weight"), T(kn, "attn_k_norm.weight"),
+        T(wo, "attn_output.weight");
     T(bo, "attn_output.bias"), T(fn, "ffn_norm.weight"), T(fb, "ffn_norm.bias"), T(wg, "ffn_gate.weight"), T(bg, "ffn_gate.bias");
     T(wu, "ffn_up.weight"), T(bu, "ffn_up.bias"), T(wd, "ffn_down.weight"), T(bd, "ffn_down.bias");
     T(fused, "attn_qkv.weight"), T(fused_b, "attn_qkv.bias");
@@ -121,21 +130,28 @@ static void plain_load(struct plain_layer *y, const struct source *s, const stru
 static void plain_unload(struct plain_layer *y) {
     double *own[] = {y->an, y->ab, y->qn, y->kn, y->wo, y->bo, y->fn, y->fb, y->wg, y->bg, y->wu, y->bu, y->wd, y->bd};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) free(own[i]);
-    if (y->fused) free(y->fused), free(y->fused_b);
-    else free(y->wq), free(y->wk), free(y->wv), free(y->bq), free(y->bk), free(y->bv);
+    if (y->fused)
+        free(y->fused), free(y->fused_b);
+    else
+        free(y->wq), free(y->wk), free(y->wv), free(y->bq), free(y->bk), free(y->bv);
 }
 
-static void plain_block(double *x, int64_t T, const struct plain_layer *y, const struct model_cfg *c, int l, const double *factors) {
-    int64_t C = c->n_embd, HD = (int64_t)c->n_head * c->head_dim, GD = (int64_t)c->n_kv * c->head_dim, D = c->head_dim, F = c->n_ff;
+static void plain_block(double *x, int64_t T, const struct plain_layer *y, const struct model_cfg *c, int l,
+                        const double *factors) {
+    int64_t C = c->n_embd, HD = (int64_t)c->n_head * c->head_dim, GD = (int64_t)c->n_kv * c->head_dim, D = c->head_dim,
+            F = c->n_ff;
     int ln = c->norm == NORM_LAYER;
-    double *k = malloc((size_t)(T * GD) * 8), *v = malloc((size_t)(T * GD) * 8), *q = malloc((size_t)HD * 8), *o = malloc((size_t)HD * 8);
+    double *k = malloc((size_t)(T * GD) * 8), *v = malloc((size_t)(T * GD) * 8), *q = malloc((size_t)HD * 8),
+           *o = malloc((size_t)HD * 8);
     double *n = malloc((size_t)C * 8), *g = malloc((size_t)F * 8), *u = malloc((size_t)F * 8);
     for (int64_t t = 0; t < T; t++) {
         double *xt = x + t * C;
         plain_norm(n, xt, y->an, y->ab, C, c->norm_eps, ln);
-        plain_linear(q, y->wq, y->bq, n, HD, C), plain_linear(k + t * GD, y->wk, y->bk, n, GD, C), plain_linear(v + t * GD, y->wv, y->bv, n, GD, C);
+        plain_linear(q, y->wq, y->bq, n, HD, C), plain_linear(k + t * GD, y->wk, y->bk, n, GD, C),
+            plain_linear(v + t * GD, y->wv, y->bv, n, GD, C);
         for (int h = 0; y->qn && h < c->n_head; h++) plain_norm(q + h * D, q + h * D, y->qn, NULL, D, c->norm_eps, 0);
-        for (int h = 0; y->kn && h < c->n_kv; h++) plain_norm(k + t * GD + h * D, k + t * GD + h * D, y->kn, NULL, D, c->norm_eps, 0);
+        for (int h = 0; y->kn && h < c->n_kv; h++)
+            plain_norm(k + t * GD + h * D, k + t * GD + h * D, y->kn, NULL, D, c->norm_eps, 0);
         if (!c->learned_pos) plain_rotate(q, c, c->n_head, t, factors), plain_rotate(k + t * GD, c, c->n_kv, t, factors);
         plain_attend(o, q, k, v, c, t, l);
         plain_linear(n, y->wo, y->bo, o, C, HD);
@@ -153,9 +169,11 @@ static void plain_block(double *x, int64_t T, const struct plain_layer *y, const
 /* logits[T, V] of one sequence from position 0; the caller frees. */
 TINY double *plain_logits(const struct model_cfg *c, const struct source *s, const int32_t *ids, int64_t T) {
     int64_t C = c->n_embd, V = c->n_vocab;
-    double *embd = fetch(s, "token_embd.weight", 0), *pos = fetch(s, "position_embd.weight", 0), *head = fetch(s, "output.weight", 0);
+    double *embd = fetch(s, "token_embd.weight", 0), *pos = fetch(s, "position_embd.weight", 0),
+           *head = fetch(s, "output.weight", 0);
     double *nw = fetch(s, "output_norm.weight", 0), *nb = fetch(s, "output_norm.bias", 0);
-    double *factors = s->w ? fetch(s, "rope_freqs.weight", 0) : NULL, *x = malloc((size_t)(T * C) * 8), *y = malloc((size_t)(T * V) * 8);
+    double *factors = s->w ? fetch(s, "rope_freqs.weight", 0) : NULL, *x = malloc((size_t)(T * C) * 8),
+           *y = malloc((size_t)(T * V) * 8);
     for (int64_t i = 0; i < T * C; i++) x[i] = embd[ids[i / C] * C + i % C] + (pos ? pos[i] : 0);
     for (int l = 0; l < c->n_layer; l++) {
         struct plain_layer p;

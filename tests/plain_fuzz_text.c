@@ -14,35 +14,36 @@
 
 static char dir[64] = "/tmp/candor-fuzz-text-XXXXXX";
 
-#define HOLD(x)                                                                                                        \
-    do {                                                                                                               \
-        if (!(x)) {                                                                                                    \
-            fprintf(stderr, "plain_fuzz_text: line %d: %s does not hold\n", __LINE__, #x);                             \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
+#define HOLD(x)                                                                            \
+    do {                                                                                   \
+        if (!(x)) {                                                                        \
+            fprintf(stderr, "plain_fuzz_text: line %d: %s does not hold\n", __LINE__, #x); \
+            exit(1);                                                                       \
+        }                                                                                  \
     } while (0)
 
-static const char *in_dir(const char *name)
-{
+static const char *in_dir(const char *name) {
     static char path[128];
     snprintf(path, sizeof path, "%s/%s", dir, name);
     return path;
 }
 
-static void put_file(const char *name, const char *s, size_t n)
-{
+static void put_file(const char *name, const char *s, size_t n) {
     FILE *f = fopen(in_dir(name), "wb");
     HOLD(f && fwrite(s, 1, n, f) == n && fclose(f) == 0);
 }
 
 static const char *const seeds[] = {
-    "Hello world, it's 12345 o'clock!  \n\n\tNext.", "<|end|><|user|>hi<|end", "na\xC3\xAFve \xE4\xBD\xA0\xE5\xA5\xBD \xF0\x9F\x98\x80 e\xCC\x81",
-    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "<s>\xE2\x96\x81 \xE2\x96\x81</s><unk>", "\xFF\xFE\x80 \xC3",
+    "Hello world, it's 12345 o'clock!  \n\n\tNext.",
+    "<|end|><|user|>hi<|end",
+    "na\xC3\xAFve \xE4\xBD\xA0\xE5\xA5\xBD \xF0\x9F\x98\x80 e\xCC\x81",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "<s>\xE2\x96\x81 \xE2\x96\x81</s><unk>",
+    "\xFF\xFE\x80 \xC3",
 };
 
 /* kinds 2: bytes change in place, which keeps a file's lengths true; 4: they also come and go */
-static size_t mutate(struct rng *r, char *s, size_t n, size_t cap, uint64_t kinds)
-{
+static size_t mutate(struct rng *r, char *s, size_t n, size_t cap, uint64_t kinds) {
     for (uint64_t k = 1 + rng_below(r, kinds); k-- > 0;) {
         size_t at = n ? (size_t)rng_below(r, n) : 0;
         switch (rng_below(r, kinds)) {
@@ -62,8 +63,7 @@ static size_t mutate(struct rng *r, char *s, size_t n, size_t cap, uint64_t kind
     return n;
 }
 
-static void use(const struct tokenizer *t, const char *s, size_t n, int exact)
-{
+static void use(const struct tokenizer *t, const char *s, size_t n, int exact) {
     struct toks o = {0};
     struct err e = ERR_INIT;
     struct str streamed = {0};
@@ -85,8 +85,7 @@ static void use(const struct tokenizer *t, const char *s, size_t n, int exact)
     toks_free(&o);
 }
 
-static void fuzz_texts(const struct tokenizer *t, int rounds, uint64_t seed, int exact)
-{
+static void fuzz_texts(const struct tokenizer *t, int rounds, uint64_t seed, int exact) {
     struct rng r = RNG(seed, 1);
     char s[256];
     for (int i = 0; i < rounds; i++) {
@@ -97,8 +96,7 @@ static void fuzz_texts(const struct tokenizer *t, int rounds, uint64_t seed, int
     }
 }
 
-static void fuzz_file(const char *name, const char *good, size_t n, int rounds, uint64_t seed)
-{
+static void fuzz_file(const char *name, const char *good, size_t n, int rounds, uint64_t seed) {
     struct rng r = RNG(seed, 2);
     char *s = malloc(n + 64);
     int opened = 0;
@@ -122,18 +120,21 @@ static void fuzz_file(const char *name, const char *good, size_t n, int rounds, 
 }
 
 static const char json[] =
-    "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Prepend\",\"prepend\":\"\xE2\x96\x81\"},"
-    "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\xE2\x96\x81\"}]},\"pre_tokenizer\":{\"type\":\"Sequence\","
+    "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Prepend\",\"prepend\":"
+    "\"\xE2\x96\x81\"},"
+    "{\"type\":\"Replace\",\"pattern\":{\"String\":\" "
+    "\"},\"content\":\"\xE2\x96\x81\"}]},\"pre_tokenizer\":{\"type\":\"Sequence\","
     "\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\p{N}{1,3}|[a-z]+\"},\"behavior\":\"Isolated\"},"
     "{\"type\":\"Digits\",\"individual_digits\":true},{\"type\":\"Punctuation\"}]},\"post_processor\":{\"type\":"
     "\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\"}},{\"Sequence\":{\"id\":\"A\"}}],\"special_tokens\":"
     "{\"<s>\":{\"ids\":[1]}}},\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"ByteFallback\"},{\"type\":\"Strip\","
-    "\"content\":\" \",\"start\":1,\"stop\":0}]},\"added_tokens\":[{\"id\":1,\"content\":\"<s>\",\"special\":true,\"rstrip\":true}],"
+    "\"content\":\" "
+    "\",\"start\":1,\"stop\":0}]},\"added_tokens\":[{\"id\":1,\"content\":\"<s>\",\"special\":true,\"rstrip\":true}],"
     "\"model\":{\"type\":\"BPE\",\"unk_token\":\"<unk>\",\"byte_fallback\":true,\"vocab\":{\"<unk>\":0,\"<s>\":1,\"<0xC3>\":2,"
-    "\"a\":3,\"b\":4,\"ab\":5,\"\xE2\x96\x81\":6,\"\xE2\x96\x81" "a\":7},\"merges\":[\"a b\",[\"\xE2\x96\x81\",\"a\"],\"x y\"]}}";
+    "\"a\":3,\"b\":4,\"ab\":5,\"\xE2\x96\x81\":6,\"\xE2\x96\x81"
+    "a\":7},\"merges\":[\"a b\",[\"\xE2\x96\x81\",\"a\"],\"x y\"]}}";
 
-static void put_vocab(const struct bpe_vocab *v)
-{
+static void put_vocab(const struct bpe_vocab *v) {
     struct gguf_writer *g;
     struct err e = ERR_INIT;
     HOLD(gguf_writer_new(&g, &e) == 0);
@@ -143,8 +144,7 @@ static void put_vocab(const struct bpe_vocab *v)
     gguf_writer_free(g);
 }
 
-int main(void)
-{
+int main(void) {
     static const char *const specials[] = {"<|end|>", "<|user|>"};
     struct err e = ERR_INIT;
     struct bpe_vocab v = {0};

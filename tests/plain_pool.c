@@ -10,7 +10,10 @@
 
 enum { N = 1000, ROUNDS = 2000 };
 
-struct job { double out[N]; int round; };
+struct job {
+    double out[N];
+    int round;
+};
 
 static void job_slice(void *ctx, int ith, int nth) {
     struct job *j = ctx;

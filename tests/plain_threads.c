@@ -16,8 +16,18 @@ static void must(int rc, const struct err *e) {
 }
 
 static struct model_cfg shape(const char *family) {
-    struct model_cfg c = {.family = family_find(family), .n_layer = 2, .n_head = 4, .n_kv = 2, .head_dim = 16, .n_embd = C, .n_ff = 96,
-                          .n_vocab = V, .n_ctx = 128, .norm_eps = 1e-5, .gated = 1, .tied = 1};
+    struct model_cfg c = {.family = family_find(family),
+                          .n_layer = 2,
+                          .n_head = 4,
+                          .n_kv = 2,
+                          .head_dim = 16,
+                          .n_embd = C,
+                          .n_ff = 96,
+                          .n_vocab = V,
+                          .n_ctx = 128,
+                          .norm_eps = 1e-5,
+                          .gated = 1,
+                          .tied = 1};
     c.qk_norm = !strcmp(family, "qwen3");
     c.rope = (struct rope_cfg){.dims = 16, .base = 1e4, .factor = 1, .style = ROPE_HALVES};
     return c;
@@ -58,7 +68,8 @@ static void decode(const struct model *m, int32_t *out) {
     int32_t prompt[5] = {1, 2, 3, 4, 5};
     must(engine_new(&g, m, &(struct engine_opts){.max_ctx = 128}, &e), &e);
     for (int i = 0; i < SPANS; i++) {
-        gen[i] = (struct generation){.last = 5 + i, .max_new = NEW, .sampling = SAMPLING_DEFAULT, .seed = 1, .stream = (uint64_t)i, .ids = out + i * NEW};
+        gen[i] = (struct generation){
+            .last = 5 + i, .max_new = NEW, .sampling = SAMPLING_DEFAULT, .seed = 1, .stream = (uint64_t)i, .ids = out + i * NEW};
         gen[i].sampling.temp = 1;
         must(session_new(&gen[i].s, g, &e), &e);
         must(session_feed(gen[i].s, prompt, 5, NULL, &e), &e);

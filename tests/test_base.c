@@ -93,7 +93,12 @@ Test(base, err_carries_place_and_sentence) {
 
 /* ---- arenas ---- */
 
-struct layout { char *a; double *b; char *none; int64_t *c; };
+struct layout {
+    char *a;
+    double *b;
+    char *none;
+    int64_t *c;
+};
 
 static void layout_take(struct layout *l, struct arena *a) {
     l->a = arena_alloc(a, 3);
@@ -152,7 +157,9 @@ Test(base, arena_gaps_are_poisoned) {
 
 /* Random123 1.14, tests/kat_vectors, "philox4x32 10". */
 Test(base, philox_known_answers) {
-    static const struct { uint32_t ctr[4], key[2], want[4]; } kat[] = {
+    static const struct {
+        uint32_t ctr[4], key[2], want[4];
+    } kat[] = {
         {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
         {{~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
         {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
@@ -212,7 +219,10 @@ Test(base, rng_moments) {
 
 Test(base, rng_shuffle_permutes) {
     struct rng r = RNG(3, 3);
-    struct { int id; char pad[3]; } v[50];
+    struct {
+        int id;
+        char pad[3];
+    } v[50];
     int seen[50] = {0}, moved = 0;
     for (int i = 0; i < 50; i++) v[i].id = i;
     rng_shuffle(&r, v, 50, sizeof v[0]);
@@ -223,7 +233,11 @@ Test(base, rng_shuffle_permutes) {
 
 /* ---- the pool ---- */
 
-struct fill { double *v; int64_t n; int calls[8]; };
+struct fill {
+    double *v;
+    int64_t n;
+    int calls[8];
+};
 
 static void fill_slice(void *ctx, int ith, int nth) {
     struct fill *f = ctx;
@@ -409,16 +423,17 @@ static void two_rows(struct sink *s) {
     static const int32_t ids[] = {1, -2};
     static const double reals[] = {0.1, 1e300, 5};
     struct field f[] = {
-        F_INT("n", INT64_MIN), M_REAL("seconds", 0.25), F_REAL("p", 0.1), F_REAL("bad", NAN), F_TEXT("text", "a\"\n\xC3\xA9"),
-        F_BOOL("ok", 1),       F_INTS("ids", ids, 2),   F_REALS("x", reals, 3), M_INT("bytes", 7),
+        F_INT("n", INT64_MIN), M_REAL("seconds", 0.25),         F_REAL("p", 0.1),
+        F_REAL("bad", NAN),    F_TEXT("text", "a\"\n\xC3\xA9"), F_BOOL("ok", 1),
+        F_INTS("ids", ids, 2), F_REALS("x", reals, 3),          M_INT("bytes", 7),
     };
     struct err e = ERR_INIT;
     cr_assert(sink_row(s, "candidate", f, 9, &e) == 0, "%s", e.msg);
     cr_assert(sink_row(s, "end", NULL, 0, &e) == 0, "%s", e.msg);
 }
 
-#define TWO_ROWS                                                                                                       \
-    "{\"row\":\"candidate\",\"n\":-9223372036854775808,\"p\":0.1,\"bad\":null,\"text\":\"a\\\"\\n\xC3\xA9\",\"ok\":true,"       \
+#define TWO_ROWS                                                                                                          \
+    "{\"row\":\"candidate\",\"n\":-9223372036854775808,\"p\":0.1,\"bad\":null,\"text\":\"a\\\"\\n\xC3\xA9\",\"ok\":true," \
     "\"ids\":[1,-2],\"x\":[0.1,1e+300,5.0],\"measured\":{\"seconds\":0.25,\"bytes\":7}}\n{\"row\":\"end\"}\n"
 
 Test(base, sink_writes_facts_and_measurements) {

@@ -14,18 +14,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OK(call)                                                                                                       \
-    do {                                                                                                               \
-        struct err e = ERR_INIT; /* named e: the call's last argument is &e */                                         \
-        int rc_ok = (call);                                                                                            \
-        cr_assert(rc_ok >= 0, "%s:%d %s: %s %s", __FILE__, __LINE__, err_name(rc_ok), e.where, e.msg);                   \
+#define OK(call)                                                                                       \
+    do {                                                                                               \
+        struct err e = ERR_INIT; /* named e: the call's last argument is &e */                         \
+        int rc_ok = (call);                                                                            \
+        cr_assert(rc_ok >= 0, "%s:%d %s: %s %s", __FILE__, __LINE__, err_name(rc_ok), e.where, e.msg); \
     } while (0)
-#define FAILS(call, code, part)                                                                                        \
-    do {                                                                                                               \
-        struct err e = ERR_INIT;                                                                                       \
-        int rc_ok = (call);                                                                                            \
-        cr_assert(rc_ok == (code), "expected %s, found %d: %s", #code, rc_ok, e.msg);                                  \
-        cr_assert(strstr(e.msg, part), "expected \"%s\" in \"%s\"", part, e.msg);                                      \
+#define FAILS(call, code, part)                                                       \
+    do {                                                                              \
+        struct err e = ERR_INIT;                                                      \
+        int rc_ok = (call);                                                           \
+        cr_assert(rc_ok == (code), "expected %s, found %d: %s", #code, rc_ok, e.msg); \
+        cr_assert(strstr(e.msg, part), "expected \"%s\" in \"%s\"", part, e.msg);     \
     } while (0)
 
 static char *slurp(const char *path) {
@@ -39,8 +39,10 @@ static char *slurp(const char *path) {
 static char *facts(const char *path) {
     char *s = slurp(path), *to = s;
     for (char *from = s; *from;) {
-        if (!strncmp(from, ",\"measured\":{", 13)) from = strchr(from, '}') + 1;
-        else *to++ = *from++;
+        if (!strncmp(from, ",\"measured\":{", 13))
+            from = strchr(from, '}') + 1;
+        else
+            *to++ = *from++;
     }
     *to = 0;
     return s;
@@ -54,7 +56,9 @@ static struct reason_job job(struct toy *t, const char *methods, const char *bud
 }
 
 #define ALL "greedy,sample,sc,bon,nabla,rap,tot-bfs"
-static void rows_path(char out[64], const char *what) { snprintf(out, 64, "/tmp/candor-decode-%d-%s.jsonl", (int)getpid(), what); }
+static void rows_path(char out[64], const char *what) {
+    snprintf(out, 64, "/tmp/candor-decode-%d-%s.jsonl", (int)getpid(), what);
+}
 
 /* ---- identities ---- */
 
@@ -62,8 +66,10 @@ Test(decode, identities) {
     struct identity id[IDENTITIES_MAX];
     int n;
     OK(selftest_run(id, &n, &e));
-    for (int i = 0; i < n; i++) printf("%-4s bound %-6.0e reached %-10.4g %s\n", id[i].id, id[i].bound, id[i].reached, id[i].what);
-    for (int i = 0; i < n; i++) cr_expect(id[i].holds, "%s %s: bound %g, reached %g", id[i].id, id[i].what, id[i].bound, id[i].reached);
+    for (int i = 0; i < n; i++)
+        printf("%-4s bound %-6.0e reached %-10.4g %s\n", id[i].id, id[i].bound, id[i].reached, id[i].what);
+    for (int i = 0; i < n; i++)
+        cr_expect(id[i].holds, "%s %s: bound %g, reached %g", id[i].id, id[i].what, id[i].bound, id[i].reached);
 }
 
 Test(decode, schedules) {
@@ -72,7 +78,8 @@ Test(decode, schedules) {
     o.steps = 100;
     cr_expect(fabs(dto_lr_sum(&o) - 0.518) < 1e-3, "of 100 steps: expected 0.518, found %g", dto_lr_sum(&o));
     o.steps = 20, o.schedule = DTO_COSINE;
-    cr_expect(fabs(dto_lr(&o, 0) - 0.01) < 1e-12 && fabs(dto_lr(&o, 19) - 0.001) < 1e-12, "cosine: %g to %g", dto_lr(&o, 0), dto_lr(&o, 19));
+    cr_expect(fabs(dto_lr(&o, 0) - 0.01) < 1e-12 && fabs(dto_lr(&o, 19) - 0.001) < 1e-12, "cosine: %g to %g", dto_lr(&o, 0),
+              dto_lr(&o, 19));
 }
 
 Test(decode, entropy_and_confident_tokens) {
@@ -101,7 +108,8 @@ Test(decode, every_method_stays_within_its_budget) {
             OK(method_at(i)->run(&x, &e));
             cr_expect(x.n >= 1 && x.n <= n, "%s: budget %d, %d candidates", method_at(i)->name, n, x.n);
             cr_expect(x.chosen >= 0 && x.chosen < x.n);
-            for (int k = 0; k < x.n; k++) cr_expect(x.c[k].n >= 1 && x.c[k].n <= t.r.o.max_new, "%s: %d tokens", method_at(i)->name, (int)x.c[k].n);
+            for (int k = 0; k < x.n; k++)
+                cr_expect(x.c[k].n >= 1 && x.c[k].n <= t.r.o.max_new, "%s: %d tokens", method_at(i)->name, (int)x.c[k].n);
             struct cost c = trial_cost(&x);
             cr_expect(c.calls > 0 && c.calls_paper > 0 && c.tokens > 0 && c.flops > 0);
             trial_fini(&x);
@@ -176,7 +184,8 @@ Test(decode, nabla_accepts_what_raises_the_reward) {
         changed += x.n_changes;
         trial_fini(&x);
     }
-    cr_expect(proposals > 4 && accepted > 0 && changed > 0, "%d proposals, %d accepted, %d changed", proposals, accepted, changed);
+    cr_expect(proposals > 4 && accepted > 0 && changed > 0, "%d proposals, %d accepted, %d changed", proposals, accepted,
+              changed);
     toy_close(&t);
 }
 
@@ -230,7 +239,8 @@ Test(decode, other_budgets_stop_new_rollouts) {
     OK(toy_open(&t, "llama", 0, 1, &e));
     for (int i = 2; method_at(i); i++) {
         run_one(&x, &t, method_at(i)->name, "60t", 0);
-        cr_expect(trial_cost(&x).tokens < 60 + 8 * t.r.o.max_new, "%s took %d tokens", method_at(i)->name, (int)trial_cost(&x).tokens);
+        cr_expect(trial_cost(&x).tokens < 60 + 8 * t.r.o.max_new, "%s took %d tokens", method_at(i)->name,
+                  (int)trial_cost(&x).tokens);
         trial_fini(&x);
         run_one(&x, &t, method_at(i)->name, "1c", 0);
         cr_expect_eq(x.n, 1, "%s: the first rollout only, found %d", method_at(i)->name, x.n);
@@ -249,7 +259,8 @@ static void reason_to(const char *path, int threads, int64_t n, int resume) {
     j.n = n, j.resume = resume;
     struct reason_show show = {0};
     OK(reason_run(&j, s, &show, &e));
-    for (int i = 0; i < j.n_methods * j.n_budgets; i++) cr_expect(s[i].n == n && s[i].ci.lo <= s[i].accuracy && s[i].accuracy <= s[i].ci.hi);
+    for (int i = 0; i < j.n_methods * j.n_budgets; i++)
+        cr_expect(s[i].n == n && s[i].ci.lo <= s[i].accuracy && s[i].accuracy <= s[i].ci.hi);
     reason_show_fini(&show);
     toy_close(&t);
 }
@@ -339,7 +350,10 @@ Test(decode, a_job_is_checked_before_anything_is_written) {
 
 /* ---- prompts and vocabularies ---- */
 
-struct voc { struct weights *w; struct tokenizer *t; };
+struct voc {
+    struct weights *w;
+    struct tokenizer *t;
+};
 
 static void voc_open(struct voc *o, const char *text) {
     struct bpe_vocab v;

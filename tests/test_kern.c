@@ -17,8 +17,10 @@ Test(kern_fmt, f16_round_trip_is_exact_for_every_code) {
     for (uint32_t h = 0; h < 65536; h++) {
         float x = f16_to_f32((f16)h);
         f16 back = f32_to_f16(x);
-        if (isnan(x)) cr_assert(isnan(f16_to_f32(back)) && (back & 0x8000) == (h & 0x8000), "NaN %04x became %04x", h, back);
-        else cr_assert(back == h, "%04x became %a became %04x", h, (double)x, back);
+        if (isnan(x))
+            cr_assert(isnan(f16_to_f32(back)) && (back & 0x8000) == (h & 0x8000), "NaN %04x became %04x", h, back);
+        else
+            cr_assert(back == h, "%04x became %a became %04x", h, (double)x, back);
     }
 }
 
@@ -26,19 +28,24 @@ Test(kern_fmt, bf16_round_trip_is_exact_for_every_code) {
     for (uint32_t h = 0; h < 65536; h++) {
         float x = bf16_to_f32((bf16)h);
         bf16 back = f32_to_bf16(x);
-        if (isnan(x)) cr_assert(isnan(bf16_to_f32(back)), "NaN %04x became %04x", h, back);
-        else cr_assert(back == h, "%04x became %a became %04x", h, (double)x, back);
+        if (isnan(x))
+            cr_assert(isnan(bf16_to_f32(back)), "NaN %04x became %04x", h, back);
+        else
+            cr_assert(back == h, "%04x became %a became %04x", h, (double)x, back);
     }
 }
 
 Test(kern_fmt, narrowing_rounds_to_nearest_even) {
     /* value, f16, bf16 */
-    static const struct { float x; uint16_t h, b; } t[] = {
-        {1.0f, 0x3c00, 0x3f80},        {1.0f + 0x1p-11f, 0x3c00, 0x3f80},  {1.0f + 0x3p-11f, 0x3c02, 0x3f80},
-        {1.0f + 0x1p-8f, 0x3c04, 0x3f80}, {1.0f + 0x3p-8f, 0x3c0c, 0x3f82}, {65504.0f, 0x7bff, 0x4780},
-        {65519.0f, 0x7bff, 0x4780},    {65520.0f, 0x7c00, 0x4780},         {0x1p-24f, 0x0001, 0x3380},
-        {0x1p-25f, 0x0000, 0x3300},    {0x1.8p-25f, 0x0001, 0x3340},       {0x3p-25f, 0x0002, 0x33c0},
-        {0x1.ffcp-15f, 0x0400, 0x3880}, {-0.0f, 0x8000, 0x8000},            {INFINITY, 0x7c00, 0x7f80},
+    static const struct {
+        float x;
+        uint16_t h, b;
+    } t[] = {
+        {1.0f, 0x3c00, 0x3f80},           {1.0f + 0x1p-11f, 0x3c00, 0x3f80}, {1.0f + 0x3p-11f, 0x3c02, 0x3f80},
+        {1.0f + 0x1p-8f, 0x3c04, 0x3f80}, {1.0f + 0x3p-8f, 0x3c0c, 0x3f82},  {65504.0f, 0x7bff, 0x4780},
+        {65519.0f, 0x7bff, 0x4780},       {65520.0f, 0x7c00, 0x4780},        {0x1p-24f, 0x0001, 0x3380},
+        {0x1p-25f, 0x0000, 0x3300},       {0x1.8p-25f, 0x0001, 0x3340},      {0x3p-25f, 0x0002, 0x33c0},
+        {0x1.ffcp-15f, 0x0400, 0x3880},   {-0.0f, 0x8000, 0x8000},           {INFINITY, 0x7c00, 0x7f80},
     };
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         cr_expect(f32_to_f16(t[i].x) == t[i].h, "f16 of %a: %04x, expected %04x", (double)t[i].x, f32_to_f16(t[i].x), t[i].h);
@@ -59,7 +66,8 @@ Test(kern_fmt, table_knows_names_and_row_bytes) {
         f->from_f32(c, y, 64);
         f->to_f32(z, c, 64);
         if (f->is_float) cr_expect(!memcmp(x, y, sizeof x), "%s", f->name);
-        for (int j = 0; j < 64; j++) cr_expect(fabsf(y[j] - x[j]) <= 0.5f && fabsf(z[j] - y[j]) <= 0.01f * fabsf(y[j]), "%s %d", f->name, j);
+        for (int j = 0; j < 64; j++)
+            cr_expect(fabsf(y[j] - x[j]) <= 0.5f && fabsf(z[j] - y[j]) <= 0.01f * fabsf(y[j]), "%s %d", f->name, j);
     }
 }
 
@@ -82,7 +90,10 @@ static size_t slurp(const char *dir, const char *name, void *buf, size_t size) {
 
 Test(kern_fmt, quantisers_are_byte_exact_with_ggml) {
     const char *dir = getenv("CANDOR_TEST_DATA");
-    static const struct { enum fmt f; const char *name; } t[] = {{FMT_Q8_0, "q8_0"}, {FMT_Q4_0, "q4_0"}};
+    static const struct {
+        enum fmt f;
+        const char *name;
+    } t[] = {{FMT_Q8_0, "q8_0"}, {FMT_Q4_0, "q4_0"}};
     if (!dir || !*dir) cr_skip_test("CANDOR_TEST_DATA is not set");
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         char name[64];
@@ -94,19 +105,24 @@ Test(kern_fmt, quantisers_are_byte_exact_with_ggml) {
         size_t n = slurp(dir, name, want, sizeof want);
         cr_assert(n == fmt_row_bytes(t[i].f, 128));
         fmt_find((int)t[i].f)->from_f32(got, x, 128);
-        for (size_t j = 0; j < n; j++) cr_expect(got[j] == want[j], "%s byte %zu: %02x, expected %02x", t[i].name, j, got[j], want[j]);
+        for (size_t j = 0; j < n; j++)
+            cr_expect(got[j] == want[j], "%s byte %zu: %02x, expected %02x", t[i].name, j, got[j], want[j]);
     }
 }
 
 /* ---- shapes, sides and slots ------------------------------------------------------------------------------------------------------ */
 
 /* Every slot once: name, and whether it is the mirror of something (then it needs a gradient row). */
-#define SLOTS(XX)                                                                                                                      \
-    XX(matmul_t, 0) XX(matmul_n, 1) XX(matmul_dw, 1) XX(bias_dw, 1) XX(rmsnorm, 0) XX(rmsnorm_back, 1) XX(rmsnorm_dw, 1)             \
-    XX(layernorm, 0) XX(layernorm_back, 1) XX(layernorm_dw, 1) XX(rope, 1) XX(attn, 0) XX(attn_back, 1) XX(glu, 0) XX(glu_back, 1)   \
-    XX(axpy, 1) XX(scale, 1) XX(gather, 0) XX(scatter_add, 1) XX(row_lse, 0) XX(nll_seed, 1) XX(softmax, 0) XX(adamw, 0)             \
-    XX(sumsq, 0) XX(dot, 0)
-static const struct { const char *name; int mirror; } slots[] = {
+#define SLOTS(XX)                                                                                                                \
+    XX(matmul_t, 0)                                                                                                              \
+    XX(matmul_n, 1) XX(matmul_dw, 1) XX(bias_dw, 1) XX(rmsnorm, 0) XX(rmsnorm_back, 1) XX(rmsnorm_dw, 1) XX(layernorm, 0)        \
+        XX(layernorm_back, 1) XX(layernorm_dw, 1) XX(rope, 1) XX(attn, 0) XX(attn_back, 1) XX(glu, 0) XX(glu_back, 1)            \
+            XX(axpy, 1) XX(scale, 1) XX(gather, 0) XX(scatter_add, 1) XX(row_lse, 0) XX(nll_seed, 1) XX(softmax, 0) XX(adamw, 0) \
+                XX(sumsq, 0) XX(dot, 0)
+static const struct {
+    const char *name;
+    int mirror;
+} slots[] = {
 #define XX(n, m) {#n, m},
     SLOTS(XX)
 #undef XX
@@ -137,8 +153,10 @@ static double get(const struct side *s, int i, int64_t j) {
     return s->dbl ? ((const double *)P(s, i))[j] : (double)((const float *)P(s, i))[j];
 }
 static void set(const struct side *s, int i, int64_t j, double x) {
-    if (s->dbl) ((double *)P(s, i))[j] = x;
-    else ((float *)P(s, i))[j] = (float)x;
+    if (s->dbl)
+        ((double *)P(s, i))[j] = x;
+    else
+        ((float *)P(s, i))[j] = (float)x;
 }
 
 static uint64_t seed;
@@ -188,7 +206,11 @@ static void sizes_matmul(const struct shape *p, int64_t n[ARRAYS]) {
     n[3] = n[7] = p->N > p->K ? p->N : p->K;
 }
 static struct mat dense(const struct side *s, const struct shape *p) {
-    return (struct mat){.fmt = s->dbl ? FMT_F64 : FMT_F32, .rows = p->N, .cols = p->K, .data = P(s, 2), .row_bytes = (size_t)p->K * (s->dbl ? 8 : 4)};
+    return (struct mat){.fmt = s->dbl ? FMT_F64 : FMT_F32,
+                        .rows = p->N,
+                        .cols = p->K,
+                        .data = P(s, 2),
+                        .row_bytes = (size_t)p->K * (s->dbl ? 8 : 4)};
 }
 static void do_matmul_t(const struct side *s, const struct shape *p) {
     s->k->matmul_t(P(s, 0), p->N + p->pad, P(s, 1), p->K + p->pad, p->T, &s->w, p->bias ? P(s, 3) : NULL, p->acc, 0, p->N);
@@ -199,7 +221,9 @@ static void do_matmul_n(const struct side *s, const struct shape *p) {
 static void do_matmul_dw(const struct side *s, const struct shape *p) {
     s->k->matmul_dw(P(s, 6), P(s, 4), p->N + p->pad, P(s, 1), p->K + p->pad, p->T, p->N, p->K, 0, p->N);
 }
-static void do_bias_dw(const struct side *s, const struct shape *p) { s->k->bias_dw(P(s, 7), P(s, 4), p->N + p->pad, p->T, 0, p->N); }
+static void do_bias_dw(const struct side *s, const struct shape *p) {
+    s->k->bias_dw(P(s, 7), P(s, 4), p->N + p->pad, p->T, 0, p->N);
+}
 static void fwd_linear(const struct side *s, const struct shape *p) {
     struct mat w = dense(s, p);
     s->k->matmul_t(P(s, 0), p->N + p->pad, P(s, 1), p->K + p->pad, p->T, &w, P(s, 3), 0, 0, p->N);
@@ -216,11 +240,15 @@ static void sizes_norm(const struct shape *p, int64_t n[ARRAYS]) {
     n[2] = n[3] = n[6] = n[7] = p->K;
 }
 #define EPS 1e-3
-static void do_rmsnorm(const struct side *s, const struct shape *p) { s->k->rmsnorm(P(s, 0), P(s, 1), P(s, 2), p->K, EPS, 0, p->T); }
+static void do_rmsnorm(const struct side *s, const struct shape *p) {
+    s->k->rmsnorm(P(s, 0), P(s, 1), P(s, 2), p->K, EPS, 0, p->T);
+}
 static void do_rmsnorm_back(const struct side *s, const struct shape *p) {
     s->k->rmsnorm_back(P(s, 5), P(s, 4), P(s, 1), P(s, 2), p->K, EPS, p->acc, 0, p->T);
 }
-static void do_rmsnorm_dw(const struct side *s, const struct shape *p) { s->k->rmsnorm_dw(P(s, 6), P(s, 4), P(s, 1), p->T, p->K, EPS, 0, p->K); }
+static void do_rmsnorm_dw(const struct side *s, const struct shape *p) {
+    s->k->rmsnorm_dw(P(s, 6), P(s, 4), P(s, 1), p->T, p->K, EPS, 0, p->K);
+}
 static void back_rmsnorm(const struct side *s, const struct shape *p) {
     do_rmsnorm_back(s, p);
     do_rmsnorm_dw(s, p);
@@ -289,13 +317,16 @@ static void attn_open(struct attn_set *t, const struct side *s, const struct sha
         for (int64_t j = 0; j < ctx; j++)
             for (int64_t c = 0; c < row_len; c++)
                 for (int kv = 0; kv < 2; kv++) {
-                    double x = j < pos0 ? get(s, 8 + kv, (early + j) * row_len + c) : get(s, 2 + kv, (row0 + j - pos0) * row_len + c);
+                    double x =
+                        j < pos0 ? get(s, 8 + kv, (early + j) * row_len + c) : get(s, 2 + kv, (row0 + j - pos0) * row_len + c);
                     size_t at = (size_t)((j % p->page) * row_len + c) + (kv ? v_off : 0);
-                    if (s->dbl) ((double *)pages[j / p->page])[at] = x;
-                    else ((float *)pages[j / p->page])[at] = (float)x;
+                    if (s->dbl)
+                        ((double *)pages[j / p->page])[at] = x;
+                    else
+                        ((float *)pages[j / p->page])[at] = (float)x;
                 }
-        t->sp[i] = (struct attn_span){.row0 = row0, .rows = rows, .pos0 = pos0,
-                                      .kv = {.pages = pages, .page_len = p->page, .k_off = 0, .v_off = v_off}};
+        t->sp[i] = (struct attn_span){
+            .row0 = row0, .rows = rows, .pos0 = pos0, .kv = {.pages = pages, .page_len = p->page, .k_off = 0, .v_off = v_off}};
         t->npages += np;
         row0 += rows;
         early += pos0;
@@ -321,7 +352,8 @@ static void do_attn_back(const struct side *s, const struct shape *p) {
     struct attn_set t;
     attn_open(&t, s, p);
     s->k->attn(P(s, 0), P(s, 10), P(s, 1), t.sp, SPANS, &t.sh, t.scratch, 0, t.units);
-    s->k->attn_back(P(s, 5), P(s, 6), P(s, 7), P(s, 4), P(s, 1), P(s, 0), P(s, 10), t.sp, SPANS, &t.sh, t.scratch, 0, t.back_units);
+    s->k->attn_back(P(s, 5), P(s, 6), P(s, 7), P(s, 4), P(s, 1), P(s, 0), P(s, 10), t.sp, SPANS, &t.sh, t.scratch, 0,
+                    t.back_units);
     attn_close(&t);
 }
 
@@ -359,7 +391,9 @@ static void sizes_gather(const struct shape *p, int64_t n[ARRAYS]) {
     n[0] = n[4] = p->T * p->K;
     n[2] = n[6] = p->N * p->K;
 }
-static void do_gather(const struct side *s, const struct shape *p) { if (p->N) s->k->gather(P(s, 0), &s->w, s->ids, 0, p->T); }
+static void do_gather(const struct side *s, const struct shape *p) {
+    if (p->N) s->k->gather(P(s, 0), &s->w, s->ids, 0, p->T);
+}
 static void do_scatter_add(const struct side *s, const struct shape *p) {
     if (p->N) s->k->scatter_add(P(s, 6), P(s, 4), s->ids, p->T, p->K, 0, p->K);
 }
@@ -396,7 +430,11 @@ static void do_softmax(const struct side *s, const struct shape *p) { s->k->soft
 
 /* ---- correctness: every table against the reference in double ------------------------------------------------------------------------ */
 
-struct table { const char *name; enum isa isa; struct kernels k; };
+struct table {
+    const char *name;
+    enum isa isa;
+    struct kernels k;
+};
 static int tables(struct table t[3]) {
     int n = 0;
     t[n].name = "ref32", t[n].isa = ISA_REF;
@@ -432,7 +470,14 @@ static double bound_of(enum bound b, const struct shape *p) {
     return 0;
 }
 
-static const struct op_row { const char *slot; body_fn run; sizes_fn sizes; unsigned outs; enum bound bound; int formats; } ops[] = {
+static const struct op_row {
+    const char *slot;
+    body_fn run;
+    sizes_fn sizes;
+    unsigned outs;
+    enum bound bound;
+    int formats;
+} ops[] = {
     {"matmul_t", do_matmul_t, sizes_matmul, 1 << 0, SUM_K, 1},
     {"matmul_n", do_matmul_n, sizes_matmul, 1 << 5, SUM_N, 1},
     {"matmul_dw", do_matmul_dw, sizes_matmul, 1 << 6, SUM_T, 0},
@@ -462,13 +507,13 @@ static const struct op_row { const char *slot; body_fn run; sizes_fn sizes; unsi
 
 /* T, N, K, pad, off, acc, bias, format, H, G, D, window, page, variant */
 static const struct shape shapes[] = {
-    {0, 5, 7, 0, 0, 0, 0, FMT_F32, 2, 1, 4, 0, 4, 0},      {1, 1, 1, 0, 0, 0, 1, FMT_F32, 1, 1, 2, 0, 1, 1},
-    {1, 3, 5, 3, 1, 1, 0, FMT_F32, 2, 2, 6, 0, 3, 2},      {2, 9, 17, 0, 1, 0, 1, FMT_F32, 4, 2, 10, 2, 5, 3},
-    {3, 8, 16, 2, 0, 1, 1, FMT_F32, 3, 1, 16, 0, 16, 0},   {4, 7, 33, 5, 3, 0, 0, FMT_F32, 6, 2, 18, 3, 7, 1},
-    {5, 31, 100, 1, 0, 1, 0, FMT_F32, 2, 2, 32, 0, 8, 2},  {7, 16, 64, 0, 0, 0, 1, FMT_F32, 5, 1, 40, 0, 16, 3},
-    {13, 33, 96, 7, 1, 1, 1, FMT_F32, 4, 4, 64, 5, 16, 0}, {29, 48, 160, 0, 0, 0, 0, FMT_F32, 6, 3, 80, 0, 32, 1},
+    {0, 5, 7, 0, 0, 0, 0, FMT_F32, 2, 1, 4, 0, 4, 0},         {1, 1, 1, 0, 0, 0, 1, FMT_F32, 1, 1, 2, 0, 1, 1},
+    {1, 3, 5, 3, 1, 1, 0, FMT_F32, 2, 2, 6, 0, 3, 2},         {2, 9, 17, 0, 1, 0, 1, FMT_F32, 4, 2, 10, 2, 5, 3},
+    {3, 8, 16, 2, 0, 1, 1, FMT_F32, 3, 1, 16, 0, 16, 0},      {4, 7, 33, 5, 3, 0, 0, FMT_F32, 6, 2, 18, 3, 7, 1},
+    {5, 31, 100, 1, 0, 1, 0, FMT_F32, 2, 2, 32, 0, 8, 2},     {7, 16, 64, 0, 0, 0, 1, FMT_F32, 5, 1, 40, 0, 16, 3},
+    {13, 33, 96, 7, 1, 1, 1, FMT_F32, 4, 4, 64, 5, 16, 0},    {29, 48, 160, 0, 0, 0, 0, FMT_F32, 6, 3, 80, 0, 32, 1},
     {70, 20, 131, 3, 1, 0, 1, FMT_F32, 2, 1, 128, 20, 64, 2}, {65, 66, 320, 0, 0, 1, 0, FMT_F32, 1, 1, 136, 0, 13, 3},
-    {200, 72, 64, 0, 0, 0, 0, FMT_F32, 2, 1, 24, 0, 33, 0}, {6, 70, 130, 9, 2, 1, 1, FMT_F32, 8, 2, 33, 1, 16, 1},
+    {200, 72, 64, 0, 0, 0, 0, FMT_F32, 2, 1, 24, 0, 33, 0},   {6, 70, 130, 9, 2, 1, 1, FMT_F32, 8, 2, 33, 1, 16, 1},
     {5, 9, 16448, 0, 0, 0, 1, FMT_F32, 2, 2, 20, 7, 4, 2},
 };
 static const enum fmt formats[] = {FMT_F32, FMT_F16, FMT_BF16, FMT_Q8_0, FMT_Q4_0, FMT_F64};
@@ -490,8 +535,9 @@ static void check(const struct op_row *op, const struct shape *p, const struct t
             if (!(fabs(d) <= most)) most = fabs(d);
         }
         double lim = op->outs >> i & 1 ? bound_of(op->bound, p) : op->bound == ATTN || !strcmp(op->slot, "nll_seed") ? 1e-10 : 0;
-        cr_expect(n[i] == 0 || err / ref <= lim, "%s %s %s T=%lld N=%lld K=%lld H=%d G=%d D=%d variant=%d: array %d NMSE %.3g > %.3g, worst %.3g",
-                  tab->name, op->slot, fmt_find((int)p->fmt)->name, (long long)p->T, (long long)p->N, (long long)p->K, p->H, p->G, p->D,
+        cr_expect(n[i] == 0 || err / ref <= lim,
+                  "%s %s %s T=%lld N=%lld K=%lld H=%d G=%d D=%d variant=%d: array %d NMSE %.3g > %.3g, worst %.3g", tab->name,
+                  op->slot, fmt_find((int)p->fmt)->name, (long long)p->T, (long long)p->N, (long long)p->K, p->H, p->G, p->D,
                   p->variant, i, err / ref, lim, most);
     }
     side_free(&a);
@@ -597,8 +643,8 @@ static void check_grad(const struct grad_row *g, const struct shape *p, const st
             err += d * d;
             ref += fd * fd;
         }
-        cr_expect(sqrt(err / ref) <= 1e-6, "%s: gradient of input %d, T=%lld K=%lld variant=%d: relative error %.3g", g->mirrors, i,
-                  (long long)p->T, (long long)p->K, p->variant, sqrt(err / ref));
+        cr_expect(sqrt(err / ref) <= 1e-6, "%s: gradient of input %d, T=%lld K=%lld variant=%d: relative error %.3g", g->mirrors,
+                  i, (long long)p->T, (long long)p->K, p->variant, sqrt(err / ref));
     }
     side_free(&s);
 }
@@ -637,9 +683,12 @@ Test(kern_bytes, rows_and_slices_do_not_change_matrix_products, .timeout = 120) 
     for (int k = 0; k < nt; k++)
         for (size_t f = 0; f < COUNT(formats); f++)
             for (size_t m = 0; m < COUNT(dims); m++) {
-                int64_t T = dims[m].K > 10000 ? 7 : 101, N = dims[m].N, K = dims[m].K - (fmt_find((int)formats[f])->block == 1 ? 3 : 0);
-                float *x = random_floats(T * K, 1), *dy = random_floats(T * N, 2), *src = random_floats(N * K, 3), *bias = random_floats(N + K, 4);
-                float *y = calloc((size_t)(T * N), 4), *y1 = calloc((size_t)(T * N), 4), *dx = calloc((size_t)(T * K), 4), *dx1 = calloc((size_t)(T * K), 4);
+                int64_t T = dims[m].K > 10000 ? 7 : 101, N = dims[m].N,
+                        K = dims[m].K - (fmt_find((int)formats[f])->block == 1 ? 3 : 0);
+                float *x = random_floats(T * K, 1), *dy = random_floats(T * N, 2), *src = random_floats(N * K, 3),
+                      *bias = random_floats(N + K, 4);
+                float *y = calloc((size_t)(T * N), 4), *y1 = calloc((size_t)(T * N), 4), *dx = calloc((size_t)(T * K), 4),
+                      *dx1 = calloc((size_t)(T * K), 4);
                 struct mat w = {.fmt = formats[f], .rows = N, .cols = K, .row_bytes = fmt_row_bytes(formats[f], K)};
                 char *bytes = malloc((size_t)N * w.row_bytes);
                 fmt_find((int)formats[f])->from_f32(bytes, src, N * K);
@@ -654,8 +703,10 @@ Test(kern_bytes, rows_and_slices_do_not_change_matrix_products, .timeout = 120) 
                     tab[k].k.matmul_n(N_(dx1 + t * K), K, N_(dy + t * N), N, n, &w, NULL, 0, kcut, K);
                     t += n;
                 }
-                cr_expect(!memcmp(y, y1, (size_t)(T * N) * 4), "%s matmul_t %s N=%lld K=%lld", tab[k].name, fmt_find((int)formats[f])->name, (long long)N, (long long)K);
-                cr_expect(!memcmp(dx, dx1, (size_t)(T * K) * 4), "%s matmul_n %s N=%lld K=%lld", tab[k].name, fmt_find((int)formats[f])->name, (long long)N, (long long)K);
+                cr_expect(!memcmp(y, y1, (size_t)(T * N) * 4), "%s matmul_t %s N=%lld K=%lld", tab[k].name,
+                          fmt_find((int)formats[f])->name, (long long)N, (long long)K);
+                cr_expect(!memcmp(dx, dx1, (size_t)(T * K) * 4), "%s matmul_n %s N=%lld K=%lld", tab[k].name,
+                          fmt_find((int)formats[f])->name, (long long)N, (long long)K);
                 if (formats[f] == FMT_F32) {
                     float *dw = calloc((size_t)(N * K), 4), *dw1 = calloc((size_t)(N * K), 4);
                     tab[k].k.matmul_dw(N_(dw), N_(dy), N, N_(x), K, T, N, K, 0, N);
@@ -673,7 +724,8 @@ Test(kern_bytes, blocks_and_pages_do_not_change_attention, .timeout = 120) {
     int nt = tables(tab);
     for (int k = 0; k < nt; k++)
         for (int window = 0; window < 60; window += 19) {
-            struct shape p = {.T = 53, .N = 1, .K = 32, .H = 6, .G = 2, .D = 40, .window = window, .page = 16, .fmt = FMT_F32}, p2 = p;
+            struct shape p = {.T = 53, .N = 1, .K = 32, .H = 6, .G = 2, .D = 40, .window = window, .page = 16, .fmt = FMT_F32},
+                         p2 = p;
             p2.page = 7;
             int64_t n[ARRAYS] = {0};
             struct side a, b;
@@ -684,12 +736,15 @@ Test(kern_bytes, blocks_and_pages_do_not_change_attention, .timeout = 120) {
             do_attn_back(&a, &p);
             attn_open(&t, &b, &p2);
             for (int64_t u = 0, step = 1; u < t.units; u += step, step = step % 31 + 3)
-                tab[k].k.attn(P(&b, 0), P(&b, 10), P(&b, 1), t.sp, SPANS, &t.sh, t.scratch, u, u + step < t.units ? u + step : t.units);
+                tab[k].k.attn(P(&b, 0), P(&b, 10), P(&b, 1), t.sp, SPANS, &t.sh, t.scratch, u,
+                              u + step < t.units ? u + step : t.units);
             for (int64_t u = t.back_units - 1; u >= 0; u--)
-                tab[k].k.attn_back(P(&b, 5), P(&b, 6), P(&b, 7), P(&b, 4), P(&b, 1), P(&b, 0), P(&b, 10), t.sp, SPANS, &t.sh, t.scratch, u, u + 1);
+                tab[k].k.attn_back(P(&b, 5), P(&b, 6), P(&b, 7), P(&b, 4), P(&b, 1), P(&b, 0), P(&b, 10), t.sp, SPANS, &t.sh,
+                                   t.scratch, u, u + 1);
             attn_close(&t);
             for (int i = 0; i < ARRAYS; i++)
-                cr_expect(!memcmp(P(&a, i), P(&b, i), (size_t)n[i] * 4), "%s window %d: array %d differs", tab[k].name, window, i);
+                cr_expect(!memcmp(P(&a, i), P(&b, i), (size_t)n[i] * 4), "%s window %d: array %d differs", tab[k].name, window,
+                          i);
             /* a row's bytes do not depend on the rows before it in the call: the prompt in two chunks */
             attn_open(&t, &b, &p2);
             memset(P(&b, 0), 0, (size_t)n[0] * 4);
@@ -698,7 +753,8 @@ Test(kern_bytes, blocks_and_pages_do_not_change_attention, .timeout = 120) {
             chunk[1].rows -= 20, chunk[1].row0 += 20, chunk[1].pos0 += 20;
             tab[k].k.attn(P(&b, 0), NULL, P(&b, 1), chunk, 2, &t.sh, t.scratch, 0, t.sp[2].rows * p.H);
             size_t at = (size_t)(t.sp[2].row0 * p.H * p.D), len = (size_t)(t.sp[2].rows * p.H * p.D);
-            cr_expect(!memcmp((float *)P(&a, 0) + at, (float *)P(&b, 0) + at, len * 4), "%s window %d: chunks differ", tab[k].name, window);
+            cr_expect(!memcmp((float *)P(&a, 0) + at, (float *)P(&b, 0) + at, len * 4), "%s window %d: chunks differ",
+                      tab[k].name, window);
             attn_close(&t);
             side_free(&a);
             side_free(&b);
@@ -710,12 +766,14 @@ static void all_ops(struct device *d, float *out, int64_t *len) {
     enum { T = 200, C = 160, N = 96, V = 300 };
     int64_t o = 0;
     float *r = random_floats(T * V * 4, 5);
-    num *x = dev_alloc(d, T * V), *y = dev_alloc(d, T * V), *z = dev_alloc(d, T * V), *g = dev_alloc(d, 2 * T * V), *w = dev_alloc(d, V * C);
+    num *x = dev_alloc(d, T * V), *y = dev_alloc(d, T * V), *z = dev_alloc(d, T * V), *g = dev_alloc(d, 2 * T * V),
+        *w = dev_alloc(d, V * C);
     num *lse = dev_alloc(d, T * 8);
     int32_t ids[T];
     for (int i = 0; i < T; i++) ids[i] = i * 13 % 90;
 #define KEEP(p, n) (dev_get(d, out + o, p, n), o += (n))
-#define FRESH() (dev_put(d, x, r, T * V), dev_put(d, y, r + 7, T * V), dev_put(d, z, r + 99, T * V), dev_put(d, g, r + 1234, T * V))
+#define FRESH() \
+    (dev_put(d, x, r, T * V), dev_put(d, y, r + 7, T * V), dev_put(d, z, r + 99, T * V), dev_put(d, g, r + 1234, T * V))
     dev_put(d, w, r + 5, V * C);
     struct mat m = dev_mat(d, w, N, C);
     FRESH();
@@ -755,7 +813,8 @@ static void all_ops(struct device *d, float *out, int64_t *len) {
     op_adamw(d, x, y, g, z, 0.5, (struct adamw){1e-3, 0.9, 0.99, 1e-8, 0.1, 1}, T * V), KEEP(x, T * V);
     dev_set1(d, x, 0, op_sumsq(d, x, T * V)), dev_set1(d, x, 1, op_dot(d, x, y, T * V)), KEEP(x, 2);
     *len = o;
-    dev_free(d, x), dev_free(d, y), dev_free(d, z), dev_free(d, g), dev_free(d, w), dev_free(d, lse), dev_free(d, dk), dev_free(d, dv);
+    dev_free(d, x), dev_free(d, y), dev_free(d, z), dev_free(d, g), dev_free(d, w), dev_free(d, lse), dev_free(d, dk),
+        dev_free(d, dv);
     free(r);
 }
 
@@ -826,7 +885,8 @@ Test(kern_device, softmax_and_gates_survive_extremes) {
         for (int a = 0; a < 2; a++) {
             t[k].k.glu(N_(h), N_(x), NULL, a ? ACT_GELU : ACT_SILU, 0, 30);
             for (int i = 8; i < 30; i++)
-                cr_expect(i % 2 ? h[i] == x[i] : fabsf(h[i]) < 1e-9f, "%s act %d of %g is %g", t[k].name, a, (double)x[i], (double)h[i]);
+                cr_expect(i % 2 ? h[i] == x[i] : fabsf(h[i]) < 1e-9f, "%s act %d of %g is %g", t[k].name, a, (double)x[i],
+                          (double)h[i]);
         }
     }
 }

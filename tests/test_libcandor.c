@@ -13,20 +13,21 @@ static const char prompt[] = "Once upon a time, there was a little girl named Li
 
 /* ---- helpers ---- */
 
-#define OK(call)                                                                                                       \
-    do {                                                                                                               \
-        struct candor_error e = {0};                                                                                   \
-        int rc_ = (call);                                                                                              \
-        cr_assert_eq(rc_, 0, "%s: %d %s (%s)", #call, rc_, e.msg, e.where);                                            \
+#define OK(call)                                                            \
+    do {                                                                    \
+        struct candor_error e = {0};                                        \
+        int rc_ = (call);                                                   \
+        cr_assert_eq(rc_, 0, "%s: %d %s (%s)", #call, rc_, e.msg, e.where); \
     } while (0)
 /* The code, and a word of the sentence or the place. */
-#define FAILS(want, word, call)                                                                                        \
-    do {                                                                                                               \
-        struct candor_error e = {0};                                                                                   \
-        int rc_ = (call);                                                                                              \
-        cr_expect_eq(rc_, want, "%s: expected %d, found %d (%s)", #call, want, rc_, e.msg);                            \
-        cr_expect_eq(e.code, want, "%s: code %d", #call, e.code);                                                      \
-        cr_expect(strstr(e.msg, word) || strstr(e.where, word), "%s: \"%s\" is not in \"%s\" (%s)", #call, word, e.msg, e.where); \
+#define FAILS(want, word, call)                                                                                         \
+    do {                                                                                                                \
+        struct candor_error e = {0};                                                                                    \
+        int rc_ = (call);                                                                                               \
+        cr_expect_eq(rc_, want, "%s: expected %d, found %d (%s)", #call, want, rc_, e.msg);                             \
+        cr_expect_eq(e.code, want, "%s: code %d", #call, e.code);                                                       \
+        cr_expect(strstr(e.msg, word) || strstr(e.where, word), "%s: \"%s\" is not in \"%s\" (%s)", #call, word, e.msg, \
+                  e.where);                                                                                             \
     } while (0)
 
 static const char *model_path(void) {
@@ -82,16 +83,25 @@ Test(libcandor, bad_options_are_refused) {
     FAILS(CANDOR_ERR_ARG, "threads", candor_open(&g, path, &(struct candor_options){.threads = -1}, &e));
     FAILS(CANDOR_ERR_ARG, "engine", candor_open(&g, path, &(struct candor_options){.threads = 1, .max_rows = -1}, &e));
     struct candor_error e = {0};
-    cr_expect_lt(candor_open(&g, path, &(struct candor_options){.threads = 1, .reward = 1}, &e), 0, "a language model passed for a reward model");
+    cr_expect_lt(candor_open(&g, path, &(struct candor_options){.threads = 1, .reward = 1}, &e), 0,
+                 "a language model passed for a reward model");
 }
 
 Test(libcandor, dims_of_stories260K) {
     struct candor_engine *g = open_with((struct candor_options){.max_ctx = 100});
     struct candor_dims d = candor_dims(g);
     cr_expect_str_eq(d.family, "llama");
-    cr_expect_eq(d.n_layer, 5); cr_expect_eq(d.n_head, 8); cr_expect_eq(d.n_kv, 4); cr_expect_eq(d.head_dim, 8);
-    cr_expect_eq(d.n_embd, 64); cr_expect_eq(d.n_vocab, 512); cr_expect_eq(d.n_out, 512); cr_expect_eq(d.is_reward, 0);
-    cr_expect_eq(d.max_ctx, 100); cr_expect_eq(d.bos, 1); cr_expect_eq(d.eos, 2);
+    cr_expect_eq(d.n_layer, 5);
+    cr_expect_eq(d.n_head, 8);
+    cr_expect_eq(d.n_kv, 4);
+    cr_expect_eq(d.head_dim, 8);
+    cr_expect_eq(d.n_embd, 64);
+    cr_expect_eq(d.n_vocab, 512);
+    cr_expect_eq(d.n_out, 512);
+    cr_expect_eq(d.is_reward, 0);
+    cr_expect_eq(d.max_ctx, 100);
+    cr_expect_eq(d.bos, 1);
+    cr_expect_eq(d.eos, 2);
     cr_expect(candor_is_end(g, 2) && !candor_is_end(g, 403));
     candor_close(g);
 }
@@ -102,14 +112,17 @@ Test(libcandor, text_there_and_back) {
     struct candor_engine *g = open_with((struct candor_options){0});
     int64_t n, m;
     int32_t *ids = ids_of(g, prompt, &n), *plain = NULL;
-    cr_assert_eq(n, 16); cr_assert_eq(ids[0], 1); cr_assert_eq(ids[1], 403);
+    cr_assert_eq(n, 16);
+    cr_assert_eq(ids[0], 1);
+    cr_assert_eq(ids[1], 403);
     OK(candor_tokenize(g, prompt, strlen(prompt), CANDOR_PLAIN, &plain, &m, &e));
     cr_assert_eq(m, n - 1);
     cr_assert_arr_eq(plain, ids + 1, (size_t)m * sizeof *ids);
     char *text = NULL;
     size_t len;
     OK(candor_detokenize(g, plain, m, &text, &len, &e));
-    cr_assert_str_eq(text, prompt); cr_assert_eq(len, strlen(prompt));
+    cr_assert_str_eq(text, prompt);
+    cr_assert_eq(len, strlen(prompt));
     const char *piece;
     OK(candor_piece(g, plain[m - 1], &piece, &len, &e));
     cr_assert(len == 1 && *piece == '.');
@@ -120,7 +133,10 @@ Test(libcandor, text_there_and_back) {
 
 /* ---- sessions ---- */
 
-struct rows { float *x; int64_t n, next, stop_after; };
+struct rows {
+    float *x;
+    int64_t n, next, stop_after;
+};
 static int keep_rows(void *ctx, int64_t row0, int64_t rows, const float *x, int64_t width) {
     struct rows *r = ctx;
     cr_assert_eq(row0, r->next, "rows out of order");
@@ -137,7 +153,8 @@ Test(libcandor, whole_cut_forked_and_row_by_row_give_the_same_bytes) {
     struct candor_session *s = session_of(g), *t = session_of(g), *fork = NULL;
     struct rows r = {.x = all};
     OK(candor_feed_rows(s, ids, n, keep_rows, &r, &e));
-    cr_assert_eq(r.next, n); cr_assert_eq(candor_session_len(s), n);
+    cr_assert_eq(r.next, n);
+    cr_assert_eq(candor_session_len(s), n);
     OK(candor_feed(t, ids, 7, NULL, &e));
     OK(candor_session_fork(&fork, t, &e));
     OK(candor_feed(t, ids + 7, n - 7, a, &e));
@@ -207,7 +224,8 @@ Test(libcandor, sampling_is_a_function_of_the_seed) {
         OK(candor_generate(s, &x, &e));
         cr_assert(x.stop == CANDOR_STOP_CTX && x.n == 24, "stop %d after %d", (int)x.stop, (int)x.n);
     }
-    cr_expect(!memcmp(out[0], out[1], 24 * sizeof **out)); cr_expect(memcmp(out[0], out[2], 24 * sizeof **out) != 0);
+    cr_expect(!memcmp(out[0], out[1], 24 * sizeof **out));
+    cr_expect(memcmp(out[0], out[2], 24 * sizeof **out) != 0);
     candor_session_rewind(s, 0);
     x.sampling.top_p = 2;
     FAILS(CANDOR_ERR_RANGE, "top-p", candor_generate(s, &x, &e));
@@ -236,7 +254,9 @@ Test(libcandor, a_block_adds_what_its_taps_say) {
     int64_t n, C = candor_hidden_width(g, "resid_in"), L = candor_dims(g).n_layer;
     int32_t *ids = ids_of(g, prompt, &n);
     float *in = floats(L * n * C), *att = floats(n * C), *ffn = floats(n * C);
-    cr_assert_eq(C, 64); cr_assert_eq(candor_hidden_width(g, "logits"), 0); cr_assert_eq(candor_hidden_width(g, "nose"), 0);
+    cr_assert_eq(C, 64);
+    cr_assert_eq(candor_hidden_width(g, "logits"), 0);
+    cr_assert_eq(candor_hidden_width(g, "nose"), 0);
     OK(candor_hidden(g, ids, n, "resid_in", 0, (int)L - 1, in, &e));
     OK(candor_hidden(g, ids, n, "attn_out", 1, 1, att, &e));
     OK(candor_hidden(g, ids, n, "ffn_out", 1, 1, ffn, &e));
@@ -307,7 +327,8 @@ Test(libcandor, wrong_gradients_are_refused) {
     FAILS(CANDOR_ERR_ARG, "reward", candor_gradient(g, NULL, JOB(.T = 4, .reward = 1), u, NULL, &e));
     FAILS(CANDOR_ERR_ARG, "reward model", candor_gradient(g, g, JOB(.T = 4), u, NULL, &e));
     FAILS(CANDOR_ERR_ARG, "needs", candor_gradient(NULL, NULL, JOB(.T = 4), u, NULL, &e));
-    FAILS(CANDOR_ERR_CANCELLED, "interrupted", candor_gradient_rows(g, NULL, JOB(.T = 4), keep_rows, &(struct rows){.stop_after = 1}, NULL, &e));
+    FAILS(CANDOR_ERR_CANCELLED, "interrupted",
+          candor_gradient_rows(g, NULL, JOB(.T = 4), keep_rows, &(struct rows){.stop_after = 1}, NULL, &e));
 #undef JOB
     candor_close(plain), candor_close(g);
 }

@@ -28,15 +28,18 @@ static int look(void *ctx, struct device *d, const struct tap_rows *r) {
 static void rig_fork(struct rig *r, int64_t n, num **table) {
     for (int i = 0; i < RIG_PAGES; i++) table[i] = r->pages[3][i];
     for (int64_t i = 0; i * r->page_len < n; i++) {
-        if ((i + 1) * r->page_len <= n) table[i] = r->pages[0][i];
-        else dev_copy(r->d, table[i], r->pages[0][i], model_kv_page_nums(r->m, r->page_len));
+        if ((i + 1) * r->page_len <= n)
+            table[i] = r->pages[0][i];
+        else
+            dev_copy(r->d, table[i], r->pages[0][i], model_kv_page_nums(r->m, r->page_len));
     }
 }
 
 static const int32_t beside_ids[5] = {3, 1, 4, 1, 5};
 
 /* rows of our sequence from pos0 on; states into out. */
-static void run_chunk(struct rig *r, const struct how *h, const int32_t *ids, int64_t rows, int64_t pos0, num *const *table, num *out) {
+static void run_chunk(struct rig *r, const struct how *h, const int32_t *ids, int64_t rows, int64_t pos0, num *const *table,
+                      num *out) {
     int64_t C = model_cfg(r->m)->n_embd, before = h->beside ? 5 : 0, T = rows + before + (h->beside > 1 ? 5 : 0);
     int32_t all[160];
     double sum = 0;
@@ -75,11 +78,21 @@ static double *run_how(const struct model *m, const int32_t *ids, int64_t T, con
 }
 
 static const struct how hows[] = {
-    {.name = "again"}, {"pages of 3", .page_len = 3}, {"pages of 32", .page_len = 32}, {"chunks 1 + rest", .chunk = {1}},
-    {"chunks 7 + 1 + 1 + rest", .chunk = {7, 1, 1}}, {"chunks, pages of 3", .page_len = 3, .chunk = {4, 2, 5}},
-    {"beside one", .beside = 1}, {"between two", .beside = 2}, {"between two, in chunks", .beside = 2, .chunk = {3, 6}},
-    {"tape", .tape = 1}, {"tape, chunks", .tape = 1, .chunk = {6}}, {"taps", .taps = 1}, {"tape and taps", .tape = 1, .taps = 1},
-    {"fork", .fork = 1, .chunk = {8}}, {"fork inside a page", .fork = 1, .chunk = {6}, .page_len = 4},
+    {.name = "again"},
+    {"pages of 3", .page_len = 3},
+    {"pages of 32", .page_len = 32},
+    {"chunks 1 + rest", .chunk = {1}},
+    {"chunks 7 + 1 + 1 + rest", .chunk = {7, 1, 1}},
+    {"chunks, pages of 3", .page_len = 3, .chunk = {4, 2, 5}},
+    {"beside one", .beside = 1},
+    {"between two", .beside = 2},
+    {"between two, in chunks", .beside = 2, .chunk = {3, 6}},
+    {"tape", .tape = 1},
+    {"tape, chunks", .tape = 1, .chunk = {6}},
+    {"taps", .taps = 1},
+    {"tape and taps", .tape = 1, .taps = 1},
+    {"fork", .fork = 1, .chunk = {8}},
+    {"fork inside a page", .fork = 1, .chunk = {6}, .page_len = 4},
 };
 
 static void bytes_of(const struct tiny *t, const char *isa, int oracle, int64_t T) {
@@ -114,7 +127,10 @@ static const struct tiny wide_tinies[] = {
     {"gpt2_wide", "gpt2", .L = 1, .C = 96, .F = 384, .V = 331, .H = 4, .G = 4, .D = 24, .bias = 1},
 };
 
-struct outcome { double *x; int64_t n; };
+struct outcome {
+    double *x;
+    int64_t n;
+};
 static void outcome_add(struct outcome *o, struct device *d, const num *x, int64_t n) {
     o->x = realloc(o->x, (size_t)(o->n + n) * sizeof *o->x);
     dev_get_f64(d, o->x + o->n, x, n);
@@ -157,8 +173,9 @@ Test(model, same_bytes_any_threads) {
             struct outcome one = step_outcome(&wide_tinies[i], isas[k], 1);
             for (int threads = 2; threads <= 5; threads++) {
                 struct outcome more = step_outcome(&wide_tinies[i], isas[k], threads);
-                cr_expect(one.n == more.n && !memcmp(one.x, more.x, (size_t)one.n * sizeof(double)), "%s on %s: %d threads give other bytes (by %.2g)",
-                          wide_tinies[i].name, isas[k], threads, rel_diff(more.x, one.x, one.n));
+                cr_expect(one.n == more.n && !memcmp(one.x, more.x, (size_t)one.n * sizeof(double)),
+                          "%s on %s: %d threads give other bytes (by %.2g)", wide_tinies[i].name, isas[k], threads,
+                          rel_diff(more.x, one.x, one.n));
                 free(more.x);
             }
             free(one.x);
@@ -196,8 +213,8 @@ Test(model, gradient_bytes_any_batch) {
         for (int i = 0; i < N_TINIES + N_BLOCK_TINIES; i++) {
             const struct tiny *t = i < N_TINIES ? &tinies[i] : &block_tinies[i - N_TINIES];
             struct outcome a = alone_or_beside(t, isas[k], 0), b = alone_or_beside(t, isas[k], 1);
-            cr_expect(!memcmp(a.x, b.x, (size_t)a.n * sizeof(double)), "%s on %s: dX depends on the batch (by %.2g)", t->name, isas[k],
-                      rel_diff(b.x, a.x, a.n));
+            cr_expect(!memcmp(a.x, b.x, (size_t)a.n * sizeof(double)), "%s on %s: dX depends on the batch (by %.2g)", t->name,
+                      isas[k], rel_diff(b.x, a.x, a.n));
             free(a.x), free(b.x);
         }
 }
@@ -219,8 +236,10 @@ static void prefix_run(struct rig *r, const int32_t *ids, int64_t from, double *
     rig_run(r, 0, ids + from, rows, from, r->t, NULL);
     for (int64_t i = 0; i < PT * C; i++) {
         double x = (double)(float)rng_normal(&rg);
-        if (i >= P0 * C) dev_set1(r->d, r->dh, i - from * C, x);
-        else if (i >= from * C) dev_set1(r->d, r->dh, i - from * C, 0); /* the prefix carries no seed */
+        if (i >= P0 * C)
+            dev_set1(r->d, r->dh, i - from * C, x);
+        else if (i >= from * C)
+            dev_set1(r->d, r->dh, i - from * C, 0); /* the prefix carries no seed */
     }
     struct taps dtaps = {1u << TAP_Q, 0, 99, read_q_seed, dq};
     OK(model_backward(r->m, r->p, r->t, r->dh, &dtaps, NULL, r->demb, &e));
@@ -233,12 +252,15 @@ static void prefix_of(const struct tiny *t, const char *isa, int oracle) {
     struct rig r = rig_open(m, PT, 4);
     int64_t C = t->C, HD = (int64_t)t->H * t->D, nq = (int64_t)t->L * PT * HD;
     int32_t ids[PT];
-    double *a = calloc((size_t)(PT * C), 8), *b = calloc((size_t)(PT * C), 8), *qa = calloc((size_t)nq, 8), *qb = calloc((size_t)nq, 8);
+    double *a = calloc((size_t)(PT * C), 8), *b = calloc((size_t)(PT * C), 8), *qa = calloc((size_t)nq, 8),
+           *qb = calloc((size_t)nq, 8);
     tiny_ids(ids, PT, t->V, 6);
     prefix_run(&r, ids, 0, a, qa), prefix_run(&r, ids, P0, b, qb);
     double bad = rel_diff(b + P0 * C, a + P0 * C, (PT - P0) * C);
-    for (int l = 0; l < t->L; l++) bad = worst(bad, rel_diff(qb + ((int64_t)l * PT + P0) * HD, qa + ((int64_t)l * PT + P0) * HD, (PT - P0) * HD));
-    cr_expect(bad == 0, "%s on %s: backward behind a prefix differs by %.3g", t->name, d->name, bad); /* by nothing: the same sums */
+    for (int l = 0; l < t->L; l++)
+        bad = worst(bad, rel_diff(qb + ((int64_t)l * PT + P0) * HD, qa + ((int64_t)l * PT + P0) * HD, (PT - P0) * HD));
+    cr_expect(bad == 0, "%s on %s: backward behind a prefix differs by %.3g", t->name, d->name,
+              bad); /* by nothing: the same sums */
     free(a), free(b), free(qa), free(qb), rig_close(&r), model_close(m), dev_close(d);
 }
 
@@ -274,7 +296,10 @@ Test(model, backward_twice) {
 
 static const struct tiny many_words = {"many_words", "llama", .L = 1, .C = 8, .F = 8, .V = 60000, .H = 1, .G = 1, .D = 8};
 
-struct chunks { int64_t next, most; double *lse; };
+struct chunks {
+    int64_t next, most;
+    double *lse;
+};
 static int count_rows(void *ctx, struct device *d, int64_t row0, int64_t rows, int64_t V, num *logits) {
     struct chunks *c = ctx;
     cr_expect(row0 == c->next && V == 60000);
@@ -310,7 +335,8 @@ Test(model, head_in_chunks) {
         OK(model_logits(m, num_at(d, h, i * 8), 1, NULL, row, &e));
         double w = target[i] < 0 ? 0 : dev_get1(d, row, target[i]) - lse[i];
         cr_expect(fabs(logp[i] - w) < 1e-4, "row %d: log p %.7g, expected %.7g", i, logp[i], w);
-        for (int k = 0; k < 8 && target[i] < 0; k++) cr_expect(dev_get1(d, dh, i * 8 + k) == 0, "a row without target has a gradient");
+        for (int k = 0; k < 8 && target[i] < 0; k++)
+            cr_expect(dev_get1(d, dh, i * 8 + k) == 0, "a row without target has a gradient");
     }
     double per_row = (double)(pass_bytes(m, 4096, 1, 64, PASS_GRADS) - pass_bytes(m, 64, 1, 64, PASS_GRADS)) / (4096 - 64);
     cr_expect(per_row < 60000 * 4.0 / 50, "a row of a pass takes %.0f bytes", per_row);
@@ -333,11 +359,13 @@ static void memory_of(const struct tiny *t, int64_t rows, unsigned flags) {
     double at = heap_bytes(), told = (double)pass_bytes(m, rows, 3, 4096, flags);
     OK(pass_new(&p, m, rows, 3, 4096, flags, &e));
     double taken = heap_bytes() - at;
-    cr_expect(fabs(taken - told) <= 0.001 * told + 8192, "%s, pass of %lld rows: told %.0f, taken %.0f", t->name, (long long)rows, told, taken);
+    cr_expect(fabs(taken - told) <= 0.001 * told + 8192, "%s, pass of %lld rows: told %.0f, taken %.0f", t->name, (long long)rows,
+              told, taken);
     at = heap_bytes(), told = (double)tape_bytes(m, rows);
     OK(tape_new(&tp, m, rows, 3, &e));
     taken = heap_bytes() - at;
-    cr_expect(fabs(taken - told) <= 0.001 * told + 8192, "%s, tape of %lld rows: told %.0f, taken %.0f", t->name, (long long)rows, told, taken);
+    cr_expect(fabs(taken - told) <= 0.001 * told + 8192, "%s, tape of %lld rows: told %.0f, taken %.0f", t->name, (long long)rows,
+              told, taken);
     tape_free(tp), pass_free(p), model_close(m), dev_close(d);
 }
 
@@ -359,7 +387,11 @@ Test(model, tap_names) {
     cr_expect(tap_find("nowhere") == -1);
 }
 
-struct seen { int n[TAP_COUNT]; int64_t width[TAP_COUNT]; int last_layer; };
+struct seen {
+    int n[TAP_COUNT];
+    int64_t width[TAP_COUNT];
+    int last_layer;
+};
 static int note(void *ctx, struct device *d, const struct tap_rows *r) {
     struct seen *s = ctx;
     (void)d;
@@ -383,7 +415,8 @@ Test(model, taps_fire) {
     rig_run(&r, 0, ids, 5, 0, r.t, &taps);
     OK(model_logits(m, r.h, 5, &taps, r.logits, &e));
     for (int k = 0; k < TAP_COUNT; k++) cr_expect(s.n[k] == 1, "tap %s fired %d times", tap_name((enum tap)k), s.n[k]);
-    cr_expect(s.width[TAP_Q] == t->H * t->D && s.width[TAP_K] == t->G * t->D && s.width[TAP_UP] == t->F && s.width[TAP_LOGITS] == t->V);
+    cr_expect(s.width[TAP_Q] == t->H * t->D && s.width[TAP_K] == t->G * t->D && s.width[TAP_UP] == t->F &&
+              s.width[TAP_LOGITS] == t->V);
     struct err err = ERR_INIT;
     struct span sp = rig_span(&r, 0, 0, 5, 0);
     struct batch b = {.T = 5, .ids = ids, .spans = &sp, .n_spans = 1};
@@ -395,7 +428,13 @@ Test(model, taps_fire) {
 
 /* ---- what a forward refuses ---- */
 
-struct bad_batch { const char *why; int32_t id; int64_t T, row0, rows, pos0; int page_len, n_spans, both, code; const char *text; };
+struct bad_batch {
+    const char *why;
+    int32_t id;
+    int64_t T, row0, rows, pos0;
+    int page_len, n_spans, both, code;
+    const char *text;
+};
 
 Test(model, batches_refused) {
     static const struct bad_batch bad[] = {
@@ -448,7 +487,8 @@ Test(model, positions_end_where_they_were_learned) {
     struct err err = ERR_INIT;
     struct span s = rig_span(&r, 0, 0, 4, 30);
     struct batch b = {.T = 4, .ids = ids, .spans = &s, .n_spans = 1};
-    cr_expect(model_forward(m, r.p, &b, NULL, NULL, r.h, &err) == ERR_LIMIT && strstr(err.msg, "32 learned positions"), "%s", err.msg);
+    cr_expect(model_forward(m, r.p, &b, NULL, NULL, r.h, &err) == ERR_LIMIT && strstr(err.msg, "32 learned positions"), "%s",
+              err.msg);
     rig_close(&r), model_close(m), dev_close(d);
 }
 
@@ -466,7 +506,8 @@ Test(model, backward_refused) {
     OK(grads_new(&g, m, &e));
     cr_expect(model_backward(m, r.p, r.t, r.dh, NULL, NULL, NULL, &err) == ERR_STATE && strstr(err.msg, "0 rows"));
     rig_run(&r, 0, ids, 4, 0, r.t, &taps);
-    cr_expect(model_backward(m, forward_only, r.t, r.dh, NULL, NULL, NULL, &err) == ERR_STATE && strstr(err.msg, "PASS_BACKWARD"));
+    cr_expect(model_backward(m, forward_only, r.t, r.dh, NULL, NULL, NULL, &err) == ERR_STATE &&
+              strstr(err.msg, "PASS_BACKWARD"));
     cr_expect(model_backward(m, r.p, r.t, r.dh, NULL, &g, NULL, &err) == ERR_UNSUPPORTED && strstr(err.msg, "tapped"));
     OK(model_backward(m, r.p, r.t, r.dh, NULL, NULL, NULL, &e));
     cr_expect(model_head(m, r.p, r.h, 4, NULL, NULL, NULL, &g, &err) == ERR_ARG);

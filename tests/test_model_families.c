@@ -19,7 +19,8 @@ static double *logits_of(const struct model *m, const int32_t *ids, int64_t n) {
     return y;
 }
 
-static void expect_logits(const struct model *m, const int32_t *ids, int64_t n, const double *want, double tol, const char *what) {
+static void expect_logits(const struct model *m, const int32_t *ids, int64_t n, const double *want, double tol,
+                          const char *what) {
     double *got = logits_of(m, ids, n), bad = rel_diff(got, want, n * model_n_out(m));
     cr_expect(bad <= tol, "%s on %s: logits differ by %.3g of the largest, more than %g", what, model_device(m)->name, bad, tol);
     if (getenv("CANDOR_TEST_FIGURES")) printf("# %-40s %-7s %.2e\n", what, model_device(m)->name, bad);
@@ -58,9 +59,27 @@ Test(model_families, logits_in_memory) {
 static void expect_cfg(const struct model_cfg *a, const struct model_cfg *b, const char *what) {
 #define SAME(f) cr_expect(a->f == b->f, "%s: " #f " is %g, expected %g", what, (double)a->f, (double)b->f)
     cr_expect(a->family == b->family, "%s: family %s", what, a->family->name);
-    SAME(n_layer); SAME(n_head); SAME(n_kv); SAME(head_dim); SAME(n_embd); SAME(n_ff); SAME(n_vocab); SAME(n_ctx); SAME(norm); SAME(norm_eps);
-    SAME(act); SAME(gated); SAME(qkv_bias); SAME(out_bias); SAME(ffn_bias); SAME(qk_norm); SAME(learned_pos); SAME(tied); SAME(window);
-    SAME(rope.dims); SAME(rope.base);
+    SAME(n_layer);
+    SAME(n_head);
+    SAME(n_kv);
+    SAME(head_dim);
+    SAME(n_embd);
+    SAME(n_ff);
+    SAME(n_vocab);
+    SAME(n_ctx);
+    SAME(norm);
+    SAME(norm_eps);
+    SAME(act);
+    SAME(gated);
+    SAME(qkv_bias);
+    SAME(out_bias);
+    SAME(ffn_bias);
+    SAME(qk_norm);
+    SAME(learned_pos);
+    SAME(tied);
+    SAME(window);
+    SAME(rope.dims);
+    SAME(rope.base);
     if (b->rope.scaling == ROPE_SCALE_NONE) return;
     SAME(rope.factor);
     if (b->rope.scaling != ROPE_SCALE_LINEAR) SAME(rope.orig_ctx);
@@ -114,23 +133,47 @@ Test(model_families, gguf_equals_memory) {
 /* ---- Hugging Face folders ---- */
 
 /* Names as transformers writes them, kept apart from the room's own table on purpose. */
-static const char *const hf_llama[][2] = {
-    {"token_embd.weight", "model.embed_tokens.weight"}, {"output_norm.weight", "model.norm.weight"}, {"output.weight", "lm_head.weight"},
-    {"cls.output.weight", "score.weight"},
-    {"attn_norm.weight", "input_layernorm.weight"}, {"attn_q.weight", "self_attn.q_proj.weight"}, {"attn_k.weight", "self_attn.k_proj.weight"},
-    {"attn_v.weight", "self_attn.v_proj.weight"}, {"attn_output.weight", "self_attn.o_proj.weight"}, {"attn_q.bias", "self_attn.q_proj.bias"},
-    {"attn_k.bias", "self_attn.k_proj.bias"}, {"attn_v.bias", "self_attn.v_proj.bias"}, {"attn_output.bias", "self_attn.o_proj.bias"},
-    {"attn_q_norm.weight", "self_attn.q_norm.weight"}, {"attn_k_norm.weight", "self_attn.k_norm.weight"},
-    {"ffn_norm.weight", "post_attention_layernorm.weight"}, {"ffn_gate.weight", "mlp.gate_proj.weight"}, {"ffn_up.weight", "mlp.up_proj.weight"},
-    {"ffn_down.weight", "mlp.down_proj.weight"}, {"ffn_gate.bias", "mlp.gate_proj.bias"}, {"ffn_up.bias", "mlp.up_proj.bias"},
-    {"ffn_down.bias", "mlp.down_proj.bias"}, {NULL, NULL}};
-static const char *const hf_gpt2[][2] = {
-    {"token_embd.weight", "transformer.wte.weight"}, {"position_embd.weight", "transformer.wpe.weight"},
-    {"output_norm.weight", "transformer.ln_f.weight"}, {"output_norm.bias", "transformer.ln_f.bias"}, {"output.weight", "lm_head.weight"},
-    {"attn_norm.weight", "ln_1.weight"}, {"attn_norm.bias", "ln_1.bias"}, {"attn_qkv.weight", "attn.c_attn.weight"},
-    {"attn_qkv.bias", "attn.c_attn.bias"}, {"attn_output.weight", "attn.c_proj.weight"}, {"attn_output.bias", "attn.c_proj.bias"},
-    {"ffn_norm.weight", "ln_2.weight"}, {"ffn_norm.bias", "ln_2.bias"}, {"ffn_up.weight", "mlp.c_fc.weight"}, {"ffn_up.bias", "mlp.c_fc.bias"},
-    {"ffn_down.weight", "mlp.c_proj.weight"}, {"ffn_down.bias", "mlp.c_proj.bias"}, {NULL, NULL}};
+static const char *const hf_llama[][2] = {{"token_embd.weight", "model.embed_tokens.weight"},
+                                          {"output_norm.weight", "model.norm.weight"},
+                                          {"output.weight", "lm_head.weight"},
+                                          {"cls.output.weight", "score.weight"},
+                                          {"attn_norm.weight", "input_layernorm.weight"},
+                                          {"attn_q.weight", "self_attn.q_proj.weight"},
+                                          {"attn_k.weight", "self_attn.k_proj.weight"},
+                                          {"attn_v.weight", "self_attn.v_proj.weight"},
+                                          {"attn_output.weight", "self_attn.o_proj.weight"},
+                                          {"attn_q.bias", "self_attn.q_proj.bias"},
+                                          {"attn_k.bias", "self_attn.k_proj.bias"},
+                                          {"attn_v.bias", "self_attn.v_proj.bias"},
+                                          {"attn_output.bias", "self_attn.o_proj.bias"},
+                                          {"attn_q_norm.weight", "self_attn.q_norm.weight"},
+                                          {"attn_k_norm.weight", "self_attn.k_norm.weight"},
+                                          {"ffn_norm.weight", "post_attention_layernorm.weight"},
+                                          {"ffn_gate.weight", "mlp.gate_proj.weight"},
+                                          {"ffn_up.weight", "mlp.up_proj.weight"},
+                                          {"ffn_down.weight", "mlp.down_proj.weight"},
+                                          {"ffn_gate.bias", "mlp.gate_proj.bias"},
+                                          {"ffn_up.bias", "mlp.up_proj.bias"},
+                                          {"ffn_down.bias", "mlp.down_proj.bias"},
+                                          {NULL, NULL}};
+static const char *const hf_gpt2[][2] = {{"token_embd.weight", "transformer.wte.weight"},
+                                         {"position_embd.weight", "transformer.wpe.weight"},
+                                         {"output_norm.weight", "transformer.ln_f.weight"},
+                                         {"output_norm.bias", "transformer.ln_f.bias"},
+                                         {"output.weight", "lm_head.weight"},
+                                         {"attn_norm.weight", "ln_1.weight"},
+                                         {"attn_norm.bias", "ln_1.bias"},
+                                         {"attn_qkv.weight", "attn.c_attn.weight"},
+                                         {"attn_qkv.bias", "attn.c_attn.bias"},
+                                         {"attn_output.weight", "attn.c_proj.weight"},
+                                         {"attn_output.bias", "attn.c_proj.bias"},
+                                         {"ffn_norm.weight", "ln_2.weight"},
+                                         {"ffn_norm.bias", "ln_2.bias"},
+                                         {"ffn_up.weight", "mlp.c_fc.weight"},
+                                         {"ffn_up.bias", "mlp.c_fc.bias"},
+                                         {"ffn_down.weight", "mlp.c_proj.weight"},
+                                         {"ffn_down.bias", "mlp.c_proj.bias"},
+                                         {NULL, NULL}};
 
 static int hf_name(char *out, size_t size, const struct tiny *t, const char *gguf) {
     const char *const(*names)[2] = is_family(t, "gpt2") ? hf_gpt2 : hf_llama;
@@ -149,11 +192,13 @@ static int hf_name(char *out, size_t size, const struct tiny *t, const char *ggu
 /* The parameter as transformers stores it: Llama's wq and wk with halves rotated, GPT-2's matrices [in, out]. Returns 1 if turned. */
 static int hf_values(float *y, const struct tiny *t, const struct model *m, const struct param *p) {
     int64_t rows = p->dims[0], cols = p->n_dims == 2 ? p->dims[1] : 1, half = t->D / 2;
-    int permute = (is_family(t, "llama") || is_family(t, "mistral")) && (name_has(p->name, "attn_q.") || name_has(p->name, "attn_k."));
+    int permute =
+        (is_family(t, "llama") || is_family(t, "mistral")) && (name_has(p->name, "attn_q.") || name_has(p->name, "attn_k."));
     int turn = is_family(t, "gpt2") && p->n_dims == 2 && name_has(p->name, "blk.");
     for (int64_t r = 0; r < rows; r++) {
         int64_t i = r % t->D, from = !permute ? r : r - i + (i < half ? 2 * i : 2 * (i - half) + 1);
-        for (int64_t c = 0; c < cols; c++) y[turn ? c * rows + r : r * cols + c] = (float)dev_get1(model_device(m), p->value, from * cols + c);
+        for (int64_t c = 0; c < cols; c++)
+            y[turn ? c * rows + r : r * cols + c] = (float)dev_get1(model_device(m), p->value, from * cols + c);
     }
     return turn;
 }
@@ -179,20 +224,25 @@ static void hf_config(const char *path, const struct tiny *t, const char *extra)
     snprintf(text, sizeof text, "\"%s\"", t->family);
     field(f, extra, "model_type", text);
     number(f, extra, gpt ? "n_layer" : "num_hidden_layers", t->L), number(f, extra, gpt ? "n_head" : "num_attention_heads", t->H);
-    number(f, extra, gpt ? "n_embd" : "hidden_size", t->C), number(f, extra, gpt ? "n_positions" : "max_position_embeddings", TINY_CTX);
-    number(f, extra, gpt ? "n_inner" : "intermediate_size", t->F), number(f, extra, gpt ? "layer_norm_epsilon" : "rms_norm_eps", 1e-5f);
+    number(f, extra, gpt ? "n_embd" : "hidden_size", t->C),
+        number(f, extra, gpt ? "n_positions" : "max_position_embeddings", TINY_CTX);
+    number(f, extra, gpt ? "n_inner" : "intermediate_size", t->F),
+        number(f, extra, gpt ? "layer_norm_epsilon" : "rms_norm_eps", 1e-5f);
     field(f, extra, gpt ? "activation_function" : "hidden_act", gpt ? "\"gelu_new\"" : "\"silu\"");
     if (!gpt) {
         number(f, extra, "num_key_value_heads", t->G), number(f, extra, "head_dim", t->D);
         field(f, extra, "tie_word_embeddings", t->tied ? "true" : "false");
-        if (t->window) number(f, extra, "sliding_window", (double)t->window);
-        else field(f, extra, "sliding_window", "null");
+        if (t->window)
+            number(f, extra, "sliding_window", (double)t->window);
+        else
+            field(f, extra, "sliding_window", "null");
         if (t->bias) field(f, extra, "attention_bias", "true");
     }
     if (t->scaling == ROPE_SCALE_LINEAR) field(f, extra, "rope_scaling", "{\"type\": \"linear\", \"factor\": 4.0}");
     if (t->scaling == ROPE_SCALE_LLAMA3)
-        field(f, extra, "rope_scaling", "{\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0,"
-                                        " \"original_max_position_embeddings\": 256}");
+        field(f, extra, "rope_scaling",
+              "{\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0,"
+              " \"original_max_position_embeddings\": 256}");
     if (t->scaling == ROPE_SCALE_YARN)
         field(f, extra, "rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 4.0, \"original_max_position_embeddings\": 4096}");
     fprintf(f, "%s%s\"vocab_size\": %d\n}\n", extra, *extra ? ",\n" : "", t->V);
@@ -208,8 +258,10 @@ static void hf_tensors(const char *path, const struct tiny *t, const struct mode
     uint64_t n = 0, at = 0;
     cr_assert(f);
     for (int pass = 0; pass < 2; pass++) {
-        if (pass) head[n - 1] = '}', fwrite(&n, 8, 1, f), fwrite(head, 1, n, f);
-        else head[n++] = '{';
+        if (pass)
+            head[n - 1] = '}', fwrite(&n, 8, 1, f), fwrite(head, 1, n, f);
+        else
+            head[n++] = '{';
         for (int i = 0; i < model_n_params(m); i++) {
             const struct param *p = model_param(m, i);
             if (drop && !strcmp(p->name, drop)) continue;
@@ -219,11 +271,14 @@ static void hf_tensors(const char *path, const struct tiny *t, const struct mode
             uint64_t size = (uint64_t)p->count * (uint64_t)row->bytes;
             row->from_f32(bytes, y, p->count);
             hf_name(name, sizeof name, t, p->name);
-            if (pass) fwrite(bytes, 1, size, f);
+            if (pass)
+                fwrite(bytes, 1, size, f);
             else {
-                n += (uint64_t)snprintf(head + n, HEAD - n, "\"%s\":{\"dtype\":\"%s\",\"shape\":[%lld", name, row->name, (long long)p->dims[turned ? 1 : 0]);
+                n += (uint64_t)snprintf(head + n, HEAD - n, "\"%s\":{\"dtype\":\"%s\",\"shape\":[%lld", name, row->name,
+                                        (long long)p->dims[turned ? 1 : 0]);
                 if (p->n_dims == 2) n += (uint64_t)snprintf(head + n, HEAD - n, ",%lld", (long long)p->dims[turned ? 0 : 1]);
-                n += (uint64_t)snprintf(head + n, HEAD - n, "],\"data_offsets\":[%llu,%llu]},", (unsigned long long)at, (unsigned long long)(at + size));
+                n += (uint64_t)snprintf(head + n, HEAD - n, "],\"data_offsets\":[%llu,%llu]},", (unsigned long long)at,
+                                        (unsigned long long)(at + size));
                 at += size;
             }
             free(y), free(bytes);
@@ -351,7 +406,12 @@ static int32_t best_id(struct device *d, const num *row, int64_t V) {
     return (int32_t)best;
 }
 
-struct story { struct device *d; struct model *m; struct pass *p; num *pages[16], *h, *row; };
+struct story {
+    struct device *d;
+    struct model *m;
+    struct pass *p;
+    num *pages[16], *h, *row;
+};
 
 static void story_rows(struct story *s, const int32_t *ids, int64_t rows, int64_t pos0) {
     struct span sp = {0, rows, pos0, {s->pages, 32}};
@@ -368,7 +428,8 @@ static void story_check(struct story *s, const json_t *golden, double nll_tol, c
     story_rows(s, ids, n, 0);
     OK(model_nll(s->m, s->p, s->h, n - 1, ids + 1, coef, logp, NULL, NULL, &e));
     for (int64_t i = 0; i < n - 1; i++) sum -= logp[i];
-    cr_expect(fabs(sum / (double)(n - 1) - want) <= nll_tol, "%s: mean NLL %.6f, expected %.6f", what, sum / (double)(n - 1), want);
+    cr_expect(fabs(sum / (double)(n - 1) - want) <= nll_tol, "%s: mean NLL %.6f, expected %.6f", what, sum / (double)(n - 1),
+              want);
     num *last = num_at(s->d, s->h, (n - 1) * C);
     for (size_t i = 0; i < json_array_size(greedy); i++) {
         OK(model_logits(s->m, last, 1, NULL, s->row, &e));
@@ -378,7 +439,8 @@ static void story_check(struct story *s, const json_t *golden, double nll_tol, c
         last = s->h;
     }
     cr_expect(!wrong, "%s: %lld of 64 greedy ids differ", what, (long long)wrong);
-    if (getenv("CANDOR_TEST_FIGURES")) printf("# %-40s mean NLL off by %.1e, %lld ids differ\n", what, fabs(sum / (double)(n - 65) - want), (long long)wrong);
+    if (getenv("CANDOR_TEST_FIGURES"))
+        printf("# %-40s mean NLL off by %.1e, %lld ids differ\n", what, fabs(sum / (double)(n - 65) - want), (long long)wrong);
 }
 
 static void story_of(const char *file, const char *isa, double nll_tol, const json_t *goldens) {
@@ -420,7 +482,8 @@ Test(model_families, stories260K_logits) {
         struct weights *w = NULL;
         struct device *d = tiny_device(1, 0);
         struct model *m = NULL;
-        int32_t ids[24] = {1, 403, 407, 261, 378, 432, 383, 286, 261, 376, 298, 315, 421, 395, 317, 426, 338, 401, 396, 267, 337, 410, 408, 419};
+        int32_t ids[24] = {1,   403, 407, 261, 378, 432, 383, 286, 261, 376, 298, 315,
+                           421, 395, 317, 426, 338, 401, 396, 267, 337, 410, 408, 419};
         OK(weights_open(&w, data_path(files[i]), &e));
         OK(model_open(&m, d, w, 0, &e));
         double *want = plain_logits(model_cfg(m), &(struct source){.w = w}, ids, 24);
@@ -439,7 +502,7 @@ struct fault {
     int drop_key;
     const char *text; /* value of a string key */
     const char *tensor;
-    int64_t dims[3];  /* {0}: dropped */
+    int64_t dims[3]; /* {0}: dropped */
     int n_dims, code;
     const char *says;
 };
@@ -453,16 +516,28 @@ static void fault_key(struct gguf_writer *g, const struct fault *f, const char *
         }
         value = f->value;
     }
-    if (real) gguf_put_f32(g, key, (float)value);
-    else gguf_put_i32(g, key, (int32_t)value);
+    if (real)
+        gguf_put_f32(g, key, (float)value);
+    else
+        gguf_put_i32(g, key, (int32_t)value);
 }
 
 static const char *faulty_gguf(const struct tiny *t, const struct fault *f) {
-    struct { const char *key; double v; int real; } keys[] = {
-        {"llama.block_count", t->L, 0}, {"llama.context_length", TINY_CTX, 0}, {"llama.embedding_length", t->C, 0},
-        {"llama.feed_forward_length", t->F, 0}, {"llama.attention.head_count", t->H, 0}, {"llama.attention.head_count_kv", t->G, 0},
-        {"llama.attention.key_length", t->D, 0}, {"llama.attention.value_length", t->D, 0}, {"llama.rope.dimension_count", t->D, 0},
-        {"llama.rope.freq_base", 10000, 1}, {"llama.attention.layer_norm_rms_epsilon", 1e-5, 1}};
+    struct {
+        const char *key;
+        double v;
+        int real;
+    } keys[] = {{"llama.block_count", t->L, 0},
+                {"llama.context_length", TINY_CTX, 0},
+                {"llama.embedding_length", t->C, 0},
+                {"llama.feed_forward_length", t->F, 0},
+                {"llama.attention.head_count", t->H, 0},
+                {"llama.attention.head_count_kv", t->G, 0},
+                {"llama.attention.key_length", t->D, 0},
+                {"llama.attention.value_length", t->D, 0},
+                {"llama.rope.dimension_count", t->D, 0},
+                {"llama.rope.freq_base", 10000, 1},
+                {"llama.attention.layer_norm_rms_epsilon", 1e-5, 1}};
     const char *path = tiny_path("faulty.gguf"), *arch = f->key && !strcmp(f->key, "general.architecture") ? f->text : "llama";
     struct device *d = tiny_device(1, 0);
     struct model *m = tiny_new(d, t);
@@ -498,45 +573,170 @@ static const char *faulty_gguf(const struct tiny *t, const struct fault *f) {
 
 static const struct fault faults[] = {
     {.why = "nothing wrong"},
-    {.why = "no architecture", .key = "general.architecture", .text = NULL, .code = ERR_FORMAT, .says = "expected key general.architecture"},
-    {.why = "unknown architecture", .key = "general.architecture", .text = "mamba", .code = ERR_UNSUPPORTED,
+    {.why = "no architecture",
+     .key = "general.architecture",
+     .text = NULL,
+     .code = ERR_FORMAT,
+     .says = "expected key general.architecture"},
+    {.why = "unknown architecture",
+     .key = "general.architecture",
+     .text = "mamba",
+     .code = ERR_UNSUPPORTED,
      .says = "general.architecture: expected a family we know (llama, mistral, qwen2, qwen3, gpt2), found \"mamba\""},
-    {.why = "no layers key", .key = "llama.block_count", .drop_key = 1, .code = ERR_FORMAT, .says = "expected key llama.block_count"},
-    {.why = "no layers", .key = "llama.block_count", .value = 0, .code = ERR_RANGE, .says = "llama.block_count: expected 1 to 4096, found 0"},
-    {.why = "absurdly many layers", .key = "llama.block_count", .value = 2000000000, .code = ERR_RANGE, .says = "llama.block_count"},
-    {.why = "one layer too many", .key = "llama.block_count", .value = 3, .code = ERR_FORMAT, .says = "expected tensor blk.2.attn_norm.weight"},
+    {.why = "no layers key",
+     .key = "llama.block_count",
+     .drop_key = 1,
+     .code = ERR_FORMAT,
+     .says = "expected key llama.block_count"},
+    {.why = "no layers",
+     .key = "llama.block_count",
+     .value = 0,
+     .code = ERR_RANGE,
+     .says = "llama.block_count: expected 1 to 4096, found 0"},
+    {.why = "absurdly many layers",
+     .key = "llama.block_count",
+     .value = 2000000000,
+     .code = ERR_RANGE,
+     .says = "llama.block_count"},
+    {.why = "one layer too many",
+     .key = "llama.block_count",
+     .value = 3,
+     .code = ERR_FORMAT,
+     .says = "expected tensor blk.2.attn_norm.weight"},
     {.why = "no heads", .key = "llama.attention.head_count", .value = 0, .code = ERR_RANGE, .says = "llama.attention.head_count"},
-    {.why = "heads not a multiple of kv heads", .key = "llama.attention.head_count_kv", .value = 3, .code = ERR_FORMAT, .says = "found 4 and 3"},
-    {.why = "negative kv heads", .key = "llama.attention.head_count_kv", .value = -2, .code = ERR_RANGE, .says = "llama.attention.head_count_kv"},
-    {.why = "heads of the wrong type", .key = "llama.attention.head_count", .text = "four", .code = ERR_FORMAT, .says = "llama.attention.head_count"},
-    {.why = "absurd width", .key = "llama.embedding_length", .value = 2000000000, .code = ERR_RANGE, .says = "llama.embedding_length"},
-    {.why = "other width", .key = "llama.embedding_length", .value = 16, .code = ERR_FORMAT,
+    {.why = "heads not a multiple of kv heads",
+     .key = "llama.attention.head_count_kv",
+     .value = 3,
+     .code = ERR_FORMAT,
+     .says = "found 4 and 3"},
+    {.why = "negative kv heads",
+     .key = "llama.attention.head_count_kv",
+     .value = -2,
+     .code = ERR_RANGE,
+     .says = "llama.attention.head_count_kv"},
+    {.why = "heads of the wrong type",
+     .key = "llama.attention.head_count",
+     .text = "four",
+     .code = ERR_FORMAT,
+     .says = "llama.attention.head_count"},
+    {.why = "absurd width",
+     .key = "llama.embedding_length",
+     .value = 2000000000,
+     .code = ERR_RANGE,
+     .says = "llama.embedding_length"},
+    {.why = "other width",
+     .key = "llama.embedding_length",
+     .value = 16,
+     .code = ERR_FORMAT,
      .says = "tensor token_embd.weight: expected shape [19, 16], found [19, 12]"},
-    {.why = "other feed-forward", .key = "llama.feed_forward_length", .value = 24, .code = ERR_FORMAT, .says = "blk.0.ffn_gate.weight: expected shape [24, 12]"},
-    {.why = "odd rotation", .key = "llama.rope.dimension_count", .value = 5, .code = ERR_FORMAT, .says = "even number of rotated dims up to 6, found 5"},
+    {.why = "other feed-forward",
+     .key = "llama.feed_forward_length",
+     .value = 24,
+     .code = ERR_FORMAT,
+     .says = "blk.0.ffn_gate.weight: expected shape [24, 12]"},
+    {.why = "odd rotation",
+     .key = "llama.rope.dimension_count",
+     .value = 5,
+     .code = ERR_FORMAT,
+     .says = "even number of rotated dims up to 6, found 5"},
     {.why = "rotation beyond the head", .key = "llama.rope.dimension_count", .value = 8, .code = ERR_FORMAT, .says = "found 8"},
-    {.why = "no rotation", .key = "llama.rope.dimension_count", .value = 0, .code = ERR_RANGE, .says = "llama.rope.dimension_count"},
-    {.why = "values of another length", .key = "llama.attention.value_length", .value = 4, .code = ERR_UNSUPPORTED, .says = "llama.attention.value_length"},
-    {.why = "negative window", .key = "llama.attention.sliding_window", .value = -5, .code = ERR_RANGE, .says = "llama.attention.sliding_window: expected 0 to"},
-    {.why = "no epsilon", .key = "llama.attention.layer_norm_rms_epsilon", .drop_key = 1, .code = ERR_FORMAT, .says = "layer_norm_rms_epsilon"},
-    {.why = "epsilon of 2", .key = "llama.attention.layer_norm_rms_epsilon", .value = 2, .code = ERR_RANGE, .says = "norm epsilon"},
-    {.why = "epsilon not a number", .key = "llama.attention.layer_norm_rms_epsilon", .value = NAN, .code = ERR_RANGE, .says = "finite"},
+    {.why = "no rotation",
+     .key = "llama.rope.dimension_count",
+     .value = 0,
+     .code = ERR_RANGE,
+     .says = "llama.rope.dimension_count"},
+    {.why = "values of another length",
+     .key = "llama.attention.value_length",
+     .value = 4,
+     .code = ERR_UNSUPPORTED,
+     .says = "llama.attention.value_length"},
+    {.why = "negative window",
+     .key = "llama.attention.sliding_window",
+     .value = -5,
+     .code = ERR_RANGE,
+     .says = "llama.attention.sliding_window: expected 0 to"},
+    {.why = "no epsilon",
+     .key = "llama.attention.layer_norm_rms_epsilon",
+     .drop_key = 1,
+     .code = ERR_FORMAT,
+     .says = "layer_norm_rms_epsilon"},
+    {.why = "epsilon of 2",
+     .key = "llama.attention.layer_norm_rms_epsilon",
+     .value = 2,
+     .code = ERR_RANGE,
+     .says = "norm epsilon"},
+    {.why = "epsilon not a number",
+     .key = "llama.attention.layer_norm_rms_epsilon",
+     .value = NAN,
+     .code = ERR_RANGE,
+     .says = "finite"},
     {.why = "base of 0", .key = "llama.rope.freq_base", .value = 0, .code = ERR_RANGE, .says = "rope base"},
-    {.why = "unknown scaling", .key = "llama.rope.scaling.type", .text = "longrope", .code = ERR_UNSUPPORTED, .says = "llama.rope.scaling.type: expected none"},
-    {.why = "scaling without factor", .key = "llama.rope.scaling.type", .text = "linear", .code = ERR_FORMAT, .says = "llama.rope.scaling.factor"},
-    {.why = "scaling by less than 1", .key = "llama.rope.scaling.factor", .value = 0.5, .code = ERR_RANGE, .says = "factor: expected at least 1"},
+    {.why = "unknown scaling",
+     .key = "llama.rope.scaling.type",
+     .text = "longrope",
+     .code = ERR_UNSUPPORTED,
+     .says = "llama.rope.scaling.type: expected none"},
+    {.why = "scaling without factor",
+     .key = "llama.rope.scaling.type",
+     .text = "linear",
+     .code = ERR_FORMAT,
+     .says = "llama.rope.scaling.factor"},
+    {.why = "scaling by less than 1",
+     .key = "llama.rope.scaling.factor",
+     .value = 0.5,
+     .code = ERR_RANGE,
+     .says = "factor: expected at least 1"},
     {.why = "no embeddings", .tensor = "token_embd.weight", .code = ERR_FORMAT, .says = "expected tensor token_embd.weight"},
-    {.why = "embeddings of one dimension", .tensor = "token_embd.weight", .n_dims = 1, .dims = {19}, .code = ERR_FORMAT, .says = "token_embd.weight"},
+    {.why = "embeddings of one dimension",
+     .tensor = "token_embd.weight",
+     .n_dims = 1,
+     .dims = {19},
+     .code = ERR_FORMAT,
+     .says = "token_embd.weight"},
     {.why = "no final norm", .tensor = "output_norm.weight", .code = ERR_FORMAT, .says = "expected tensor output_norm.weight"},
     {.why = "no wv", .tensor = "blk.1.attn_v.weight", .code = ERR_FORMAT, .says = "expected tensor blk.1.attn_v.weight"},
-    {.why = "wk of another shape", .tensor = "blk.0.attn_k.weight", .n_dims = 2, .dims = {24, 12}, .code = ERR_FORMAT,
+    {.why = "wk of another shape",
+     .tensor = "blk.0.attn_k.weight",
+     .n_dims = 2,
+     .dims = {24, 12},
+     .code = ERR_FORMAT,
      .says = "tensor blk.0.attn_k.weight: expected shape [12, 12], found [24, 12]"},
-    {.why = "wq turned", .tensor = "blk.0.attn_q.weight", .n_dims = 2, .dims = {12, 24}, .code = ERR_FORMAT, .says = "expected shape [24, 12]"},
-    {.why = "wo in three dimensions", .tensor = "blk.1.attn_output.weight", .n_dims = 3, .dims = {12, 12, 2}, .code = ERR_FORMAT, .says = "found [12, 12, 2]"},
-    {.why = "norm of another length", .tensor = "blk.1.ffn_norm.weight", .n_dims = 1, .dims = {11}, .code = ERR_FORMAT, .says = "expected shape [12], found [11]"},
-    {.why = "head of another vocabulary", .tensor = "output.weight", .n_dims = 2, .dims = {18, 12}, .code = ERR_FORMAT, .says = "output.weight"},
-    {.why = "rope factors of another length", .tensor = "rope_freqs.weight", .n_dims = 1, .dims = {4}, .code = ERR_FORMAT, .says = "rope_freqs.weight: expected shape [3]"},
-    {.why = "rope factors of zero", .tensor = "rope_freqs.weight", .n_dims = 1, .dims = {3}, .code = ERR_RANGE, .says = "positive factors"},
+    {.why = "wq turned",
+     .tensor = "blk.0.attn_q.weight",
+     .n_dims = 2,
+     .dims = {12, 24},
+     .code = ERR_FORMAT,
+     .says = "expected shape [24, 12]"},
+    {.why = "wo in three dimensions",
+     .tensor = "blk.1.attn_output.weight",
+     .n_dims = 3,
+     .dims = {12, 12, 2},
+     .code = ERR_FORMAT,
+     .says = "found [12, 12, 2]"},
+    {.why = "norm of another length",
+     .tensor = "blk.1.ffn_norm.weight",
+     .n_dims = 1,
+     .dims = {11},
+     .code = ERR_FORMAT,
+     .says = "expected shape [12], found [11]"},
+    {.why = "head of another vocabulary",
+     .tensor = "output.weight",
+     .n_dims = 2,
+     .dims = {18, 12},
+     .code = ERR_FORMAT,
+     .says = "output.weight"},
+    {.why = "rope factors of another length",
+     .tensor = "rope_freqs.weight",
+     .n_dims = 1,
+     .dims = {4},
+     .code = ERR_FORMAT,
+     .says = "rope_freqs.weight: expected shape [3]"},
+    {.why = "rope factors of zero",
+     .tensor = "rope_freqs.weight",
+     .n_dims = 1,
+     .dims = {3},
+     .code = ERR_RANGE,
+     .says = "positive factors"},
 };
 
 Test(model_families, files_refused) {
@@ -551,25 +751,36 @@ Test(model_families, files_refused) {
         OK(weights_open(&w, faulty_gguf(&t, f), &e));
         int rc = model_open(&m, d, w, 0, &err);
         cr_expect(rc == f->code, "%s: code %s (%s)", f->why, rc ? err_name(rc) : "none", err.msg);
-        if (rc < 0) cr_expect(f->says && strstr(err.msg, f->says) && strstr(err.where, "faulty.gguf"), "%s: %s: %s", f->why, err.where, err.msg);
+        if (rc < 0)
+            cr_expect(f->says && strstr(err.msg, f->says) && strstr(err.where, "faulty.gguf"), "%s: %s: %s", f->why, err.where,
+                      err.msg);
         cr_expect((rc < 0) == (m == NULL));
         model_close(m), weights_close(w), dev_close(d);
     }
 }
 
-struct folder_fault { const char *why, *model, *extra, *drop; int code; const char *says; };
+struct folder_fault {
+    const char *why, *model, *extra, *drop;
+    int code;
+    const char *says;
+};
 static const struct folder_fault folder_faults[] = {
     {"nothing wrong", "llama", "", NULL, 0, ""},
     {"unknown type", "llama", "\"model_type\": \"falcon\"", NULL, ERR_UNSUPPORTED, "hf.model_type: expected a family we know"},
-    {"no such activation", "llama", "\"hidden_act\": \"gelu\"", NULL, ERR_UNSUPPORTED, "hf.hidden_act: expected silu, found \"gelu\""},
-    {"exact GELU", "gpt2", "\"activation_function\": \"gelu\"", NULL, ERR_UNSUPPORTED, "hf.activation_function: expected gelu_new"},
+    {"no such activation", "llama", "\"hidden_act\": \"gelu\"", NULL, ERR_UNSUPPORTED,
+     "hf.hidden_act: expected silu, found \"gelu\""},
+    {"exact GELU", "gpt2", "\"activation_function\": \"gelu\"", NULL, ERR_UNSUPPORTED,
+     "hf.activation_function: expected gelu_new"},
     {"scores scaled by layer", "gpt2", "\"scale_attn_by_inverse_layer_idx\": true", NULL, ERR_UNSUPPORTED, "hf.scale_attn_"},
     {"head missing", "llama", "", "output.weight", ERR_FORMAT, "expected tensor output.weight"},
     {"negative window", "mistral", "\"sliding_window\": -1", NULL, ERR_RANGE, "hf.sliding_window"},
-    {"heads do not divide", "llama", "\"num_attention_heads\": 5, \"head_dim\": null", NULL, ERR_FORMAT, "hf.hidden_size: expected a multiple of the 5 heads"},
+    {"heads do not divide", "llama", "\"num_attention_heads\": 5, \"head_dim\": null", NULL, ERR_FORMAT,
+     "hf.hidden_size: expected a multiple of the 5 heads"},
     {"heads do not divide", "gpt2", "\"n_head\": 5", NULL, ERR_FORMAT, "hf.n_embd: expected a multiple of hf.n_head 5"},
-    {"unknown scaling", "llama", "\"rope_scaling\": {\"rope_type\": \"longrope\", \"factor\": 2.0}", NULL, ERR_UNSUPPORTED, "hf.rope_scaling.rope_type"},
-    {"llama3 bounds", "llama", "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 2.0, \"low_freq_factor\": 4, \"high_freq_factor\": 4}", NULL,
+    {"unknown scaling", "llama", "\"rope_scaling\": {\"rope_type\": \"longrope\", \"factor\": 2.0}", NULL, ERR_UNSUPPORTED,
+     "hf.rope_scaling.rope_type"},
+    {"llama3 bounds", "llama",
+     "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 2.0, \"low_freq_factor\": 4, \"high_freq_factor\": 4}", NULL,
      ERR_RANGE, "low_freq_factor"},
     {"no layers key", "qwen2", "\"num_hidden_layers\": null", NULL, ERR_FORMAT, "expected key hf.num_hidden_layers"},
     {"layers as text", "qwen2", "\"num_hidden_layers\": \"two\"", NULL, ERR_FORMAT, "hf.num_hidden_layers"},

@@ -34,7 +34,8 @@ struct lens {
 
 static int lens_forward(void *ctx, struct device *d, const struct tap_rows *r) {
     struct lens *n = ctx;
-    if ((int)r->tap == n->edit_tap && r->layer == n->edit_layer) dev_set1(d, r->x, n->edit_at, dev_get1(d, r->x, n->edit_at) + n->edit_by);
+    if ((int)r->tap == n->edit_tap && r->layer == n->edit_layer)
+        dev_set1(d, r->x, n->edit_at, dev_get1(d, r->x, n->edit_at) + n->edit_by);
     if (!(n->seeds >> r->tap & 1)) return 0;
     for (int64_t i = 0; i < r->rows * r->width; i++) n->sum += tap_seed(r->tap, r->layer, i) * dev_get1(d, r->x, i);
     return 0;
@@ -99,7 +100,11 @@ static int score_value(void *ctx, struct device *d, int64_t row0, int64_t rows, 
 }
 
 static struct batch bench_batch(const struct bench *b) {
-    return (struct batch){.T = ROWS, .ids = b->by_embeds ? NULL : b->ids, .embeds = b->by_embeds ? b->r.emb : NULL, .spans = b->spans, .n_spans = 2};
+    return (struct batch){.T = ROWS,
+                          .ids = b->by_embeds ? NULL : b->ids,
+                          .embeds = b->by_embeds ? b->r.emb : NULL,
+                          .spans = b->spans,
+                          .n_spans = 2};
 }
 
 /* Forward, the loss, and with a tape the head's gradient in dh. */
@@ -113,7 +118,8 @@ static double bench_loss(struct bench *b, struct tape *t, struct grads *g) {
     num *dh = t ? r->dh : NULL;
     b->lens.sum = 0;
     OK(model_forward(b->m, r->p, &batch, t, mask ? &taps : NULL, r->h, &e));
-    if (model_cfg(b->m)->n_score) OK(model_head(b->m, r->p, r->h, ROWS, score_value, b, dh, g, &e));
+    if (model_cfg(b->m)->n_score)
+        OK(model_head(b->m, r->p, r->h, ROWS, score_value, b, dh, g, &e));
     else {
         OK(model_nll(b->m, r->p, r->h, ROWS, b->target, b->coef, logp, dh, g, &e));
         for (int i = 0; i < ROWS; i++) loss -= b->coef[i] * logp[i];
@@ -247,8 +253,10 @@ static void taps_of(const struct tiny *t, struct device *d) {
     for (int k = 0; k < TAP_LOGITS; k++) {
         if (k == TAP_GATE && !model_cfg(m)->gated) continue;
         double bad = 0;
-        if (k == TAP_FINAL_NORM) bad = check_tap(&b, k, t->L);
-        else for (int l = 0; l < t->L; l++) bad = worst(bad, check_tap(&b, k, l));
+        if (k == TAP_FINAL_NORM)
+            bad = check_tap(&b, k, t->L);
+        else
+            for (int l = 0; l < t->L; l++) bad = worst(bad, check_tap(&b, k, l));
         expect_small(bad, 1e-6, t->name, tap_name((enum tap)k));
     }
     bench_close(&b), model_close(m);
@@ -322,7 +330,11 @@ Test(model_grad, weights_score) {
 
 /* ---- float devices against double ---- */
 
-struct answer { double loss, *demb; double **dw; int n; };
+struct answer {
+    double loss, *demb;
+    double **dw;
+    int n;
+};
 
 static struct answer answer_of(const struct model *m, int with_dw) {
     struct bench b;
@@ -345,7 +357,8 @@ static void answer_free(struct answer *a) {
 }
 
 static double answer_diff(const struct model *m, const struct answer *a, const struct answer *b) {
-    double bad = worst(fabs(a->loss - b->loss) / (fabs(b->loss) + 1), rel_diff(a->demb, b->demb, ROWS * (int64_t)model_cfg(m)->n_embd));
+    double bad =
+        worst(fabs(a->loss - b->loss) / (fabs(b->loss) + 1), rel_diff(a->demb, b->demb, ROWS * (int64_t)model_cfg(m)->n_embd));
     for (int i = 0; i < a->n; i++) {
         double r = rel_diff(a->dw[i], b->dw[i], model_param(m, i)->count);
         cr_expect(r <= 1e-3, "dW of %s: relative error %.3g", model_param(m, i)->name, r);

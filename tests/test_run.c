@@ -19,15 +19,36 @@ TestSuite(run, .timeout = 120);
 
 enum { V = 97, CTX = 96, N_IDS = 61 };
 
-#define OK(f) do { struct err *e = &(struct err)ERR_INIT; int rc_ = (f); cr_assert(rc_ >= 0, "%s: %d %s", #f, rc_, e->msg); } while (0)
+#define OK(f)                                              \
+    do {                                                   \
+        struct err *e = &(struct err)ERR_INIT;             \
+        int rc_ = (f);                                     \
+        cr_assert(rc_ >= 0, "%s: %d %s", #f, rc_, e->msg); \
+    } while (0)
 
 /* ---- tiny models of every family, written and read back ---- */
 
-struct tiny { struct device *d; struct weights *w; struct model *m; char path[64]; };
+struct tiny {
+    struct device *d;
+    struct weights *w;
+    struct model *m;
+    char path[64];
+};
 
 static struct model_cfg tiny_cfg(const char *name) {
-    struct model_cfg c = {.family = family_find(name), .n_layer = 2, .n_head = 4, .n_kv = 2, .head_dim = 16, .n_embd = 64, .n_ff = 96, .n_vocab = V,
-                          .n_ctx = CTX, .norm = NORM_RMS, .norm_eps = 1e-5, .act = ACT_SILU, .gated = 1,
+    struct model_cfg c = {.family = family_find(name),
+                          .n_layer = 2,
+                          .n_head = 4,
+                          .n_kv = 2,
+                          .head_dim = 16,
+                          .n_embd = 64,
+                          .n_ff = 96,
+                          .n_vocab = V,
+                          .n_ctx = CTX,
+                          .norm = NORM_RMS,
+                          .norm_eps = 1e-5,
+                          .act = ACT_SILU,
+                          .gated = 1,
                           .rope = {.dims = 16, .style = ROPE_HALVES, .base = 10000, .factor = 1}};
     if (!strcmp(name, "llama") || !strcmp(name, "mistral")) c.rope.style = ROPE_PAIRS;
     if (!strcmp(name, "mistral")) c.window = 11;
@@ -46,7 +67,8 @@ static void liven(struct model *m, struct device *d) {
     for (int i = 0; i < model_n_params(m); i++) {
         const struct param *p = model_param(m, i);
         struct rng r = RNG(11, (uint64_t)i);
-        if (p->n_dims == 2) op_scale(d, p->value, 6.0, p->value, p->count);
+        if (p->n_dims == 2)
+            op_scale(d, p->value, 6.0, p->value, p->count);
         else
             for (int64_t k = 0; k < p->count; k++) dev_set1(d, p->value, k, dev_get1(d, p->value, k) + 0.2 * rng_normal(&r));
     }
@@ -120,11 +142,13 @@ static float *whole(struct engine *g, const int32_t *ids, int64_t n) {
     return x;
 }
 static void same(const float *a, const float *b, int64_t n, const char *what) {
-    for (int64_t i = 0; i < n; i++) cr_assert(!memcmp(a + i, b + i, sizeof *a), "%s: number %lld: %.9g and %.9g", what, (long long)i, a[i], b[i]);
+    for (int64_t i = 0; i < n; i++)
+        cr_assert(!memcmp(a + i, b + i, sizeof *a), "%s: number %lld: %.9g and %.9g", what, (long long)i, a[i], b[i]);
     cr_assert(n < 2 || a[0] != a[1], "%s: all alike", what);
 }
 
-#define EACH_FAMILY(f) for (const char *const *f = (const char *const[]){"llama", "mistral", "qwen2", "qwen3", "gpt2", NULL}; *f; f++)
+#define EACH_FAMILY(f) \
+    for (const char *const *f = (const char *const[]){"llama", "mistral", "qwen2", "qwen3", "gpt2", NULL}; *f; f++)
 
 /* ---- identities ---- */
 
@@ -145,7 +169,8 @@ Test(run, chunks_and_pages_do_not_matter) {
         struct tiny t = tiny_open(*f, 2);
         struct engine *g = engine_of(t.m, (struct engine_opts){.page_len = 32});
         float *x = whole(g, text_ids(1), N_IDS);
-        const struct engine_opts others[] = {{.page_len = 8}, {.max_rows = 7}, {.max_rows = 1, .page_len = 3}, {.max_rows = 16, .page_len = 16}};
+        const struct engine_opts others[] = {
+            {.page_len = 8}, {.max_rows = 7}, {.max_rows = 1, .page_len = 3}, {.max_rows = 16, .page_len = 16}};
         for (int i = 0; i < 4; i++) {
             struct engine *h = engine_of(t.m, others[i]);
             float *y = whole(h, text_ids(1), N_IDS);
@@ -216,7 +241,9 @@ Test(run, a_fork_is_a_fresh_session) {
         OK(session_feed(s, a, 21, NULL, e));
         OK(session_fork(&k, s, e));
         cr_assert_eq(engine_pages_in_use(g), 3, "a fork shares its pages");
-        OK(engine_step(g, (struct feed[]){{.s = s, .ids = a + 21, .n = 19, .logits = gx}, {.s = k, .ids = b, .n = 19, .logits = gy}}, 2, NULL, e));
+        OK(engine_step(g,
+                       (struct feed[]){{.s = s, .ids = a + 21, .n = 19, .logits = gx}, {.s = k, .ids = b, .n = 19, .logits = gy}},
+                       2, NULL, e));
         same(x + 39 * V, gx, V, *f);
         same(y + 39 * V, gy, V, *f);
         session_rewind(s, 21); /* and back: the same again, over pages that the registry knows by now */
@@ -232,7 +259,8 @@ Test(run, a_fork_is_a_fresh_session) {
 Test(run, a_shared_prefix_is_a_private_one) {
     EACH_FAMILY(f) {
         struct tiny t = tiny_open(*f, 1);
-        struct engine *g = engine_of(t.m, (struct engine_opts){.page_len = 8}), *h = engine_of(t.m, (struct engine_opts){.page_len = 8});
+        struct engine *g = engine_of(t.m, (struct engine_opts){.page_len = 8}),
+                      *h = engine_of(t.m, (struct engine_opts){.page_len = 8});
         const int32_t *a = text_ids(4);
         float *x = whole(h, a, N_IDS), y[V];
         struct session *s;
@@ -335,7 +363,8 @@ static int stop_at_seven(void *ctx, int32_t id, double logprob, int64_t i) {
 }
 
 static struct generation gen_of(struct engine *g, int i, int32_t *ids, double *logprobs) {
-    struct generation x = {.max_new = 20 + i, .sampling = SAMPLING_DEFAULT, .seed = 9, .stream = (uint64_t)i, .ids = ids, .logprobs = logprobs};
+    struct generation x = {
+        .max_new = 20 + i, .sampling = SAMPLING_DEFAULT, .seed = 9, .stream = (uint64_t)i, .ids = ids, .logprobs = logprobs};
     const int32_t *a = text_ids((uint64_t)i);
     x.sampling.temp = i % 2 ? 1.3 : 0, x.sampling.top_k = i == 3 ? 20 : 0, x.sampling.top_p = i == 5 ? 0.8 : 1;
     x.sampling.repeat_penalty = i == 2 ? 1.5 : 1;
@@ -474,7 +503,10 @@ Test(run, the_account_is_honest) {
 
 /* ---- sampler ---- */
 
-struct rank { double p; int32_t id; };
+struct rank {
+    double p;
+    int32_t id;
+};
 static int by_rank(const void *a, const void *b) {
     const struct rank *x = a, *y = b;
     return x->p != y->p ? (x->p < y->p ? 1 : -1) : x->id - y->id;
@@ -505,7 +537,8 @@ Test(run, the_sampler_is_the_plain_one) {
     for (int round = 0; round < 2000; round++) {
         struct sampling o = SAMPLING_DEFAULT;
         for (int i = 0; i < V; i++) z[i] = (float)(3 * rng_normal(&r));
-        o.temp = 0.3 + rng_uniform(&r), o.top_k = 1 + (int)rng_below(&r, 40), o.top_p = round % 3 ? 0.2 + 0.8 * rng_uniform(&r) : 1;
+        o.temp = 0.3 + rng_uniform(&r), o.top_k = 1 + (int)rng_below(&r, 40),
+        o.top_p = round % 3 ? 0.2 + 0.8 * rng_uniform(&r) : 1;
         o.min_p = round % 2 ? 0.2 * rng_uniform(&r) : 0;
         if (round % 5 == 0) o.top_k = 0, o.top_p = 0.9;
         double u = rng_uniform(&r), lp;
@@ -560,7 +593,8 @@ static double moved(struct engine *g, const struct gradient_job *j, int rm, int6
         int32_t target[N_IDS];
         double coef[N_IDS] = {0}, logp[N_IDS];
         for (int64_t r = 0; r < j->T; r++)
-            target[r] = r + 1 < j->T && r + 1 >= (j->from > 1 ? j->from : 1) && (!j->targets || j->targets[r + 1]) ? j->ids[r + 1] : -1;
+            target[r] =
+                r + 1 < j->T && r + 1 >= (j->from > 1 ? j->from : 1) && (!j->targets || j->targets[r + 1]) ? j->ids[r + 1] : -1;
         OK(engine_nll(g, h, j->T, target, coef, logp, NULL, e));
         for (int64_t r = 0; r < j->T; r++) loss -= j->nll * logp[r];
     }
@@ -581,7 +615,8 @@ static void check_gradient(const char *family, int64_t from) {
     struct engine_opts o = {.page_len = 8, .backward = 1};
     struct engine *g = engine_of(lm.m, o), *rg = engine_of(rmm, o);
     unsigned char targets[14] = {0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 1, 0, 1, 1};
-    struct gradient_job j = {.ids = text_ids(3), .T = 14, .from = from, .nll = 0.7, .reward = 1.3, .targets = from == 5 ? targets : NULL};
+    struct gradient_job j = {
+        .ids = text_ids(3), .T = 14, .from = from, .nll = 0.7, .reward = 1.3, .targets = from == 5 ? targets : NULL};
     struct gradient *x;
     OK(gradient_new(&x, g, rg, 14, e));
     OK(gradient_run(x, &j, NULL, e));
@@ -594,8 +629,8 @@ static void check_gradient(const char *family, int64_t from) {
             for (int64_t ch = 0; ch < C; ch += 13) {
                 double h = 1e-5, fd = (moved(side, &j, rm, i, ch, h) - moved(side, &j, rm, i, ch, -h)) / (2 * h);
                 double got = dev_get1(lm.d, u, (i - from) * C + ch);
-                cr_assert(fabs(got - fd) < 1e-6 * (1 + fabs(fd)), "%s %s position %lld channel %lld: %.10g, differences %.10g", family, rm ? "rm" : "lm",
-                          (long long)i, (long long)ch, got, fd);
+                cr_assert(fabs(got - fd) < 1e-6 * (1 + fabs(fd)), "%s %s position %lld channel %lld: %.10g, differences %.10g",
+                          family, rm ? "rm" : "lm", (long long)i, (long long)ch, got, fd);
             }
     }
     int64_t C;
@@ -655,7 +690,8 @@ Test(run, onehot_rows_are_the_formula) {
 
 Test(run, windows_score_every_token_once) {
     struct tiny t = tiny_open("llama", 1);
-    struct engine *g = engine_of(t.m, (struct engine_opts){.max_ctx = 24, .max_rows = 10, .page_len = 8}), *big = engine_of(t.m, (struct engine_opts){0});
+    struct engine *g = engine_of(t.m, (struct engine_opts){.max_ctx = 24, .max_rows = 10, .page_len = 8}),
+                  *big = engine_of(t.m, (struct engine_opts){0});
     const int32_t *a = text_ids(1);
     for (int bos = -1; bos < 6; bos += 6) {
         double got[N_IDS];

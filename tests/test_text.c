@@ -17,8 +17,7 @@
 
 /* ---- helpers ---- */
 
-static const char *data_path(const char *name)
-{
+static const char *data_path(const char *name) {
     static char path[4][1024];
     static int turn;
     const char *dir = getenv("CANDOR_TEST_DATA");
@@ -27,48 +26,44 @@ static const char *data_path(const char *name)
     return p;
 }
 
-#define NEED_DATA(name)                                                                                                \
-    do {                                                                                                               \
-        if (!file_exists(data_path(name)) && !dir_exists(data_path(name)))                                             \
-            cr_skip_test("no test data at %s (set CANDOR_TEST_DATA)", data_path(name));                                \
+#define NEED_DATA(name)                                                                 \
+    do {                                                                                \
+        if (!file_exists(data_path(name)) && !dir_exists(data_path(name)))              \
+            cr_skip_test("no test data at %s (set CANDOR_TEST_DATA)", data_path(name)); \
     } while (0)
 
-static struct tokenizer *open_ok(const char *path)
-{
+static struct tokenizer *open_ok(const char *path) {
     struct err e = ERR_INIT;
     struct tokenizer *t = NULL;
     cr_assert_eq(tokenizer_open(&t, path, &e), 0, "%s: %s", e.where, e.msg);
     return t;
 }
 
-static struct toks encode(const struct tokenizer *t, const char *s, size_t n, unsigned flags)
-{
+static struct toks encode(const struct tokenizer *t, const char *s, size_t n, unsigned flags) {
     struct toks o = {0};
     struct err e = ERR_INIT;
     cr_assert_eq(tokenizer_encode(t, s, n, flags, &o, &e), 0, "%s", e.msg);
     return o;
 }
 
-static char *show(const struct toks *o)
-{
+static char *show(const struct toks *o) {
     static char buf[4][2048];
     static int turn;
     char *p = buf[turn++ & 3];
     size_t k = 0;
     p[0] = 0;
-    for (int64_t i = 0; i < o->n && k < sizeof buf[0] - 16; i++) k += (size_t)snprintf(p + k, sizeof buf[0] - k, "%s%d", i ? " " : "", o->ids[i]);
+    for (int64_t i = 0; i < o->n && k < sizeof buf[0] - 16; i++)
+        k += (size_t)snprintf(p + k, sizeof buf[0] - k, "%s%d", i ? " " : "", o->ids[i]);
     return p;
 }
 
-static void expect_ids(const struct tokenizer *t, const char *s, unsigned flags, const char *want)
-{
+static void expect_ids(const struct tokenizer *t, const char *s, unsigned flags, const char *want) {
     struct toks o = encode(t, s, strlen(s), flags);
     cr_assert_str_eq(show(&o), want, "'%s': expected %s, found %s", s, want, show(&o));
     toks_free(&o);
 }
 
-static void expect_round_trip(const struct tokenizer *t, const char *s, size_t n)
-{
+static void expect_round_trip(const struct tokenizer *t, const char *s, size_t n) {
     struct toks o = encode(t, s, n, 0);
     struct err e = ERR_INIT;
     char *back = NULL;
@@ -80,8 +75,7 @@ static void expect_round_trip(const struct tokenizer *t, const char *s, size_t n
 }
 
 /* What a stream gives for ids; every piece that comes out must be whole characters. */
-static struct str stream_all(const struct tokenizer *t, const struct toks *o)
-{
+static struct str stream_all(const struct tokenizer *t, const struct toks *o) {
     struct tok_stream st = {0};
     struct str all = {0};
     struct err e = ERR_INIT;
@@ -95,8 +89,7 @@ static struct str stream_all(const struct tokenizer *t, const struct toks *o)
     return all;
 }
 
-static void expect_stream(const struct tokenizer *t, const char *s, size_t n)
-{
+static void expect_stream(const struct tokenizer *t, const char *s, size_t n) {
     struct toks o = encode(t, s, n, 0);
     struct str all = stream_all(t, &o);
     cr_assert(all.len == n && memcmp(all.s ? all.s : "", s, n) == 0, "'%.*s' streamed as '%s'", (int)n, s, all.s);
@@ -106,8 +99,7 @@ static void expect_stream(const struct tokenizer *t, const char *s, size_t n)
 
 /* .inp: texts with a separator line; .out: one line of ids a text. `check` may be NULL. */
 static void each_case(const char *stem, void (*check)(const struct tokenizer *, const char *, size_t, const char *),
-                      const struct tokenizer *t)
-{
+                      const struct tokenizer *t) {
     static const char sep[] = "\n__ggml_vocab_test__\n";
     char name[300], *in, *out;
     size_t n, m;
@@ -130,15 +122,13 @@ static void each_case(const char *stem, void (*check)(const struct tokenizer *, 
     free(out);
 }
 
-static void check_ids(const struct tokenizer *t, const char *s, size_t n, const char *want)
-{
+static void check_ids(const struct tokenizer *t, const char *s, size_t n, const char *want) {
     struct toks o = encode(t, s, n, 0);
     cr_assert_str_eq(show(&o), want, "'%.*s': expected %s, found %s", (int)n, s, want, show(&o));
     toks_free(&o);
 }
 
-static void check_round(const struct tokenizer *t, const char *s, size_t n, const char *want)
-{
+static void check_round(const struct tokenizer *t, const char *s, size_t n, const char *want) {
     (void)want;
     expect_round_trip(t, s, n);
     expect_stream(t, s, n);
@@ -146,38 +136,33 @@ static void check_round(const struct tokenizer *t, const char *s, size_t n, cons
 
 /* ---- published vocabularies ---- */
 
-#define GPT2_STEM "tokenizers/llama.cpp/ggml-vocab-gpt-2.gguf"
-#define SPM_STEM "tokenizers/llama.cpp/ggml-vocab-llama-spm.gguf"
+#define GPT2_STEM  "tokenizers/llama.cpp/ggml-vocab-gpt-2.gguf"
+#define SPM_STEM   "tokenizers/llama.cpp/ggml-vocab-llama-spm.gguf"
 #define QWEN2_STEM "tokenizers/llama.cpp/ggml-vocab-qwen2.gguf"
 
-static void published(const char *path, const char *stem)
-{
+static void published(const char *path, const char *stem) {
     struct tokenizer *t = open_ok(data_path(path));
     each_case(stem, check_ids, t);
     each_case(stem, check_round, t);
     tokenizer_free(t);
 }
 
-Test(text, gpt2_cases)
-{
+Test(text, gpt2_cases) {
     NEED_DATA(GPT2_STEM);
     published(GPT2_STEM, GPT2_STEM);
 }
 
-Test(text, llama_spm_cases)
-{
+Test(text, llama_spm_cases) {
     NEED_DATA(SPM_STEM);
     published(SPM_STEM, SPM_STEM);
 }
 
-Test(text, qwen2_cases)
-{
+Test(text, qwen2_cases) {
     NEED_DATA("tokenizers/qwen2");
     published("tokenizers/qwen2", QWEN2_STEM);
 }
 
-Test(text, qwen2_specials_and_nfc)
-{
+Test(text, qwen2_specials_and_nfc) {
     NEED_DATA("tokenizers/qwen2");
     struct tokenizer *t = open_ok(data_path("tokenizers/qwen2/vocab.json"));
     cr_assert_eq(tokenizer_eos(t), 151645);
@@ -192,8 +177,7 @@ Test(text, qwen2_specials_and_nfc)
     tokenizer_free(t);
 }
 
-Test(text, stories260k_golden)
-{
+Test(text, stories260k_golden) {
     NEED_DATA("models/stories260K/stories260K-f32.gguf");
     struct tokenizer *t = open_ok(data_path("models/stories260K/stories260K-f32.gguf"));
     json_t *j = json_load_file(data_path("models/stories260K/golden.json"), 0, NULL);
@@ -216,8 +200,7 @@ Test(text, stories260k_golden)
     tokenizer_free(t);
 }
 
-Test(text, gpt2_random_bytes_round_trip)
-{
+Test(text, gpt2_random_bytes_round_trip) {
     NEED_DATA(GPT2_STEM);
     struct tokenizer *t = open_ok(data_path(GPT2_STEM));
     struct rng r = RNG(7, 1);
@@ -235,8 +218,7 @@ Test(text, gpt2_random_bytes_round_trip)
 }
 
 /* Quadratic merging took minutes here; n log n takes about a second in a debug build. */
-Test(text, long_words_are_not_quadratic, .timeout = 120)
-{
+Test(text, long_words_are_not_quadratic, .timeout = 120) {
     NEED_DATA(GPT2_STEM);
     static const char *const files[] = {GPT2_STEM, SPM_STEM};
     size_t n = 1 << 20;
@@ -259,15 +241,16 @@ Test(text, long_words_are_not_quadratic, .timeout = 120)
 
 /* ---- patterns ---- */
 
-static int join_word(void *ctx, const char *s, size_t n, struct err *e)
-{
+static int join_word(void *ctx, const char *s, size_t n, struct err *e) {
     (void)e;
     struct str *b = ctx;
     if (b->len) str_add(b, "|", 1);
     return str_add(b, s, n);
 }
 
-static const struct pattern_case { const char *name, *text, *want; } pattern_cases[] = {
+static const struct pattern_case {
+    const char *name, *text, *want;
+} pattern_cases[] = {
     {"gpt-2", "Hello world's 123  x", "Hello| world|'s| 123| | x"},
     {"mpt", "a  b!?", "a| | b|!?"},
     {"llama-bpe", "It'S 12345 ok\n\n x", "It|'S| |123|45| ok|\n\n| x"},
@@ -282,11 +265,13 @@ static const struct pattern_case { const char *name, *text, *want; } pattern_cas
     {"refact", "ab 12c", "ab| |1|2|c"},
     {"starcoder", "v10 z", "v|1|0| z"},
     {"default", "a$12345", "a|$|123|45"},
-    {"gpt-2", "a\xFF\xFE" "b", "a|\xFF\xFE|b"},
+    {"gpt-2",
+     "a\xFF\xFE"
+     "b",
+     "a|\xFF\xFE|b"},
 };
 
-Test(text, patterns_by_hand)
-{
+Test(text, patterns_by_hand) {
     for (size_t i = 0; i < sizeof pattern_cases / sizeof *pattern_cases; i++) {
         const struct pattern_case *c = &pattern_cases[i];
         struct pretok *p;
@@ -300,8 +285,7 @@ Test(text, patterns_by_hand)
     }
 }
 
-Test(text, every_pattern_compiles)
-{
+Test(text, every_pattern_compiles) {
     int i = 0;
     for (const char *name; (name = pretok_name_at(i)) != NULL; i++) {
         struct pretok *p;
@@ -316,13 +300,24 @@ Test(text, every_pattern_compiles)
     cr_assert(strstr(e.msg, "no-such") && strstr(e.msg, "deepseek-coder") && strstr(e.msg, "refact"), "%s", e.msg);
 }
 
-Test(text, utf8_scan_knows_the_table)
-{
-    static const struct { const char *s; size_t n; int kind; size_t len; } c[] = {
-        {"a", 1, UTF8_CHAR, 1},         {"\xC3\xA9", 2, UTF8_CHAR, 2},       {"\xC0\x80", 2, UTF8_INVALID, 1},
-        {"\xE0\x80\x80", 3, UTF8_INVALID, 1}, {"\xED\xA0\x80", 3, UTF8_INVALID, 1}, {"\xF4\x90\x80\x80", 4, UTF8_INVALID, 1},
-        {"\xE2\x96", 2, UTF8_PARTIAL, 2}, {"\xE2\x96x", 3, UTF8_INVALID, 2},  {"\xF0\x9F\x98\x80", 4, UTF8_CHAR, 4},
-        {"\x80", 1, UTF8_INVALID, 1},   {"\xFF", 1, UTF8_INVALID, 1},
+Test(text, utf8_scan_knows_the_table) {
+    static const struct {
+        const char *s;
+        size_t n;
+        int kind;
+        size_t len;
+    } c[] = {
+        {"a", 1, UTF8_CHAR, 1},
+        {"\xC3\xA9", 2, UTF8_CHAR, 2},
+        {"\xC0\x80", 2, UTF8_INVALID, 1},
+        {"\xE0\x80\x80", 3, UTF8_INVALID, 1},
+        {"\xED\xA0\x80", 3, UTF8_INVALID, 1},
+        {"\xF4\x90\x80\x80", 4, UTF8_INVALID, 1},
+        {"\xE2\x96", 2, UTF8_PARTIAL, 2},
+        {"\xE2\x96x", 3, UTF8_INVALID, 2},
+        {"\xF0\x9F\x98\x80", 4, UTF8_CHAR, 4},
+        {"\x80", 1, UTF8_INVALID, 1},
+        {"\xFF", 1, UTF8_INVALID, 1},
     };
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
         size_t len;
@@ -335,8 +330,7 @@ Test(text, utf8_scan_knows_the_table)
 
 static char tmp_dir[64];
 
-static const char *tmp_file(const char *name)
-{
+static const char *tmp_file(const char *name) {
     static char path[200];
     if (!tmp_dir[0]) {
         snprintf(tmp_dir, sizeof tmp_dir, "/tmp/candor-text-XXXXXX");
@@ -346,25 +340,28 @@ static const char *tmp_file(const char *name)
     return path;
 }
 
-static void tmp_clear(void)
-{
+static void tmp_clear(void) {
     static const char *const names[] = {"t.gguf", "tokenizer.json", "tokenizer_config.json"};
     for (size_t i = 0; i < 3; i++) unlink(tmp_file(names[i]));
     rmdir(tmp_dir);
     tmp_dir[0] = 0;
 }
 
-static struct meta_str text_of(const char *z)
-{
-    return (struct meta_str){z, strlen(z)};
-}
+static struct meta_str text_of(const char *z) { return (struct meta_str){z, strlen(z)}; }
 
 /* ids: 0 <unk>, 1 <s>, 2 </s>, 3 … 258 bytes, then the list below */
-static const char *const small_pieces[] = {"\xE2\x96\x81", "a", "b", "ab", "\xE2\x96\x81" "a", "\xE2\x96\x81" "ab", "<user>"};
+static const char *const small_pieces[] = {"\xE2\x96\x81",
+                                           "a",
+                                           "b",
+                                           "ab",
+                                           "\xE2\x96\x81"
+                                           "a",
+                                           "\xE2\x96\x81"
+                                           "ab",
+                                           "<user>"};
 enum { SMALL_N = 259 + 7 };
 
-static struct tokenizer *small_spm(int prefix)
-{
+static struct tokenizer *small_spm(int prefix) {
     struct gguf_writer *g;
     struct err e = ERR_INIT;
     static char bytes[256][8];
@@ -396,8 +393,7 @@ static struct tokenizer *small_spm(int prefix)
     return t;
 }
 
-Test(text, spm_prefix_specials_and_fallback)
-{
+Test(text, spm_prefix_specials_and_fallback) {
     struct tokenizer *t = small_spm(1);
     cr_assert_eq(tokenizer_size(t), SMALL_N);
     cr_assert_eq(tokenizer_bos(t), 1);
@@ -406,8 +402,8 @@ Test(text, spm_prefix_specials_and_fallback)
     cr_assert_eq(tokenizer_find(t, "ab", 2), 262);
     cr_assert_eq(tokenizer_find(t, "zz", 2), -1);
     expect_ids(t, "", ENCODE_BOS_EOS, "1");
-    expect_ids(t, "ab", 0, "264");       /* ▁ab: "ab" first (score -3), then ▁ab */
-    expect_ids(t, " ab", 0, "259 264");  /* the prefix is added to a text that has a space */
+    expect_ids(t, "ab", 0, "264");      /* ▁ab: "ab" first (score -3), then ▁ab */
+    expect_ids(t, " ab", 0, "259 264"); /* the prefix is added to a text that has a space */
     expect_ids(t, "c", ENCODE_BOS_EOS, "1 259 102");
     expect_ids(t, "\xC3\xA9", 0, "259 198 172");
     expect_ids(t, "\xFF", 0, "259 258");
@@ -425,8 +421,7 @@ Test(text, spm_prefix_specials_and_fallback)
     tokenizer_free(t);
 }
 
-Test(text, decode_skips_specials_and_checks_ids)
-{
+Test(text, decode_skips_specials_and_checks_ids) {
     struct tokenizer *t = small_spm(1);
     struct err e = ERR_INIT;
     char *s;
@@ -447,8 +442,7 @@ Test(text, decode_skips_specials_and_checks_ids)
     tokenizer_free(t);
 }
 
-Test(text, stream_holds_back_and_replaces)
-{
+Test(text, stream_holds_back_and_replaces) {
     struct tokenizer *t = small_spm(0);
     struct tok_stream st = {0};
     struct str b = {0};
@@ -460,19 +454,20 @@ Test(text, stream_holds_back_and_replaces)
     }
     tok_stream_push(&st, t, smile[0], 0, &b, &e);
     tok_stream_push(&st, t, 260, 0, &b, &e); /* 'a' proves the byte before invalid */
-    cr_assert_str_eq(b.s, "\xF0\x9F\x98\x80\xEF\xBF\xBD" "a");
+    cr_assert_str_eq(b.s, "\xF0\x9F\x98\x80\xEF\xBF\xBD"
+                          "a");
     tok_stream_push(&st, t, smile[0], 0, &b, &e);
     tok_stream_push(&st, t, smile[1], 0, &b, &e);
     tok_stream_flush(&st, &b);
-    cr_assert_str_eq(b.s, "\xF0\x9F\x98\x80\xEF\xBF\xBD" "a\xEF\xBF\xBD");
+    cr_assert_str_eq(b.s, "\xF0\x9F\x98\x80\xEF\xBF\xBD"
+                          "a\xEF\xBF\xBD");
     str_free(&b);
     tokenizer_free(t);
 }
 
 /* ---- training ---- */
 
-static struct tokenizer *trained(const char *text, const char *pre, int size, struct bpe_vocab *v)
-{
+static struct tokenizer *trained(const char *text, const char *pre, int size, struct bpe_vocab *v) {
     static const char *const specials[] = {"<|end|>", "<|user|>"};
     struct err e = ERR_INIT;
     struct gguf_writer *g;
@@ -488,8 +483,7 @@ static struct tokenizer *trained(const char *text, const char *pre, int size, st
     return t;
 }
 
-Test(text, trained_vocabulary_round_trips)
-{
+Test(text, trained_vocabulary_round_trips) {
     struct bpe_vocab v = {0};
     struct tokenizer *t = trained("low low low low lower lower newest newest newest widest<|end|> low", "gpt-2", 300, &v);
     cr_assert_eq(tokenizer_size(t), v.n_tokens);
@@ -508,8 +502,7 @@ Test(text, trained_vocabulary_round_trips)
     bpe_vocab_free(&v);
 }
 
-Test(text, training_is_deterministic_and_bounded)
-{
+Test(text, training_is_deterministic_and_bounded) {
     struct bpe_vocab a = {0}, b = {0};
     const char *text = "aaaa aaaa abab abab abc abc bca bca 12 12 12";
     tokenizer_free(trained(text, "qwen2", 270, &a));
@@ -528,29 +521,28 @@ Test(text, training_is_deterministic_and_bounded)
 
 /* ---- tokenizer.json ---- */
 
-static void write_file(const char *name, const char *s)
-{
+static void write_file(const char *name, const char *s) {
     FILE *f = fopen(tmp_file(name), "wb");
     cr_assert_not_null(f);
     fputs(s, f);
     fclose(f);
 }
 
-#define LLAMA_LIKE                                                                                                     \
-    "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"\xE2\x96\x81\"},"     \
-    "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\xE2\x96\x81\"}]},\"pre_tokenizer\":null,"      \
+#define LLAMA_LIKE                                                                                                       \
+    "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"\xE2\x96\x81\"},"       \
+    "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\xE2\x96\x81\"}]},\"pre_tokenizer\":null,"       \
     "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}}," \
-    "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[1]}}},"          \
-    "\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"\xE2\x96\x81\"}," \
+    "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[1]}}},"           \
+    "\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"\xE2\x96\x81\"},"  \
     "\"content\":\" \"},{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":\" \","          \
-    "\"start\":1,\"stop\":0}]},\"added_tokens\":[{\"id\":0,\"content\":\"<unk>\",\"special\":true},"                    \
-    "{\"id\":1,\"content\":\"<s>\",\"special\":true},{\"id\":9,\"content\":\"<x>\",\"special\":false}],"                \
+    "\"start\":1,\"stop\":0}]},\"added_tokens\":[{\"id\":0,\"content\":\"<unk>\",\"special\":true},"                     \
+    "{\"id\":1,\"content\":\"<s>\",\"special\":true},{\"id\":9,\"content\":\"<x>\",\"special\":false}],"                 \
     "\"model\":{\"type\":\"BPE\",\"unk_token\":\"<unk>\",\"byte_fallback\":true,\"fuse_unk\":true,\"vocab\":{"           \
-    "\"<unk>\":0,\"<s>\":1,\"<0xC3>\":2,\"<0xA9>\":3,\"\xE2\x96\x81\":4,\"a\":5,\"b\":6,\"ab\":7,\"\xE2\x96\x81" "ab\":8}," \
+    "\"<unk>\":0,\"<s>\":1,\"<0xC3>\":2,\"<0xA9>\":3,\"\xE2\x96\x81\":4,\"a\":5,\"b\":6,\"ab\":7,\"\xE2\x96\x81"         \
+    "ab\":8},"                                                                                                           \
     "\"merges\":[\"a b\",[\"\xE2\x96\x81\",\"ab\"]]}}"
 
-Test(text, tokenizer_json_of_the_llama_kind)
-{
+Test(text, tokenizer_json_of_the_llama_kind) {
     write_file("tokenizer.json", LLAMA_LIKE);
     struct tokenizer *t = open_ok(tmp_file("tokenizer.json"));
     expect_ids(t, "ab", ENCODE_BOS_EOS, "1 8");
@@ -563,26 +555,36 @@ Test(text, tokenizer_json_of_the_llama_kind)
     tmp_clear();
 }
 
-#define BYTES_LIKE(pre, rest)                                                                                          \
-    "{\"pre_tokenizer\":" pre rest ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"1\":2,\"2\":3,"          \
-    "\"\xC4\xA0\":4,\"ab\":5,\"\xC4\xA0" "a\":6,\"12\":7},\"merges\":[\"a b\",\"\xC4\xA0 a\",\"1 2\"]}}"
+#define BYTES_LIKE(pre, rest)                                                                                 \
+    "{\"pre_tokenizer\":" pre rest ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"1\":2,\"2\":3," \
+    "\"\xC4\xA0\":4,\"ab\":5,\"\xC4\xA0"                                                                      \
+    "a\":6,\"12\":7},\"merges\":[\"a b\",\"\xC4\xA0 a\",\"1 2\"]}}"
 #define BYTE_LEVEL "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}"
 
-Test(text, tokenizer_json_of_the_byte_kind)
-{
-    static const struct { const char *json, *text, *want; } c[] = {
+Test(text, tokenizer_json_of_the_byte_kind) {
+    static const struct {
+        const char *json, *text, *want;
+    } c[] = {
         {BYTES_LIKE("{\"type\":\"ByteLevel\",\"add_prefix_space\":false}", ""), "ab a12", "5 6 7"},
         {BYTES_LIKE("{\"type\":\"ByteLevel\",\"add_prefix_space\":true}", ""), "ab", "4 5"},
-        {BYTES_LIKE("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\",\"individual_digits\":true}," BYTE_LEVEL "]}", ""),
+        {BYTES_LIKE("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\",\"individual_digits\":true}," BYTE_LEVEL "]}",
+                    ""),
          "ab12", "5 2 3"},
         {BYTES_LIKE("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},"
-                    "\"behavior\":\"Isolated\",\"invert\":false}," BYTE_LEVEL "]}", ""), "ab12", "0 1 7"},
+                    "\"behavior\":\"Isolated\",\"invert\":false}," BYTE_LEVEL "]}",
+                    ""),
+         "ab12", "0 1 7"},
         {BYTES_LIKE("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"ab|12\"},"
-                    "\"behavior\":\"Removed\",\"invert\":true}," BYTE_LEVEL "]}", ""), "ab 12", "5 7"},
+                    "\"behavior\":\"Removed\",\"invert\":true}," BYTE_LEVEL "]}",
+                    ""),
+         "ab 12", "5 7"},
         {BYTES_LIKE("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"String\":\"b\"},"
-                    "\"behavior\":\"MergedWithPrevious\"}," BYTE_LEVEL "]}", ""), "ab12", "5 7"},
+                    "\"behavior\":\"MergedWithPrevious\"}," BYTE_LEVEL "]}",
+                    ""),
+         "ab12", "5 7"},
         {BYTES_LIKE(BYTE_LEVEL, ",\"added_tokens\":[{\"id\":9,\"content\":\"<m>\",\"lstrip\":true,\"rstrip\":true,"
-                    "\"special\":false}]"), "a <m> 12", "0 9 7"},
+                                "\"special\":false}]"),
+         "a <m> 12", "0 9 7"},
     };
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
         write_file("tokenizer.json", c[i].json);
@@ -594,9 +596,13 @@ Test(text, tokenizer_json_of_the_byte_kind)
 }
 
 #define MODEL(x) "{\"pre_tokenizer\":" BYTE_LEVEL ",\"model\":{\"type\":\"BPE\"," x "}}"
-#define VOCAB "\"vocab\":{\"a\":0}"
+#define VOCAB    "\"vocab\":{\"a\":0}"
 
-static const struct reject { const char *json; int code; const char *says; } rejects[] = {
+static const struct reject {
+    const char *json;
+    int code;
+    const char *says;
+} rejects[] = {
     {"", ERR_FORMAT, "malformed JSON"},
     {"[1]", ERR_FORMAT, "JSON object"},
     {"{\"model\":{\"type\":\"BPE\",", ERR_FORMAT, "malformed JSON"},
@@ -622,26 +628,30 @@ static const struct reject { const char *json; int code; const char *says; } rej
     {BYTES_LIKE("{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}", ""), ERR_UNSUPPORTED, "'('"},
     {BYTES_LIKE("{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\C\"},\"behavior\":\"Isolated\"}", ""), ERR_UNSUPPORTED, "\\C"},
     {BYTES_LIKE("{\"type\":\"Split\",\"pattern\":{},\"behavior\":\"Isolated\"}", ""), ERR_FORMAT, "Split"},
-    {BYTES_LIKE("{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Contiguous\"}", ""), ERR_UNSUPPORTED, "Contiguous"},
+    {BYTES_LIKE("{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Contiguous\"}", ""), ERR_UNSUPPORTED,
+     "Contiguous"},
     {BYTES_LIKE("{\"type\":\"Metaspace\",\"replacement\":\"_\"}", ""), ERR_UNSUPPORTED, "'_'"},
     {BYTES_LIKE("null", ""), ERR_UNSUPPORTED, "decoder"},
     {BYTES_LIKE(BYTE_LEVEL, ",\"decoder\":{\"type\":\"WordPiece\"}"), ERR_UNSUPPORTED, "decoder 'WordPiece'"},
     {BYTES_LIKE(BYTE_LEVEL, ",\"normalizer\":{\"type\":\"Lowercase\"}"), ERR_UNSUPPORTED, "normalizer 'Lowercase'"},
-    {BYTES_LIKE(BYTE_LEVEL, ",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a\"},\"content\":\"\"}"), ERR_UNSUPPORTED, "Regex"},
-    {BYTES_LIKE(BYTE_LEVEL, ",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"\"}"), ERR_FORMAT, "Replace"},
+    {BYTES_LIKE(BYTE_LEVEL, ",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a\"},\"content\":\"\"}"),
+     ERR_UNSUPPORTED, "Regex"},
+    {BYTES_LIKE(BYTE_LEVEL, ",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"\"}"), ERR_FORMAT,
+     "Replace"},
     {BYTES_LIKE(BYTE_LEVEL, ",\"normalizer\":7"), ERR_FORMAT, "normalizer"},
     {BYTES_LIKE(BYTE_LEVEL, ",\"post_processor\":{\"type\":\"RobertaProcessing\"}"), ERR_UNSUPPORTED, "RobertaProcessing"},
     {BYTES_LIKE(BYTE_LEVEL, ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[]}"), ERR_FORMAT, "Sequence"},
     {BYTES_LIKE(BYTE_LEVEL, ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"q\"}}],"
-                "\"special_tokens\":{\"q\":{\"ids\":[77]}}}"), ERR_RANGE, "'q'"},
+                            "\"special_tokens\":{\"q\":{\"ids\":[77]}}}"),
+     ERR_RANGE, "'q'"},
     {BYTES_LIKE(BYTE_LEVEL, ",\"added_tokens\":[{\"id\":0,\"content\":\"zz\"}]"), ERR_FORMAT, "'zz'"},
     {BYTES_LIKE(BYTE_LEVEL, ",\"added_tokens\":[{\"id\":8}]"), ERR_FORMAT, "added token"},
-    {BYTES_LIKE(BYTE_LEVEL, ",\"added_tokens\":[{\"id\":8,\"content\":\"z\",\"single_word\":true}]"), ERR_UNSUPPORTED, "single_word"},
+    {BYTES_LIKE(BYTE_LEVEL, ",\"added_tokens\":[{\"id\":8,\"content\":\"z\",\"single_word\":true}]"), ERR_UNSUPPORTED,
+     "single_word"},
     {BYTES_LIKE(BYTE_LEVEL, ",\"added_tokens\":[{\"id\":100000,\"content\":\"z\"}]"), ERR_RANGE, "'z'"},
 };
 
-Test(text, tokenizer_json_rejects)
-{
+Test(text, tokenizer_json_rejects) {
     for (size_t i = 0; i < sizeof rejects / sizeof *rejects; i++) {
         struct err e = ERR_INIT;
         struct tokenizer *t = NULL;
@@ -656,8 +666,7 @@ Test(text, tokenizer_json_rejects)
     tmp_clear();
 }
 
-Test(text, folders_that_say_too_little)
-{
+Test(text, folders_that_say_too_little) {
     struct err e = ERR_INIT;
     struct tokenizer *t = NULL;
     cr_assert_eq(tokenizer_open(&t, "/no/such/place", &e), ERR_IO);
@@ -667,10 +676,13 @@ Test(text, folders_that_say_too_little)
     tmp_clear();
 }
 
-Test(text, unknown_gguf_names_are_refused)
-{
-    static const struct { const char *model, *pre, *says; } c[] = {
-        {"bert", "default", "'bert'"}, {"t5", "default", "'t5'"}, {"gpt2", "tekken-9", "'tekken-9'"},
+Test(text, unknown_gguf_names_are_refused) {
+    static const struct {
+        const char *model, *pre, *says;
+    } c[] = {
+        {"bert", "default", "'bert'"},
+        {"t5", "default", "'t5'"},
+        {"gpt2", "tekken-9", "'tekken-9'"},
     };
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
         struct gguf_writer *g;
@@ -689,8 +701,7 @@ Test(text, unknown_gguf_names_are_refused)
     }
 }
 
-Test(text, metadata_copies_whole)
-{
+Test(text, metadata_copies_whole) {
     struct bpe_vocab v = {0};
     struct err e = ERR_INIT;
     struct gguf_writer *g;

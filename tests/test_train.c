@@ -28,23 +28,32 @@ static void write_file(const char *name, const char *text) {
     cr_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
 }
 
-static const char lm_recipe[] =
-    "{\"out\": \"%s.gguf\", \"seed\": 7, \"format\": \"F32\","
-    "\"model\": {\"family\": \"%s\", \"layers\": 2, \"width\": 32, \"heads\": 2, \"kv_heads\": 1, \"head_dim\": 16, \"ff\": 48, \"context\": 256},"
-    "\"tokenizer\": {\"vocab\": 300, \"pre\": \"qwen2\", \"samples\": 200},"
-    "\"stages\": [{\"name\": \"a\", \"objective\": \"next\", \"tokens\": 4000, \"rows\": 512, \"accumulate\": 2, \"warmup\": 2, \"lr\": 3e-3,"
-    "  \"data\": [{\"family\": \"chain\", \"raw\": 0.3}, {\"family\": \"recall\", \"raw\": 0.5}]},"
-    " {\"name\": \"b\", \"objective\": \"answer\", \"tokens\": 4000, \"rows\": 512, \"lr\": 1e-3, \"warmup\": 2, \"data\": [{\"family\": \"arith\", \"at_once\": 0.2}]}],"
-    "\"validate_every\": 0, \"validate_docs\": 4}";
+static const char lm_recipe[] = "{\"out\": \"%s.gguf\", \"seed\": 7, \"format\": \"F32\","
+                                "\"model\": {\"family\": \"%s\", \"layers\": 2, \"width\": 32, \"heads\": 2, \"kv_heads\": 1, "
+                                "\"head_dim\": 16, \"ff\": 48, \"context\": 256},"
+                                "\"tokenizer\": {\"vocab\": 300, \"pre\": \"qwen2\", \"samples\": 200},"
+                                "\"stages\": [{\"name\": \"a\", \"objective\": \"next\", \"tokens\": 4000, \"rows\": 512, "
+                                "\"accumulate\": 2, \"warmup\": 2, \"lr\": 3e-3,"
+                                "  \"data\": [{\"family\": \"chain\", \"raw\": 0.3}, {\"family\": \"recall\", \"raw\": 0.5}]},"
+                                " {\"name\": \"b\", \"objective\": \"answer\", \"tokens\": 4000, \"rows\": 512, \"lr\": 1e-3, "
+                                "\"warmup\": 2, \"data\": [{\"family\": \"arith\", \"at_once\": 0.2}]}],"
+                                "\"validate_every\": 0, \"validate_docs\": 4}";
 
 static const char rm_recipe[] =
     "{\"out\": \"%s.gguf\", \"seed\": 3, \"format\": \"F32\", \"init\": \"lm.gguf\","
     "\"stages\": [{\"name\": \"r\", \"objective\": \"%s\", \"tokens\": 3000, \"rows\": 512, \"lr\": 1e-3, \"warmup\": 2,"
-    "  \"data\": [{\"family\": \"recall\", \"policy\": \"lm.gguf\", \"questions\": 24, \"samples\": 4, \"temp\": 1.5, \"max_new\": 24}]}],"
+    "  \"data\": [{\"family\": \"recall\", \"policy\": \"lm.gguf\", \"questions\": 24, \"samples\": 4, \"temp\": 1.5, "
+    "\"max_new\": 24}]}],"
     "\"validate_every\": 0, \"validate_docs\": 4}";
 
-struct last { double loss, first; int n; };
-struct catch_sink { struct sink s; struct last *out; };
+struct last {
+    double loss, first;
+    int n;
+};
+struct catch_sink {
+    struct sink s;
+    struct last *out;
+};
 static int catch_row(struct sink *s, const char *kind, const struct field *f, int n, struct err *e) {
     struct last *l = ((struct catch_sink *)s)->out;
     (void)e;
@@ -115,7 +124,8 @@ Test(train, reward_objectives_learn_and_resume) {
         write_file("rm.json", text);
         l = (struct last){0};
         int rc = run("rm.json", 0, 2, &l, &e);
-        if (rc == ERR_STATE) continue; /* an untrained policy may have no question with right and wrong answers: pairs need both */
+        if (rc == ERR_STATE)
+            continue; /* an untrained policy may have no question with right and wrong answers: pairs need both */
         cr_assert(rc == 0, "%s", e.msg);
         cr_assert(l.loss < l.first, "%s: loss %g after %g", kinds[i], l.loss, l.first);
         snprintf(from, sizeof from, "%s/rm.gguf", dir), snprintf(to, sizeof to, "%s/whole", dir);
@@ -141,7 +151,9 @@ Test(train, a_checkpoint_of_another_recipe_is_refused) {
 }
 
 Test(train, recipes_are_checked) {
-    static const struct { const char *text, *says; } bad[] = {
+    static const struct {
+        const char *text, *says;
+    } bad[] = {
         {"", "not JSON"},
         {"[]", "expected an object"},
         {"{\"out\": \"x\", \"stages\": [], \"speed\": 3}", "unknown key \"speed\""},
@@ -149,11 +161,21 @@ Test(train, recipes_are_checked) {
         {"{\"out\": \"x\", \"stages\": []}", "either \"init\""},
         {"{\"out\": \"x\", \"init\": \"y\", \"stages\": []}", "stages"},
         {"{\"out\": \"x\", \"init\": \"y\", \"format\": \"Q9\", \"stages\": []}", "Q9"},
-        {"{\"out\": \"x\", \"init\": \"y\", \"stages\": [{\"name\": \"a\", \"objective\": \"win\", \"tokens\": 1, \"data\": []}]}", "pairwise or pointwise"},
-        {"{\"out\": \"x\", \"init\": \"y\", \"stages\": [{\"name\": \"a\", \"objective\": \"next\", \"tokens\": 1, \"lr\": -1, \"data\": []}]}", "stage.lr"},
-        {"{\"out\": \"x\", \"init\": \"y\", \"stages\": [{\"name\": \"a\", \"objective\": \"next\", \"tokens\": 1, \"data\": [{\"family\": \"golf\"}]}]}", "golf"},
-        {"{\"out\": \"x\", \"init\": \"y\", \"stages\": [{\"name\": \"a\", \"objective\": \"pairwise\", \"tokens\": 1, \"data\": [{\"family\": \"chain\"}]}]}", "policy"},
-        {"{\"out\": \"x\", \"model\": {\"family\": \"mamba\", \"layers\": 1, \"width\": 8, \"heads\": 1, \"kv_heads\": 1, \"head_dim\": 8, \"ff\": 8}, \"tokenizer\": {\"vocab\": 300, \"pre\": \"qwen2\"}, \"stages\": []}", "mamba"},
+        {"{\"out\": \"x\", \"init\": \"y\", \"stages\": [{\"name\": \"a\", \"objective\": \"win\", \"tokens\": 1, \"data\": "
+         "[]}]}",
+         "pairwise or pointwise"},
+        {"{\"out\": \"x\", \"init\": \"y\", \"stages\": [{\"name\": \"a\", \"objective\": \"next\", \"tokens\": 1, \"lr\": -1, "
+         "\"data\": []}]}",
+         "stage.lr"},
+        {"{\"out\": \"x\", \"init\": \"y\", \"stages\": [{\"name\": \"a\", \"objective\": \"next\", \"tokens\": 1, \"data\": "
+         "[{\"family\": \"golf\"}]}]}",
+         "golf"},
+        {"{\"out\": \"x\", \"init\": \"y\", \"stages\": [{\"name\": \"a\", \"objective\": \"pairwise\", \"tokens\": 1, \"data\": "
+         "[{\"family\": \"chain\"}]}]}",
+         "policy"},
+        {"{\"out\": \"x\", \"model\": {\"family\": \"mamba\", \"layers\": 1, \"width\": 8, \"heads\": 1, \"kv_heads\": 1, "
+         "\"head_dim\": 8, \"ff\": 8}, \"tokenizer\": {\"vocab\": 300, \"pre\": \"qwen2\"}, \"stages\": []}",
+         "mamba"},
     };
     struct recipe *r = malloc(sizeof *r);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

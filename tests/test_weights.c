@@ -337,19 +337,22 @@ static const struct bad {
                                                     ROW(t_dims_5, FORMAT, 33,
                                                         "found 5") ROW(t_dim_0, FORMAT, 37,
                                                                        "tensor t: expected dimension 0 of at least 1, found 0")
-                                                        ROW(t_dim_huge, FORMAT, 37,
-                                                            "found 9223372036854775808") ROW(t_overflow, FORMAT, 24,
-                                                                                             "tensor t: expected a size below "
-                                                                                             "2^63 bytes") ROW(t_bytes_overflow,
-                                                                                                               FORMAT, 24,
-                                                                                                               "tensor t: "
-                                                                                                               "expected a size "
-                                                                                                               "below 2^63 bytes")
-                                                            ROW(t_q4_k, UNSUPPORTED, 45,
-                                                                "tensor t: expected one of F32, F16, Q4_0, Q8_0, F64, BF16, "
-                                                                "found Q4_K (ggml type 12)") ROW(t_type, UNSUPPORTED, 45,
-                                                                                                 "found a type without a name "
-                                                                                                 "(ggml type 1000)")
+                                                        ROW(t_dim_huge, FORMAT, 37, "found 9223372036854775808") ROW(
+                                                            t_overflow,
+                                                            FORMAT,
+                                                            24,
+                                                            "tensor t: expected a size below "
+                                                            "2^63 bytes") ROW(t_bytes_overflow, FORMAT, 24,
+                                                                              "tensor t: "
+                                                                              "expected a size "
+                                                                              "below 2^63 bytes") ROW(t_q4_k, UNSUPPORTED, 45,
+                                                                                                      "tensor t: expected one of "
+                                                                                                      "F32, F16, Q4_0, Q8_0, "
+                                                                                                      "F64, BF16, "
+                                                                                                      "found Q4_K (ggml type 12)")
+                                                            ROW(t_type, UNSUPPORTED, 45,
+                                                                "found a type without a name "
+                                                                "(ggml type 1000)")
                                                                 ROW(t_type_neg, UNSUPPORTED, 45, "ggml type 4294967295") ROW(
                                                                     t_block, FORMAT, 24,
                                                                     "tensor t: expected rows of a multiple of 32 for Q8_0, found "

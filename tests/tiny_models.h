@@ -18,11 +18,11 @@
 #include <unistd.h>
 
 #define TINY __attribute__((unused)) static
-#define OK(call)                                                                                                       \
-    do {                                                                                                               \
-        struct err e = ERR_INIT; /* named e: the call's last argument is &e */                                         \
-        int rc_ok = (call);                                                                                            \
-        cr_assert(rc_ok >= 0, "%s:%d %s: %s %s", __FILE__, __LINE__, err_name(rc_ok), e.where, e.msg);                   \
+#define OK(call)                                                                                       \
+    do {                                                                                               \
+        struct err e = ERR_INIT; /* named e: the call's last argument is &e */                         \
+        int rc_ok = (call);                                                                            \
+        cr_assert(rc_ok >= 0, "%s:%d %s: %s %s", __FILE__, __LINE__, err_name(rc_ok), e.where, e.msg); \
     } while (0)
 
 /* ---- shapes ---- */
@@ -49,7 +49,8 @@ static const struct tiny tinies[] = {
     {"llama_yarn", "llama", BASE_SHAPE, .H = 2, .G = 1, .D = 8, .scaling = ROPE_SCALE_YARN, .factor = 4, .orig_ctx = 4096},
     {"mistral", "mistral", BASE_SHAPE, .H = 4, .G = 2, .D = 6, .window = 5},
     {"qwen2", "qwen2", BASE_SHAPE, .H = 4, .G = 2, .D = 6, .tied = 1, .bias = 1},
-    {"qwen2_yarn", "qwen2", BASE_SHAPE, .H = 2, .G = 2, .D = 8, .bias = 1, .scaling = ROPE_SCALE_YARN, .factor = 4, .orig_ctx = 4096},
+    {"qwen2_yarn", "qwen2", BASE_SHAPE, .H = 2, .G = 2, .D = 8, .bias = 1, .scaling = ROPE_SCALE_YARN, .factor = 4,
+     .orig_ctx = 4096},
     {"qwen3", "qwen3", BASE_SHAPE, .H = 4, .G = 2, .D = 10},
     {"gpt2", "gpt2", BASE_SHAPE, .H = 2, .G = 2, .D = 6, .tied = 1, .bias = 1},
     {"gpt2_untied", "gpt2", BASE_SHAPE, .H = 3, .G = 3, .D = 4, .bias = 1},
@@ -80,15 +81,38 @@ TINY int is_family(const struct tiny *t, const char *family) { return !strcmp(t-
 
 TINY struct model_cfg tiny_cfg(const struct tiny *t) {
     int gpt = is_family(t, "gpt2"), qwen = is_family(t, "qwen2") || is_family(t, "qwen3");
-    struct model_cfg c = {.family = family_find(t->family), .n_layer = t->L, .n_head = t->H, .n_kv = t->G, .head_dim = t->D,
-                          .n_embd = t->C, .n_ff = t->F, .n_vocab = t->V, .n_ctx = TINY_CTX, .norm = gpt ? NORM_LAYER : NORM_RMS,
-                          .norm_eps = (double)1e-5f, .act = gpt ? ACT_GELU : ACT_SILU, .gated = !gpt, .qkv_bias = t->bias,
-                          .out_bias = t->bias && !qwen, .ffn_bias = gpt || (t->bias && !qwen), .qk_norm = is_family(t, "qwen3"), .learned_pos = gpt,
-                          .tied = t->tied, .window = t->window, .n_score = t->score};
+    struct model_cfg c = {.family = family_find(t->family),
+                          .n_layer = t->L,
+                          .n_head = t->H,
+                          .n_kv = t->G,
+                          .head_dim = t->D,
+                          .n_embd = t->C,
+                          .n_ff = t->F,
+                          .n_vocab = t->V,
+                          .n_ctx = TINY_CTX,
+                          .norm = gpt ? NORM_LAYER : NORM_RMS,
+                          .norm_eps = (double)1e-5f,
+                          .act = gpt ? ACT_GELU : ACT_SILU,
+                          .gated = !gpt,
+                          .qkv_bias = t->bias,
+                          .out_bias = t->bias && !qwen,
+                          .ffn_bias = gpt || (t->bias && !qwen),
+                          .qk_norm = is_family(t, "qwen3"),
+                          .learned_pos = gpt,
+                          .tied = t->tied,
+                          .window = t->window,
+                          .n_score = t->score};
     if (!gpt)
-        c.rope = (struct rope_cfg){.dims = t->rot ? t->rot : t->D, .style = qwen ? ROPE_HALVES : ROPE_PAIRS, .base = 10000,
-                                   .scaling = t->scaling, .factor = t->factor > 0 ? t->factor : 1, .low_freq = 1, .high_freq = 4,
-                                   .beta_fast = 32, .beta_slow = 1, .orig_ctx = t->orig_ctx};
+        c.rope = (struct rope_cfg){.dims = t->rot ? t->rot : t->D,
+                                   .style = qwen ? ROPE_HALVES : ROPE_PAIRS,
+                                   .base = 10000,
+                                   .scaling = t->scaling,
+                                   .factor = t->factor > 0 ? t->factor : 1,
+                                   .low_freq = 1,
+                                   .high_freq = 4,
+                                   .beta_fast = 32,
+                                   .beta_slow = 1,
+                                   .orig_ctx = t->orig_ctx};
     return c;
 }
 
@@ -195,7 +219,8 @@ TINY struct rig rig_open(const struct model *m, int64_t rows, int page_len) {
     OK(pass_new(&r.p, m, rows, RIG_SEQS, TINY_CTX, PASS_GRADS, &e));
     OK(tape_new(&r.t, m, rows, RIG_SEQS, &e));
     for (int s = 0; s < RIG_SEQS; s++)
-        for (int i = 0; i < (TINY_CTX + page_len - 1) / page_len; i++) r.pages[s][i] = dev_alloc(r.d, model_kv_page_nums(m, page_len));
+        for (int i = 0; i < (TINY_CTX + page_len - 1) / page_len; i++)
+            r.pages[s][i] = dev_alloc(r.d, model_kv_page_nums(m, page_len));
     r.h = dev_alloc(r.d, rows * C), r.dh = dev_alloc(r.d, rows * C);
     r.emb = dev_alloc(r.d, rows * C), r.demb = dev_alloc(r.d, rows * C);
     r.logits = dev_alloc(r.d, rows * model_n_out(m));
@@ -211,7 +236,8 @@ TINY struct span rig_span(struct rig *r, int seq, int64_t row0, int64_t rows, in
     return (struct span){row0, rows, pos0, {r->pages[seq], r->page_len}};
 }
 /* One sequence's rows [pos0, pos0 + rows), states into h + row 0. */
-TINY void rig_run(struct rig *r, int seq, const int32_t *ids, int64_t rows, int64_t pos0, struct tape *tape, const struct taps *taps) {
+TINY void rig_run(struct rig *r, int seq, const int32_t *ids, int64_t rows, int64_t pos0, struct tape *tape,
+                  const struct taps *taps) {
     struct span s = rig_span(r, seq, 0, rows, pos0);
     struct batch b = {.T = rows, .ids = ids, .spans = &s, .n_spans = 1};
     OK(model_forward(r->m, r->p, &b, tape, taps, r->h, &e));

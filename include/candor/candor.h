@@ -32,22 +32,22 @@ void candor_free(void *p);
 /* --- engines --- */
 
 struct candor_options {
-    int threads;                 /* 0: one per physical core */
-    int oracle;                  /* nonzero: plain C in double precision: slow, and what the fast kernels are measured by */
-    int gradient;                /* nonzero: candor_gradient will be called; takes more scratch */
-    int reward;                  /* nonzero: the model must have a score head (a reward model) */
-    int64_t max_ctx;             /* positions of the longest session; 0: the model's context */
-    int64_t max_rows;            /* rows of one step, and the most positions of one gradient; 0: 512. Longer input is cut: same bytes */
-    int64_t max_kv_bytes;        /* limit of the key/value cache; 0: 4 GiB. Taken as needed */
+    int threads;          /* 0: one per physical core */
+    int oracle;           /* nonzero: plain C in double precision: slow, and what the fast kernels are measured by */
+    int gradient;         /* nonzero: candor_gradient will be called; takes more scratch */
+    int reward;           /* nonzero: the model must have a score head (a reward model) */
+    int64_t max_ctx;      /* positions of the longest session; 0: the model's context */
+    int64_t max_rows;     /* rows of one step, and the most positions of one gradient; 0: 512. Longer input is cut: same bytes */
+    int64_t max_kv_bytes; /* limit of the key/value cache; 0: 4 GiB. Taken as needed */
     struct candor_engine *share; /* compute with this engine's threads and precision; close it last. NULL: own ones */
 };
 struct candor_dims {
     const char *family, *device; /* "llama", "qwen3" …; "ref64", "ref", "avx2" or "avx512". Live as long as the engine */
     int n_layer, n_head, n_kv, head_dim, n_embd, n_ff, n_vocab;
-    int n_out;                   /* numbers of one row of logits: n_vocab; 1 for a reward model (its score) */
+    int n_out; /* numbers of one row of logits: n_vocab; 1 for a reward model (its score) */
     int is_reward;
-    int64_t n_ctx, max_ctx;      /* positions the model was trained on; positions a session of this engine may have */
-    int bos, eos;                /* token ids, -1: none (or no tokenizer) */
+    int64_t n_ctx, max_ctx; /* positions the model was trained on; positions a session of this engine may have */
+    int bos, eos;           /* token ids, -1: none (or no tokenizer) */
 };
 /* path: a .gguf file, a .safetensors file, or a folder with safetensors and config.json; options NULL: all defaults. Weights stay in
  * the mapping of the file, which must not change while the engine is open. A model without a usable tokenizer opens; then only the
@@ -64,7 +64,8 @@ enum { CANDOR_PLAIN = 1 /* no BOS or EOS is added, "<|…|>" in the text is text
 int candor_tokenize(const struct candor_engine *g, const char *text, size_t n, unsigned flags, int32_t **ids, int64_t *n_ids,
                     struct candor_error *e);
 /* ids to text (candor_free), NUL-terminated; *len (may be NULL) without the NUL. Special tokens give their spelling. */
-int candor_detokenize(const struct candor_engine *g, const int32_t *ids, int64_t n, char **text, size_t *len, struct candor_error *e);
+int candor_detokenize(const struct candor_engine *g, const int32_t *ids, int64_t n, char **text, size_t *len,
+                      struct candor_error *e);
 /* The bytes of one id as it stands within a text: not always whole characters. Lives as long as the engine. */
 int candor_piece(const struct candor_engine *g, int32_t id, const char **s, size_t *n, struct candor_error *e);
 /* Does this token end a text or a turn? 0 without a tokenizer. */
@@ -86,32 +87,33 @@ int candor_feed(struct candor_session *s, const int32_t *ids, int64_t n, float *
  * answer ends the work with CANDOR_ERR_CANCELLED. The callback must not use the engine. */
 typedef int (*candor_rows_fn)(void *ctx, int64_t row0, int64_t rows, const float *x, int64_t width);
 /* The same as candor_feed, with the logits after every one of the n ids: rows 0 … n−1 of width n_out. */
-int candor_feed_rows(struct candor_session *s, const int32_t *ids, int64_t n, candor_rows_fn fn, void *ctx, struct candor_error *e);
+int candor_feed_rows(struct candor_session *s, const int32_t *ids, int64_t n, candor_rows_fn fn, void *ctx,
+                     struct candor_error *e);
 
 /* --- generation --- */
 
-struct candor_sampling {     /* zero: greedy, the most probable token (the lower id on ties), nothing else takes part */
-    double temp;             /* temperature; 0: greedy */
-    int top_k;               /* only the k most probable tokens; 0: off */
-    double top_p;            /* only the most probable ones that hold this probability together (Holtzman et al. 2020); 0: off */
-    double min_p;            /* only tokens with at least this share of the best one's probability; 0: off */
-    double repeat_penalty;   /* divides positive, multiplies negative logits of recent tokens (Keskar et al. 2019); 0: off */
-    int repeat_window;       /* how many tokens are recent; 0: 64 */
-    uint64_t seed;           /* draw i of a call depends on (seed, i) only */
-    int ignore_end;          /* nonzero: go on after a token that ends the text */
+struct candor_sampling {   /* zero: greedy, the most probable token (the lower id on ties), nothing else takes part */
+    double temp;           /* temperature; 0: greedy */
+    int top_k;             /* only the k most probable tokens; 0: off */
+    double top_p;          /* only the most probable ones that hold this probability together (Holtzman et al. 2020); 0: off */
+    double min_p;          /* only tokens with at least this share of the best one's probability; 0: off */
+    double repeat_penalty; /* divides positive, multiplies negative logits of recent tokens (Keskar et al. 2019); 0: off */
+    int repeat_window;     /* how many tokens are recent; 0: 64 */
+    uint64_t seed;         /* draw i of a call depends on (seed, i) only */
+    int ignore_end;        /* nonzero: go on after a token that ends the text */
 };
 enum candor_stop { CANDOR_STOP_MAX, CANDOR_STOP_END, CANDOR_STOP_CALLER, CANDOR_STOP_CTX };
 /* After each token; log probability (natural) of the token under the model itself, at temperature 1. Nonzero ends the generation. */
 typedef int (*candor_token_fn)(void *ctx, int32_t id, double logprob, int64_t i);
 struct candor_generation {
-    const int32_t *prompt;           /* [n_prompt], n_prompt >= 1: what to append first */
+    const int32_t *prompt; /* [n_prompt], n_prompt >= 1: what to append first */
     int64_t n_prompt, max_new;
     struct candor_sampling sampling;
-    candor_token_fn on_token;        /* may be NULL */
+    candor_token_fn on_token; /* may be NULL */
     void *ctx;
-    int32_t *ids;                    /* out, the caller's: [max_new] */
-    int64_t n;                       /* out: tokens generated, an ending one included */
-    enum candor_stop stop;           /* out */
+    int32_t *ids;          /* out, the caller's: [max_new] */
+    int64_t n;             /* out: tokens generated, an ending one included */
+    enum candor_stop stop; /* out */
 };
 /* Afterwards the session holds the prompt and all new tokens but the last, which goes first in the prompt of the next call. */
 int candor_generate(struct candor_session *s, struct candor_generation *gen, struct candor_error *e);
@@ -124,7 +126,8 @@ const char *candor_tap(int i, const char **help);
 int64_t candor_hidden_width(const struct candor_engine *g, const char *tap);
 /* The activation at a tap for ids[T] from the beginning of a sequence: out[layers, T, width], layers lo … hi inclusive. "final_norm" has
  * no layers: lo = hi = 0. Needs no session. CANDOR_ERR_ARG: no such tap or layer. Logits come from candor_feed_rows. */
-int candor_hidden(struct candor_engine *g, const int32_t *ids, int64_t T, const char *tap, int lo, int hi, float *out, struct candor_error *e);
+int candor_hidden(struct candor_engine *g, const int32_t *ids, int64_t T, const char *tap, int lo, int hi, float *out,
+                  struct candor_error *e);
 
 /* --- gradients --- */
 
@@ -137,7 +140,9 @@ struct candor_gradient_job {
     double nll, reward;           /* weights of the two terms */
     const unsigned char *targets; /* [T], nonzero: a target (only from max(from, 1) on); NULL: all from there on */
 };
-struct candor_gradient_value { double nll, reward, loss; }; /* Σ −log p in nats; score; their weighted sum */
+struct candor_gradient_value {
+    double nll, reward, loss;
+}; /* Σ −log p in nats; score; their weighted sum */
 /* u[T−from, n_embd] (NULL: value only): d loss / d (input embedding of each position), that is, how a position moves what comes after
  * it. lm or rm may be NULL; then its weight must be 0. Both are open with .gradient; they speak the same vocabulary. If both take
  * part they must be of one precision and one n_embd, otherwise CANDOR_ERR_ARG (candor_gradient_rows needs no equal n_embd). value may be
@@ -146,8 +151,8 @@ int candor_gradient(struct candor_engine *lm, struct candor_engine *rm, const st
                     struct candor_gradient_value *value, struct candor_error *e);
 /* The same over the vocabulary: rows 0 … T−from−1 of d loss / d (relaxed one-hot row of the position), width n_vocab; here a target's own
  * term, −nll · log p(· | ids before it), is included. */
-int candor_gradient_rows(struct candor_engine *lm, struct candor_engine *rm, const struct candor_gradient_job *job, candor_rows_fn fn,
-                         void *ctx, struct candor_gradient_value *value, struct candor_error *e);
+int candor_gradient_rows(struct candor_engine *lm, struct candor_engine *rm, const struct candor_gradient_job *job,
+                         candor_rows_fn fn, void *ctx, struct candor_gradient_value *value, struct candor_error *e);
 
 #ifdef __cplusplus
 }

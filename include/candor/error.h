@@ -14,11 +14,11 @@ enum candor_error_code {
     CANDOR_ERR_LIMIT = -5,       /* a limit was reached: context, rows, cache */
     CANDOR_ERR_UNSUPPORTED = -6, /* well-formed, but not something candor does */
     CANDOR_ERR_BUSY = -7,
-    CANDOR_ERR_CANCELLED = -8,   /* a callback asked to stop */
+    CANDOR_ERR_CANCELLED = -8, /* a callback asked to stop */
     CANDOR_ERR_TIMEOUT = -9,
-    CANDOR_ERR_STATE = -10,      /* not now, or not with this engine */
-    CANDOR_ERR_ARG = -11,        /* an argument that can never be right */
-    CANDOR_ERR_INTERNAL = -12    /* a fault in candor */
+    CANDOR_ERR_STATE = -10,   /* not now, or not with this engine */
+    CANDOR_ERR_ARG = -11,     /* an argument that can never be right */
+    CANDOR_ERR_INTERNAL = -12 /* a fault in candor */
 };
 
 struct candor_error {

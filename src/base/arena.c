@@ -22,17 +22,19 @@
 #ifdef ARENA_ASAN
 #include <sanitizer/asan_interface.h>
 enum { ARENA_GAP = 64 };
-#define POISON(p, n) __asan_poison_memory_region((p), (n))
+#define POISON(p, n)   __asan_poison_memory_region((p), (n))
 #define UNPOISON(p, n) __asan_unpoison_memory_region((p), (n))
 #else
 enum { ARENA_GAP = 0 };
-#define POISON(p, n) ((void)(p), (void)(n))
+#define POISON(p, n)   ((void)(p), (void)(n))
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
 enum { ARENA_ALIGN = 64 };
 
-struct arena arena_count(void) { return (struct arena){0}; }
+struct arena arena_count(void) {
+    return (struct arena){0};
+}
 
 int arena_init(struct arena *a, size_t bytes, struct err *e) {
     const size_t extra = ARENA_ALIGN + sizeof(void *);

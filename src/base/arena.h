@@ -10,11 +10,11 @@
 #include <stddef.h>
 
 struct arena {
-    char *base;   /* NULL: counting only */
-    size_t size;  /* bytes reserved */
-    size_t used;  /* bytes handed out, padding included */
-    size_t peak;  /* the most that was ever used */
-    int full;     /* sticky: an allocation did not fit */
+    char *base;  /* NULL: counting only */
+    size_t size; /* bytes reserved */
+    size_t used; /* bytes handed out, padding included */
+    size_t peak; /* the most that was ever used */
+    int full;    /* sticky: an allocation did not fit */
 };
 
 struct arena arena_count(void);

@@ -49,7 +49,7 @@ int err_place(struct err *e, int rc, const char *where) {
 const char *err_name(int code) {
     switch (code) {
     case 0: return "OK";
-#define XX(n, name, text)                                                                                              \
+#define XX(n, name, text) \
     case -(n): return #name;
         ERR_MAP(XX)
 #undef XX

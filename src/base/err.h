@@ -8,18 +8,18 @@
 #define BASE_ERR_H
 #include <stdint.h>
 
-#define ERR_MAP(XX)                                                                                                    \
-    XX(1, NOMEM, "out of memory")                                                                                      \
-    XX(2, IO, "input or output failed")                                                                                \
-    XX(3, FORMAT, "malformed data")                                                                                    \
-    XX(4, RANGE, "value out of range")                                                                                 \
-    XX(5, LIMIT, "limit reached")                                                                                      \
-    XX(6, UNSUPPORTED, "not supported")                                                                                \
-    XX(7, BUSY, "busy")                                                                                                \
-    XX(8, CANCELLED, "cancelled")                                                                                      \
-    XX(9, TIMEOUT, "timed out")                                                                                        \
-    XX(10, STATE, "wrong state")                                                                                       \
-    XX(11, ARG, "bad argument")                                                                                        \
+#define ERR_MAP(XX)                     \
+    XX(1, NOMEM, "out of memory")       \
+    XX(2, IO, "input or output failed") \
+    XX(3, FORMAT, "malformed data")     \
+    XX(4, RANGE, "value out of range")  \
+    XX(5, LIMIT, "limit reached")       \
+    XX(6, UNSUPPORTED, "not supported") \
+    XX(7, BUSY, "busy")                 \
+    XX(8, CANCELLED, "cancelled")       \
+    XX(9, TIMEOUT, "timed out")         \
+    XX(10, STATE, "wrong state")        \
+    XX(11, ARG, "bad argument")         \
     XX(12, INTERNAL, "internal error")
 
 enum err_code {
@@ -29,10 +29,10 @@ enum err_code {
 };
 
 struct err {
-    int code;       /* 0 or ERR_* */
-    int64_t at;     /* byte or line in `where`; -1: none */
+    int code;        /* 0 or ERR_* */
+    int64_t at;      /* byte or line in `where`; -1: none */
     char where[160]; /* file or key; empty: none */
-    char msg[400];  /* one sentence, no trailing newline */
+    char msg[400];   /* one sentence, no trailing newline */
 };
 
 #define ERR_INIT ((struct err){.at = -1})
@@ -40,22 +40,21 @@ struct err {
 /* Fill *e (may be NULL) and return code, so that `return fail(e, ERR_FORMAT, "expected …, found …")` reads as one line. */
 int fail(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* The same with a place: where may be NULL, at may be -1. */
-int fail_at(struct err *e, int code, const char *where, int64_t at, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+int fail_at(struct err *e, int code, const char *where, int64_t at, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* Give an error that has no place yet its place; returns rc unchanged. */
 int err_place(struct err *e, int rc, const char *where);
 /* "FORMAT" for ERR_FORMAT. */
 const char *err_name(int code);
 
-#define TRY(f)                                                                                                         \
-    do {                                                                                                               \
-        int rc_ = (f);                                                                                                 \
-        if (rc_ < 0) return rc_;                                                                                       \
+#define TRY(f)                   \
+    do {                         \
+        int rc_ = (f);           \
+        if (rc_ < 0) return rc_; \
     } while (0)
 /* The same inside a function with one `out:` label and an `int rc`. */
-#define TRYTO(out, f)                                                                                                  \
-    do {                                                                                                               \
-        rc = (f);                                                                                                      \
-        if (rc < 0) goto out;                                                                                          \
+#define TRYTO(out, f)         \
+    do {                      \
+        rc = (f);             \
+        if (rc < 0) goto out; \
     } while (0)
 #endif

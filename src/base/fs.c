@@ -28,8 +28,10 @@ int map_open(struct map *m, const char *path, struct err *e) {
     void *p = (void *)nothing;
     int rc = 0, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* NONBLOCK: a FIFO is refused, not waited for */
     if (fd < 0) return fail_io(e, path, "open");
-    if (fstat(fd, &st) < 0) rc = fail_io(e, path, "stat");
-    else if (!S_ISREG(st.st_mode)) rc = fail_at(e, ERR_IO, path, -1, "expected a regular file, found something else");
+    if (fstat(fd, &st) < 0)
+        rc = fail_io(e, path, "stat");
+    else if (!S_ISREG(st.st_mode))
+        rc = fail_at(e, ERR_IO, path, -1, "expected a regular file, found something else");
     else if (st.st_size > 0) {
         p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (p == MAP_FAILED) rc = fail_io(e, path, "map");
@@ -166,8 +168,10 @@ int file_out_open(struct file_out *o, const char *path, struct err *e) {
     if (!fresh.path) fresh.path = strdup(path);
     if (!fresh.path) return fail_at(e, ERR_NOMEM, path, -1, "no memory for a file name");
     int rc = fs__direct(path) ? out_open_direct(&fresh, path, e) : out_open_beside(&fresh, e);
-    if (rc < 0) out_release(&fresh);
-    else *o = fresh;
+    if (rc < 0)
+        out_release(&fresh);
+    else
+        *o = fresh;
     return rc;
 }
 

@@ -7,7 +7,10 @@
 #include <stddef.h>
 #include <stdio.h>
 
-struct map { const unsigned char *data; size_t size; }; /* read-only mapping of a regular file */
+struct map {
+    const unsigned char *data;
+    size_t size;
+}; /* read-only mapping of a regular file */
 int map_open(struct map *m, const char *path, struct err *e);
 void map_close(struct map *m);
 
@@ -18,7 +21,10 @@ int dir_exists(const char *path);
 /* dir + "/" + name into buf; ERR_LIMIT if it does not fit */
 int path_join(char *buf, size_t size, const char *dir, const char *name, struct err *e);
 
-struct file_out { FILE *f; char *path, *tmp; };
+struct file_out {
+    FILE *f;
+    char *path, *tmp;
+};
 int file_out_open(struct file_out *o, const char *path, struct err *e);
 int file_out_commit(struct file_out *o, struct err *e); /* flush, fsync, rename; closes in any case */
 void file_out_abort(struct file_out *o);                /* removes the temporary; safe after commit */

@@ -6,9 +6,9 @@
 #define BASE_GUARD_H
 void guard_begin(const char *phase);
 void guard_end(void);
-void guard_counting(int on);   /* 1: count from 0 instead of aborting (this thread) */
+void guard_counting(int on); /* 1: count from 0 instead of aborting (this thread) */
 long guard_count(void);
-void guard_pause(void);        /* nested: allowed allocation inside a guarded phase (a user's callback) */
+void guard_pause(void); /* nested: allowed allocation inside a guarded phase (a user's callback) */
 void guard_resume(void);
 /* Called by the interposed allocator. */
 void guard_hit(const char *fn, unsigned long n);

@@ -27,13 +27,17 @@
 
 enum { SPIN_NS = 30000, THREADS_MAX = 1024 };
 
-struct worker { struct pool *pool; pthread_t thread; int ith; };
+struct worker {
+    struct pool *pool;
+    pthread_t thread;
+    int ith;
+};
 
 struct pool {
     pool_fn fn;
     void *ctx;
     int n, started, spin;
-    _Alignas(64) _Atomic uint32_t gen;    /* one line each: workers poll gen while others count down left */
+    _Alignas(64) _Atomic uint32_t gen; /* one line each: workers poll gen while others count down left */
     _Alignas(64) _Atomic uint32_t left;
     _Alignas(64) _Atomic int sleepers;
     _Atomic int owner_sleeps, stop;
@@ -130,8 +134,7 @@ static int cpus_allowed(void) {
 
 int pool_new(struct pool **out, int threads, struct err *e) {
     if (threads == 0) threads = cpu_cores();
-    if (threads < 1 || threads > THREADS_MAX)
-        return fail(e, ERR_ARG, "expected 1 to %d threads, found %d", THREADS_MAX, threads);
+    if (threads < 1 || threads > THREADS_MAX) return fail(e, ERR_ARG, "expected 1 to %d threads, found %d", THREADS_MAX, threads);
     struct pool *p = aligned_alloc(64, (sizeof *p + 63) / 64 * 64);
     if (!p) return fail(e, ERR_NOMEM, "no memory for a pool of %d threads", threads);
     memset(p, 0, sizeof *p);
@@ -212,7 +215,8 @@ static int cpu_quota(void) {
 int cpu_cores(void) {
     cpu_set_t set;
     int cores = 0, quota = cpu_quota();
-    if (sched_getaffinity(0, sizeof set, &set) != 0) cores = cpus_allowed();
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        cores = cpus_allowed();
     else
         for (int i = 0; i < CPU_SETSIZE; i++) cores += CPU_ISSET(i, &set) && cpu_leads(i, &set);
     if (cores > quota) cores = quota;

@@ -12,7 +12,7 @@ int pool_new(struct pool **out, int threads, struct err *e); /* threads >= 1; 0:
 void pool_free(struct pool *p);
 int pool_size(const struct pool *p);
 void pool_run(struct pool *p, pool_fn fn, void *ctx); /* p NULL: runs fn(ctx, 0, 1) */
-int cpu_cores(void); /* physical cores this process may use */
+int cpu_cores(void);                                  /* physical cores this process may use */
 /* The slice [*a, *b) of [0, n) that belongs to ith of nth, in whole multiples of `unit` (the last may be short). */
 void slice(int64_t n, int64_t unit, int ith, int nth, int64_t *a, int64_t *b);
 #endif

@@ -27,9 +27,12 @@ static void time_left(char *buf, size_t size, const struct progress *p, double r
     buf[0] = 0;
     if (p->total <= 0 || rate <= 0 || p->done >= p->total) return;
     long s = (long)((p->total - p->done) / rate + 0.5);
-    if (s >= 3600) snprintf(buf, size, ", %ldh%02ldm left", s / 3600, s / 60 % 60);
-    else if (s >= 60) snprintf(buf, size, ", %ldm%02lds left", s / 60, s % 60);
-    else snprintf(buf, size, ", %lds left", s);
+    if (s >= 3600)
+        snprintf(buf, size, ", %ldh%02ldm left", s / 3600, s / 60 % 60);
+    else if (s >= 60)
+        snprintf(buf, size, ", %ldm%02lds left", s / 60, s % 60);
+    else
+        snprintf(buf, size, ", %lds left", s);
 }
 
 static void progress_draw(const struct progress *p, int64_t now, const char *note) {

@@ -3,12 +3,17 @@
 #ifndef BASE_PROGRESS_H
 #define BASE_PROGRESS_H
 #include <stdint.h>
-struct progress { const char *what, *unit; double total, done; int64_t t0, last; int on; };
-void progress_quiet(int quiet);                                          /* -q: none at all */
+struct progress {
+    const char *what, *unit;
+    double total, done;
+    int64_t t0, last;
+    int on;
+};
+void progress_quiet(int quiet);                                                            /* -q: none at all */
 void progress_start(struct progress *p, const char *what, const char *unit, double total); /* total 0: unknown */
-void progress_step(struct progress *p, double done, const char *note);   /* note may be NULL */
-void progress_end(struct progress *p);                                    /* clears the line */
-int64_t clock_ns(void);                                                   /* monotonic */
+void progress_step(struct progress *p, double done, const char *note);                     /* note may be NULL */
+void progress_end(struct progress *p);                                                     /* clears the line */
+int64_t clock_ns(void);                                                                    /* monotonic */
 double clock_s(void);
-int64_t peak_bytes(void);                                                 /* peak resident set of this process */
+int64_t peak_bytes(void); /* peak resident set of this process */
 #endif

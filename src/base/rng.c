@@ -34,8 +34,7 @@ struct rng rng_at(uint64_t seed, const uint64_t *path, int n) {
 
 uint32_t rng_u32(struct rng *r) {
     if (!r->have) {
-        uint32_t ctr[4] = {(uint32_t)r->block, (uint32_t)(r->block >> 32), (uint32_t)r->stream,
-                           (uint32_t)(r->stream >> 32)};
+        uint32_t ctr[4] = {(uint32_t)r->block, (uint32_t)(r->block >> 32), (uint32_t)r->stream, (uint32_t)(r->stream >> 32)};
         philox4x32_10(ctr, r->key, r->buf);
         r->block++;
         r->have = 4;

@@ -14,19 +14,19 @@ struct rng {
     uint64_t block;  /* next counter block */
     uint64_t stream; /* upper half of the counter */
     uint32_t buf[4];
-    unsigned have;   /* unread words in buf */
+    unsigned have; /* unread words in buf */
 };
 
 /* A stream at (seed, path[0..n)). Distinct paths give independent streams; so do paths of different lengths. */
 struct rng rng_at(uint64_t seed, const uint64_t *path, int n);
 /* rng_path(seed, 3, step) etc. */
-#define RNG(seed, ...)                                                                                                 \
+#define RNG(seed, ...) \
     rng_at((seed), (const uint64_t[]){__VA_ARGS__}, (int)(sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t)))
 
 uint32_t rng_u32(struct rng *r);
 uint64_t rng_u64(struct rng *r);
-double rng_uniform(struct rng *r);              /* [0, 1), 53 bits */
-uint64_t rng_below(struct rng *r, uint64_t n);  /* unbiased, n >= 1 */
-double rng_normal(struct rng *r);               /* standard normal */
+double rng_uniform(struct rng *r);             /* [0, 1), 53 bits */
+uint64_t rng_below(struct rng *r, uint64_t n); /* unbiased, n >= 1 */
+double rng_normal(struct rng *r);              /* standard normal */
 void rng_shuffle(struct rng *r, void *base, int64_t n, int64_t size);
 #endif

@@ -45,8 +45,10 @@ static void utf8_mend(struct str *out, const char *z) {
     const unsigned char *s = (const unsigned char *)z;
     while (*s) {
         size_t n = utf8_len(s);
-        if (n) str_add(out, s, n);
-        else str_puts(out, "\xEF\xBF\xBD");
+        if (n)
+            str_add(out, s, n);
+        else
+            str_puts(out, "\xEF\xBF\xBD");
         s += n ? n : 1;
     }
 }
@@ -59,8 +61,10 @@ static void put_text(struct str *b, const char *z) {
         j = mended.s ? json_string(mended.s) : NULL;
     }
     char *quoted = j ? json_dumps(j, JSON_ENCODE_ANY) : NULL;
-    if (quoted) str_puts(b, quoted);
-    else b->failed = 1;
+    if (quoted)
+        str_puts(b, quoted);
+    else
+        b->failed = 1;
     free(quoted);
     json_decref(j);
     str_free(&mended);
@@ -86,8 +90,10 @@ static void put_list(struct str *b, const struct field *f) {
     str_puts(b, "[");
     for (size_t i = 0; i < f->n; i++) {
         if (i) str_puts(b, ",");
-        if (f->type == FIELD_INTS) str_printf(b, "%" PRId32, f->v.is[i]);
-        else put_real(b, f->v.ds[i]);
+        if (f->type == FIELD_INTS)
+            str_printf(b, "%" PRId32, f->v.is[i]);
+        else
+            put_real(b, f->v.ds[i]);
     }
     str_puts(b, "]");
 }
@@ -198,12 +204,16 @@ int sink_jsonl_open(struct sink **out, const char *path, int append, struct err 
     j->fd = jsonl_fd(path, append);
     j->regular = !fs__direct(path) && j->fd >= 0 && fstat(j->fd, &st) == 0 && S_ISREG(st.st_mode);
     int rc = 0;
-    if (!j->path) rc = fail_at(e, ERR_NOMEM, path, -1, "no memory for a sink");
-    else if (j->fd < 0) rc = fail_at(e, ERR_IO, path, -1, "cannot open for rows: %s", strerror(errno));
+    if (!j->path)
+        rc = fail_at(e, ERR_NOMEM, path, -1, "no memory for a sink");
+    else if (j->fd < 0)
+        rc = fail_at(e, ERR_IO, path, -1, "cannot open for rows: %s", strerror(errno));
     else if (append && j->regular && torn_cut(j->fd) < 0)
         rc = fail_at(e, ERR_IO, path, -1, "cannot cut off a torn last row: %s", strerror(errno));
-    if (rc < 0) jsonl_close(&j->face);
-    else *out = &j->face;
+    if (rc < 0)
+        jsonl_close(&j->face);
+    else
+        *out = &j->face;
     return rc;
 }
 

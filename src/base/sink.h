@@ -14,17 +14,24 @@ struct field {
     const char *name;
     enum field_type type;
     int measure;
-    union { int64_t i; double d; const char *s; int b; const int32_t *is; const double *ds; } v;
+    union {
+        int64_t i;
+        double d;
+        const char *s;
+        int b;
+        const int32_t *is;
+        const double *ds;
+    } v;
     size_t n; /* of INTS, REALS */
 };
-#define F_INT(nm, x) ((struct field){.name = (nm), .type = FIELD_INT, .v.i = (x)})
-#define F_REAL(nm, x) ((struct field){.name = (nm), .type = FIELD_REAL, .v.d = (x)})
-#define F_TEXT(nm, x) ((struct field){.name = (nm), .type = FIELD_TEXT, .v.s = (x)})
-#define F_BOOL(nm, x) ((struct field){.name = (nm), .type = FIELD_BOOL, .v.b = (x)})
-#define F_INTS(nm, p, cnt) ((struct field){.name = (nm), .type = FIELD_INTS, .v.is = (p), .n = (cnt)})
+#define F_INT(nm, x)        ((struct field){.name = (nm), .type = FIELD_INT, .v.i = (x)})
+#define F_REAL(nm, x)       ((struct field){.name = (nm), .type = FIELD_REAL, .v.d = (x)})
+#define F_TEXT(nm, x)       ((struct field){.name = (nm), .type = FIELD_TEXT, .v.s = (x)})
+#define F_BOOL(nm, x)       ((struct field){.name = (nm), .type = FIELD_BOOL, .v.b = (x)})
+#define F_INTS(nm, p, cnt)  ((struct field){.name = (nm), .type = FIELD_INTS, .v.is = (p), .n = (cnt)})
 #define F_REALS(nm, p, cnt) ((struct field){.name = (nm), .type = FIELD_REALS, .v.ds = (p), .n = (cnt)})
-#define M_INT(nm, x) ((struct field){.name = (nm), .type = FIELD_INT, .measure = 1, .v.i = (x)})
-#define M_REAL(nm, x) ((struct field){.name = (nm), .type = FIELD_REAL, .measure = 1, .v.d = (x)})
+#define M_INT(nm, x)        ((struct field){.name = (nm), .type = FIELD_INT, .measure = 1, .v.i = (x)})
+#define M_REAL(nm, x)       ((struct field){.name = (nm), .type = FIELD_REAL, .measure = 1, .v.d = (x)})
 
 struct sink {
     int (*row)(struct sink *s, const char *kind, const struct field *f, int n, struct err *e);

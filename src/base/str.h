@@ -5,9 +5,9 @@
 #include <stddef.h>
 
 struct str {
-    char *s;      /* NULL while empty */
+    char *s; /* NULL while empty */
     size_t len, cap;
-    size_t max;   /* 0: 1 GiB */
+    size_t max; /* 0: 1 GiB */
     int failed;
 };
 

@@ -22,7 +22,10 @@ struct opt {
     const char *help; /* what it does, with its unit */
 };
 enum { ARGS_MAX = 256 };
-struct arg { const struct opt *opt; const char *value; };
+struct arg {
+    const struct opt *opt;
+    const char *value;
+};
 struct args {
     const struct command *cmd;
     struct arg given[ARGS_MAX]; /* in the order of the command line */
@@ -38,8 +41,10 @@ struct command {
     int (*run)(struct args *a, struct err *e);
     const char *notes; /* paragraphs after the options, or NULL */
 };
-#define COMMAND_MAP(XX)                                                                                                \
-    XX(models) XX(inspect) XX(tokenize) XX(detokenize) XX(run) XX(logits) XX(hidden) XX(grad) XX(perplexity) XX(gym) XX(train) XX(reason) XX(selftest)
+#define COMMAND_MAP(XX)                                                                                                        \
+    XX(models)                                                                                                                 \
+    XX(inspect) XX(tokenize) XX(detokenize) XX(run) XX(logits) XX(hidden) XX(grad) XX(perplexity) XX(gym) XX(train) XX(reason) \
+        XX(selftest)
 #define XX(n) extern const struct command command_##n;
 COMMAND_MAP(XX)
 #undef XX
@@ -48,8 +53,8 @@ extern const struct opt common_opts[];
 /* --- options --- */
 int args_parse(struct args *a, const struct command *cmd, int argc, char **argv, struct err *e);
 int usage_error(struct args *a, struct err *e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-int arg_has(const struct args *a, const char *name);              /* how often it was given */
-const char *arg_str(const struct args *a, const char *name);      /* the last one given, else its default, else NULL */
+int arg_has(const struct args *a, const char *name);                /* how often it was given */
+const char *arg_str(const struct args *a, const char *name);        /* the last one given, else its default, else NULL */
 const char *arg_nth(const struct args *a, const char *name, int i); /* repeatable options; NULL past the last */
 int arg_need(struct args *a, const char *name, const char **out, struct err *e);
 int arg_i64(struct args *a, const char *name, int64_t lo, int64_t hi, int64_t *out, struct err *e);
@@ -63,7 +68,7 @@ int interrupted(void);
 
 /* --- output --- */
 struct json_t;
-int print_json(struct json_t *j, struct err *e);                  /* one line on stdout; takes the reference; NULL: out of memory */
-int print_bytes(const void *p, size_t n, struct err *e);          /* stdout; an error if it cannot be written */
-struct json_t *json_number(double x);                             /* null if not finite */
+int print_json(struct json_t *j, struct err *e);         /* one line on stdout; takes the reference; NULL: out of memory */
+int print_bytes(const void *p, size_t n, struct err *e); /* stdout; an error if it cannot be written */
+struct json_t *json_number(double x);                    /* null if not finite */
 #endif

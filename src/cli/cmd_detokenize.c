@@ -14,7 +14,9 @@ static const struct opt opts[] = {
 static int check(const struct tokenizer *t, const int32_t *ids, int64_t n, struct err *e) {
     int64_t V = tokenizer_size(t);
     for (int64_t i = 0; i < n; i++)
-        if (ids[i] >= V) return fail(e, ERR_RANGE, "token id at position %lld: expected 0 to %lld, found %d", (long long)i, (long long)V - 1, ids[i]);
+        if (ids[i] >= V)
+            return fail(e, ERR_RANGE, "token id at position %lld: expected 0 to %lld, found %d", (long long)i, (long long)V - 1,
+                        ids[i]);
     return 0;
 }
 
@@ -46,5 +48,11 @@ static int run(struct args *a, struct err *e) {
     return rc;
 }
 
-const struct command command_detokenize = {"detokenize", "token ids to text", "-m M --ids LIST", opts, 0, 0, run,
-    "The bytes of the text exactly; a newline is added only on a terminal."};
+const struct command command_detokenize = {"detokenize",
+                                           "token ids to text",
+                                           "-m M --ids LIST",
+                                           opts,
+                                           0,
+                                           0,
+                                           run,
+                                           "The bytes of the text exactly; a newline is added only on a terminal."};

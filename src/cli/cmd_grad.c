@@ -2,9 +2,9 @@
 #include "cli/open.h"
 #include "run/gradient.h"
 #include "weights/npy.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <stdio.h>
 
 static const struct opt opts[] = {
     OPT_MODEL,
@@ -15,10 +15,18 @@ static const struct opt opts[] = {
     {"reward", 0, "B", "1 with --rm, else 0", "weight of the reward, which is subtracted"},
     {"targets", 0, "LIST", "all from I on", "positions whose tokens' log probabilities are summed"},
     {"onehot", 0, NULL, NULL, "gradient with respect to relaxed one-hot rows, [T-I, V]"},
-    OPT_JSON, OPT_NPY, {0},
+    OPT_JSON,
+    OPT_NPY,
+    {0},
 };
 
-struct grad_args { struct gradient_job job; int32_t *ids; unsigned char *targets; int onehot; const char *path; };
+struct grad_args {
+    struct gradient_job job;
+    int32_t *ids;
+    unsigned char *targets;
+    int onehot;
+    const char *path;
+};
 
 static int read_targets(struct grad_args *g, struct args *a, struct err *e) {
     int32_t *list;
@@ -30,8 +38,10 @@ static int read_targets(struct grad_args *g, struct args *a, struct err *e) {
     int64_t lo = g->job.from > 1 ? g->job.from : 1;
     for (int64_t i = 0; !rc && i < n; i++) {
         if (list[i] < lo || list[i] >= g->job.T)
-            rc = usage_error(a, e, "--targets: expected positions from %lld to %lld, found %d", (long long)lo, (long long)g->job.T - 1, list[i]);
-        else g->targets[list[i]] = 1;
+            rc = usage_error(a, e, "--targets: expected positions from %lld to %lld, found %d", (long long)lo,
+                             (long long)g->job.T - 1, list[i]);
+        else
+            g->targets[list[i]] = 1;
     }
     free(list);
     g->job.targets = g->targets;
@@ -53,7 +63,10 @@ static int read_args(struct grad_args *g, struct args *a, struct err *e) {
     return read_targets(g, a, e);
 }
 
-struct writer { struct npy_out *o; struct err *e; };
+struct writer {
+    struct npy_out *o;
+    struct err *e;
+};
 static int write_rows(void *ctx, int64_t row0, int64_t rows, const float *x, int64_t width) {
     struct writer *w = ctx;
     (void)row0;
@@ -101,7 +114,8 @@ static int compute(struct args *a, struct grad_args *g, struct opened *lm, struc
 static int engine_for(struct opened *o, const struct grad_args *g, struct err *e) {
     TRY(check_ids(o->m, g->ids, g->job.T, e));
     int64_t rows = g->job.T - g->job.from;
-    return open_engine(o, &(struct engine_opts){.max_ctx = g->job.T, .max_rows = rows > 64 ? rows : 64, .max_sessions = 1, .backward = 1}, e);
+    return open_engine(
+        o, &(struct engine_opts){.max_ctx = g->job.T, .max_rows = rows > 64 ? rows : 64, .max_sessions = 1, .backward = 1}, e);
 }
 
 static int run(struct args *a, struct err *e) {
@@ -113,7 +127,8 @@ static int run(struct args *a, struct err *e) {
     if (!rc && arg_has(a, "rm")) {
         rc = open_model(&rm, a, "rm", MODEL_SCORE, lm.d, e);
         if (!rc && model_cfg(rm.m)->n_vocab != model_cfg(lm.m)->n_vocab)
-            rc = fail(e, ERR_ARG, "expected a reward model with the language model's vocabulary of %d tokens, found %d", model_cfg(lm.m)->n_vocab, model_cfg(rm.m)->n_vocab);
+            rc = fail(e, ERR_ARG, "expected a reward model with the language model's vocabulary of %d tokens, found %d",
+                      model_cfg(lm.m)->n_vocab, model_cfg(rm.m)->n_vocab);
         if (!rc) rc = engine_for(&rm, &g, e);
     }
     if (!rc) rc = compute(a, &g, &lm, &rm, e);
@@ -123,8 +138,17 @@ static int run(struct args *a, struct err *e) {
     return rc;
 }
 
-const struct command command_grad = {"grad", "gradient of log probability and reward with respect to input embeddings",
-    "-m M --ids LIST --from I [--rm RM] [--nll A] [--reward B] [--targets LIST] [--onehot] -o OUT.npy", opts, 0, 0, run,
-    "loss = A * (sum over targets of -log p(id_i | ids before i)) - B * reward(ids); position 0 is never a target. Writes float32 [T-I, C]:\n"
-    "d loss / d (input embedding of positions I to T-1), through the context only. With --onehot float32 [T-I, V]: d loss / d (relaxed one-hot\n"
-    "rows), the target term -A log p(. | ids before i) included. No token is added to --ids. --json prints nll, reward and loss."};
+const struct command command_grad = {
+    "grad",
+    "gradient of log probability and reward with respect to input embeddings",
+    "-m M --ids LIST --from I [--rm RM] [--nll A] [--reward B] [--targets LIST] [--onehot] -o OUT.npy",
+    opts,
+    0,
+    0,
+    run,
+    "loss = A * (sum over targets of -log p(id_i | ids before i)) - B * reward(ids); position 0 is never a target. Writes "
+    "float32 [T-I, C]:\n"
+    "d loss / d (input embedding of positions I to T-1), through the context only. With --onehot float32 [T-I, V]: d loss / d "
+    "(relaxed one-hot\n"
+    "rows), the target term -A log p(. | ids before i) included. No token is added to --ids. --json prints nll, reward and "
+    "loss."};

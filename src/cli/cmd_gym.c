@@ -45,7 +45,14 @@ static int run(struct args *a, struct err *e) {
     return rc ? rc : gym_write(&s, n, arg_str(a, "output"), arg_has(a, "traces") > 0, e);
 }
 
-const struct command command_gym = {"gym", "questions of a built-in family with answers that can be checked",
-    "FAMILY [--split train|val|test] [-n N] [--difficulty D] [--at-once] [--seed N] [--world KEY] [--traces] [-o Q.jsonl]", opts, 0, 1, run,
-    "One JSON object a line: id, question, choices (where there are), answer, kind. --seed draws questions only; splits are disjoint for\n"
+const struct command command_gym = {
+    "gym",
+    "questions of a built-in family with answers that can be checked",
+    "FAMILY [--split train|val|test] [-n N] [--difficulty D] [--at-once] [--seed N] [--world KEY] [--traces] [-o Q.jsonl]",
+    opts,
+    0,
+    1,
+    run,
+    "One JSON object a line: id, question, choices (where there are), answer, kind. --seed draws questions only; splits are "
+    "disjoint for\n"
     "any seed. `candor gym --list` names the families and says what difficulty means in each."};

@@ -8,11 +8,15 @@
 #include <string.h>
 
 static const struct opt opts[] = {
-    OPT_MODEL, OPT_PROMPT, OPT_FILE, OPT_IDS,
+    OPT_MODEL,
+    OPT_PROMPT,
+    OPT_FILE,
+    OPT_IDS,
     {"tap", 0, "NAME", "resid_out", "what to capture (--taps lists the names)"},
     {"layer", 0, "L|all", "all", "layer, from 0; or all of them"},
     {"taps", 0, NULL, NULL, "list the taps and stop"},
-    OPT_NPY, {0},
+    OPT_NPY,
+    {0},
 };
 
 static void list_taps(void) {
@@ -31,7 +35,8 @@ static int choose_tap(struct args *a, int *tap, struct err *e) {
 static int choose_layers(struct args *a, const struct model_cfg *c, int tap, int *lo, int *hi, int *all, struct err *e) {
     const char *s = arg_str(a, "layer");
     *lo = 0, *hi = c->n_layer - 1, *all = !strcmp(s, "all");
-    if (tap == TAP_FINAL_NORM) *hi = 0, *all = 0;
+    if (tap == TAP_FINAL_NORM)
+        *hi = 0, *all = 0;
     else if (!*all) {
         int64_t l = 0;
         TRY(arg_i64(a, "layer", 0, c->n_layer - 1, &l, e));
@@ -77,6 +82,12 @@ static int run(struct args *a, struct err *e) {
     return rc;
 }
 
-const struct command command_hidden = {"hidden", "activations at a named point of the model",
-    "-m M (-p TEXT | -f FILE | --ids LIST) --tap NAME --layer L|all -o OUT.npy", opts, 0, 0, run,
+const struct command command_hidden = {
+    "hidden",
+    "activations at a named point of the model",
+    "-m M (-p TEXT | -f FILE | --ids LIST) --tap NAME --layer L|all -o OUT.npy",
+    opts,
+    0,
+    0,
+    run,
     "Writes float32 [T, C] for one layer, [L, T, C] for all; final_norm has no layers and is always [T, C]."};

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct opt opts[] = {OPT_JSON, {"values", 0, NULL, NULL, "also read every tensor: range, mean, and whether all values are finite"}, {0}};
+static const struct opt opts[] = {
+    OPT_JSON, {"values", 0, NULL, NULL, "also read every tensor: range, mean, and whether all values are finite"}, {0}};
 
 enum { ARRAY_SHOWN = 8 };
 static const char *const kinds[] = {"uint", "int", "float", "bool", "string", "array"};
@@ -53,7 +54,10 @@ static json_t *metadata_json(const struct weights *w) {
 
 /* ---- tensors ---- */
 
-struct range { double min, max, sum, n; int64_t bad; };
+struct range {
+    double min, max, sum, n;
+    int64_t bad;
+};
 
 static int scan(struct range *r, const struct mat *m, struct err *e) {
     const struct fmt_row *f = fmt_find(m->fmt);
@@ -80,8 +84,8 @@ static int tensors_json(json_t *list, const struct weights *w, int values, int64
         const struct tensor *t = weights_tensor_at(w, i);
         json_t *dims = json_array();
         for (int k = 0; k < t->n_dims; k++) json_array_append_new(dims, json_integer(t->dims[k]));
-        json_t *j = json_pack("{s:s, s:s, s:o, s:I, s:I}", "name", t->name, "format", fmt_find(t->m.fmt)->name, "shape", dims, "offset",
-                              (json_int_t)t->file_offset, "bytes", (json_int_t)t->bytes);
+        json_t *j = json_pack("{s:s, s:s, s:o, s:I, s:I}", "name", t->name, "format", fmt_find(t->m.fmt)->name, "shape", dims,
+                              "offset", (json_int_t)t->file_offset, "bytes", (json_int_t)t->bytes);
         if (!j) return fail(e, ERR_FORMAT, "tensor %lld: its name is not UTF-8", (long long)i);
         json_array_append_new(list, j);
         if (!values) continue;
@@ -101,8 +105,9 @@ static json_t *formats_json(json_t *tensors) {
     json_array_foreach(tensors, i, t) {
         const char *f = json_string_value(json_object_get(t, "format"));
         json_t *was = json_object_get(o, f);
-        json_t *now = json_pack("{s:I, s:I}", "tensors", json_integer_value(json_object_get(was, "tensors")) + 1, "bytes",
-                                json_integer_value(json_object_get(was, "bytes")) + json_integer_value(json_object_get(t, "bytes")));
+        json_t *now =
+            json_pack("{s:I, s:I}", "tensors", json_integer_value(json_object_get(was, "tensors")) + 1, "bytes",
+                      json_integer_value(json_object_get(was, "bytes")) + json_integer_value(json_object_get(t, "bytes")));
         json_object_set_new(o, f, now);
     }
     return o;
@@ -124,8 +129,10 @@ static void check_model(json_t *list, json_t *top, const struct weights *w, int6
     if (!rc) {
         const struct model_cfg *c = model_cfg(m);
         *V = c->n_vocab;
-        snprintf(good, sizeof good, "%s model: %d layers, %d heads (%d kv) of %d, width %d, feed-forward %d, vocabulary %d, context %lld",
-                 c->n_score ? "reward" : "language", c->n_layer, c->n_head, c->n_kv, c->head_dim, c->n_embd, c->n_ff, c->n_vocab, (long long)c->n_ctx);
+        snprintf(good, sizeof good,
+                 "%s model: %d layers, %d heads (%d kv) of %d, width %d, feed-forward %d, vocabulary %d, context %lld",
+                 c->n_score ? "reward" : "language", c->n_layer, c->n_head, c->n_kv, c->head_dim, c->n_embd, c->n_ff, c->n_vocab,
+                 (long long)c->n_ctx);
         json_object_set_new(top, "parameters", json_integer(model_param_count(m)));
         json_object_set_new(top, "kv_bytes_per_token", json_integer(model_kv_page_nums(m, 1) * (int64_t)d->num_bytes));
     }
@@ -140,7 +147,8 @@ static void check_tokenizer(json_t *list, const struct weights *w, int64_t V) {
     char good[120] = "";
     int rc = tokenizer_from_weights(&t, w, &e);
     if (!rc && V && tokenizer_size(t) > V)
-        rc = fail(&e, ERR_FORMAT, "expected at most %lld tokens (the model's vocabulary), found %lld", (long long)V, (long long)tokenizer_size(t));
+        rc = fail(&e, ERR_FORMAT, "expected at most %lld tokens (the model's vocabulary), found %lld", (long long)V,
+                  (long long)tokenizer_size(t));
     if (!rc) snprintf(good, sizeof good, "%lld tokens", (long long)tokenizer_size(t));
     add_check(list, "tokenizer", rc, &e, good);
     tokenizer_free(t);
@@ -158,8 +166,9 @@ static void print_human(json_t *o) {
     const char *key;
     json_t *v;
     size_t i;
-    printf("%s: %s%lld, %.1f MB\n\nmetadata\n", json_string_value(json_object_get(o, "file")), json_string_value(json_object_get(o, "kind")),
-           (long long)json_integer_value(json_object_get(o, "version")), (double)json_integer_value(json_object_get(o, "bytes")) / 1e6);
+    printf("%s: %s%lld, %.1f MB\n\nmetadata\n", json_string_value(json_object_get(o, "file")),
+           json_string_value(json_object_get(o, "kind")), (long long)json_integer_value(json_object_get(o, "version")),
+           (double)json_integer_value(json_object_get(o, "bytes")) / 1e6);
     json_object_foreach(json_object_get(o, "metadata"), key, v) {
         char *s = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(7));
         printf("  %-40s %.120s%s\n", key, s ? s : "", s && strlen(s) > 120 ? " …" : "");
@@ -168,18 +177,20 @@ static void print_human(json_t *o) {
     puts("\ntensors");
     json_array_foreach(json_object_get(o, "tensors"), i, v) {
         char *dims = json_dumps(json_object_get(v, "shape"), JSON_COMPACT);
-        printf("  %-40s %-5s %-16s %12lld bytes at %lld", json_string_value(json_object_get(v, "name")), json_string_value(json_object_get(v, "format")),
-               dims ? dims : "", (long long)json_integer_value(json_object_get(v, "bytes")), (long long)json_integer_value(json_object_get(v, "offset")));
+        printf("  %-40s %-5s %-16s %12lld bytes at %lld", json_string_value(json_object_get(v, "name")),
+               json_string_value(json_object_get(v, "format")), dims ? dims : "",
+               (long long)json_integer_value(json_object_get(v, "bytes")),
+               (long long)json_integer_value(json_object_get(v, "offset")));
         if (json_object_get(v, "mean"))
-            printf("  [%.4g, %.4g] mean %.4g", json_number_value(json_object_get(v, "min")), json_number_value(json_object_get(v, "max")),
-                   json_number_value(json_object_get(v, "mean")));
+            printf("  [%.4g, %.4g] mean %.4g", json_number_value(json_object_get(v, "min")),
+                   json_number_value(json_object_get(v, "max")), json_number_value(json_object_get(v, "mean")));
         putchar('\n');
         free(dims);
     }
     puts("\nchecks");
     json_array_foreach(json_object_get(o, "checks"), i, v)
-        printf("  %-10s %-4s %s\n", json_string_value(json_object_get(v, "check")), json_is_true(json_object_get(v, "ok")) ? "ok" : "no",
-               json_string_value(json_object_get(v, "detail")));
+        printf("  %-10s %-4s %s\n", json_string_value(json_object_get(v, "check")),
+               json_is_true(json_object_get(v, "ok")) ? "ok" : "no", json_string_value(json_object_get(v, "detail")));
 }
 
 static int report(json_t *o, const struct weights *w, int values, struct err *e) {
@@ -201,17 +212,26 @@ static int run(struct args *a, struct err *e) {
     struct weights *w = NULL;
     TRY(resolve_model(a->pos[0], path, e));
     TRY(weights_open(&w, path, e));
-    json_t *o = json_pack("{s:s, s:s, s:i, s:I}", "file", path, "kind", weights_kind(w) == WEIGHTS_GGUF ? "GGUF v" : "safetensors ", "version",
-                          weights_version(w), "bytes", (json_int_t)weights_bytes(w));
+    json_t *o =
+        json_pack("{s:s, s:s, s:i, s:I}", "file", path, "kind", weights_kind(w) == WEIGHTS_GGUF ? "GGUF v" : "safetensors ",
+                  "version", weights_version(w), "bytes", (json_int_t)weights_bytes(w));
     int rc = o ? report(o, w, arg_has(a, "values"), e) : fail(e, ERR_NOMEM, "out of memory");
     if (!rc && arg_has(a, "json")) {
         json_object_set_new(o, "kind", json_string(weights_kind(w) == WEIGHTS_GGUF ? "gguf" : "safetensors"));
         rc = print_json(json_incref(o), e);
-    } else if (!rc) print_human(o);
+    } else if (!rc)
+        print_human(o);
     json_decref(o);
     weights_close(w);
     return rc;
 }
 
-const struct command command_inspect = {"inspect", "metadata, tensors, formats and checks of a model file", "FILE [--json] [--values]", opts, 1, 1, run,
-    "The exit status is 0 for every well-formed file; `checks` says whether it holds a model and a tokenizer that candor can run."};
+const struct command command_inspect = {"inspect",
+                                        "metadata, tensors, formats and checks of a model file",
+                                        "FILE [--json] [--values]",
+                                        opts,
+                                        1,
+                                        1,
+                                        run,
+                                        "The exit status is 0 for every well-formed file; `checks` says whether it holds a model "
+                                        "and a tokenizer that candor can run."};

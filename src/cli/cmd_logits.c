@@ -5,7 +5,10 @@
 
 static const struct opt opts[] = {OPT_MODEL, OPT_PROMPT, OPT_FILE, OPT_IDS, OPT_NPY, {0}};
 
-struct writer { struct npy_out *o; struct err *e; };
+struct writer {
+    struct npy_out *o;
+    struct err *e;
+};
 static int write_rows(void *ctx, int64_t row0, int64_t rows, const float *x, int64_t width) {
     struct writer *w = ctx;
     (void)row0;
@@ -43,5 +46,11 @@ static int run(struct args *a, struct err *e) {
     return rc;
 }
 
-const struct command command_logits = {"logits", "raw logits after each input position", "-m M (-p TEXT | -f FILE | --ids LIST) -o OUT.npy", opts, 0, 0,
-    run, "Writes float32 [T, V]; of a reward model the scores, [T, 1]."};
+const struct command command_logits = {"logits",
+                                       "raw logits after each input position",
+                                       "-m M (-p TEXT | -f FILE | --ids LIST) -o OUT.npy",
+                                       opts,
+                                       0,
+                                       0,
+                                       run,
+                                       "Writes float32 [T, V]; of a reward model the scores, [T, 1]."};

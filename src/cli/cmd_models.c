@@ -24,17 +24,19 @@ static json_t *describe(const char *name, const char *path, const struct weights
     struct meta_value tokens;
     int known = config_read(&c, w, NULL) == 0;
     const struct tensor *embd = weights_tensor(w, "token_embd.weight");
-    if (embd && embd->n_dims == 2) V = embd->dims[0];
-    else if (meta_get(w, "tokenizer.ggml.tokens", &tokens) && tokens.type == META_ARR) V = (int64_t)tokens.count;
+    if (embd && embd->n_dims == 2)
+        V = embd->dims[0];
+    else if (meta_get(w, "tokenizer.ggml.tokens", &tokens) && tokens.type == META_ARR)
+        V = (int64_t)tokens.count;
     for (int64_t i = 0; i < weights_n_tensors(w); i++) {
         const struct tensor *t = weights_tensor_at(w, i);
         params += t->m.rows * t->m.cols;
     }
     const char *about = text_of(w, "general.description");
-    return json_pack("{s:s#, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:s}", "name", name, (int)strlen(name) - 5, "path", path, "architecture",
-                     known ? "" : "unknown", "bytes", (json_int_t)weights_bytes(w), "parameters", (json_int_t)params, "vocabulary",
-                     (json_int_t)V, "context", (json_int_t)(known ? c.n_ctx : 0), "reward_model",
-                     weights_tensor(w, "cls.output.weight") != NULL, "trained_on", about);
+    return json_pack("{s:s#, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:s}", "name", name, (int)strlen(name) - 5, "path", path,
+                     "architecture", known ? "" : "unknown", "bytes", (json_int_t)weights_bytes(w), "parameters",
+                     (json_int_t)params, "vocabulary", (json_int_t)V, "context", (json_int_t)(known ? c.n_ctx : 0),
+                     "reward_model", weights_tensor(w, "cls.output.weight") != NULL, "trained_on", about);
 }
 
 static int list_dir(json_t *list, const char *dir, struct err *e) {
@@ -50,7 +52,8 @@ static int list_dir(json_t *list, const char *dir, struct err *e) {
             if (j) json_object_set_new(j, "architecture", json_string(arch));
             json_array_append_new(list, j);
             weights_close(w);
-        } else fprintf(stderr, "candor: %s: not a readable model file\n", path);
+        } else
+            fprintf(stderr, "candor: %s: not a readable model file\n", path);
         free(names[i]);
     }
     if (n >= 0) free(names);
@@ -62,11 +65,13 @@ static void print_table(json_t *list) {
     size_t i;
     json_t *j;
     printf("%-18s %-8s %10s %12s %8s  %s\n", "name", "arch", "size", "parameters", "vocab", "trained on");
-    json_array_foreach(list, i, j)
-        printf("%-18s %-8s %7.1f MB %12lld %8lld  %s%s\n", json_string_value(json_object_get(j, "name")),
-               json_string_value(json_object_get(j, "architecture")), (double)json_integer_value(json_object_get(j, "bytes")) / 1e6,
-               (long long)json_integer_value(json_object_get(j, "parameters")), (long long)json_integer_value(json_object_get(j, "vocabulary")),
-               json_is_true(json_object_get(j, "reward_model")) ? "(reward model) " : "", json_string_value(json_object_get(j, "trained_on")));
+    json_array_foreach(list, i, j) printf(
+        "%-18s %-8s %7.1f MB %12lld %8lld  %s%s\n", json_string_value(json_object_get(j, "name")),
+        json_string_value(json_object_get(j, "architecture")), (double)json_integer_value(json_object_get(j, "bytes")) / 1e6,
+        (long long)json_integer_value(json_object_get(j, "parameters")),
+        (long long)json_integer_value(json_object_get(j, "vocabulary")),
+        json_is_true(json_object_get(j, "reward_model")) ? "(reward model) " : "",
+        json_string_value(json_object_get(j, "trained_on")));
 }
 
 static int run(struct args *a, struct err *e) {
@@ -75,11 +80,20 @@ static int run(struct args *a, struct err *e) {
     for (int i = 0; models_dir(i, dir); i++)
         if (dir[0]) list_dir(list, dir, e);
     if (arg_has(a, "json")) return print_json(list, e);
-    if (json_array_size(list)) print_table(list);
-    else puts("no shipped models found (looked in $CANDOR_MODELS and beside the program)");
+    if (json_array_size(list))
+        print_table(list);
+    else
+        puts("no shipped models found (looked in $CANDOR_MODELS and beside the program)");
     json_decref(list);
     return 0;
 }
 
-const struct command command_models = {"models", "lists the shipped models", "[--json]", opts, 0, 0, run,
-    "Searched: $CANDOR_MODELS, the models folder of the source tree, share/candor/models of the installation. -m takes their names."};
+const struct command command_models = {"models",
+                                       "lists the shipped models",
+                                       "[--json]",
+                                       opts,
+                                       0,
+                                       0,
+                                       run,
+                                       "Searched: $CANDOR_MODELS, the models folder of the source tree, share/candor/models of "
+                                       "the installation. -m takes their names."};

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 
 static const struct opt opts[] = {
-    OPT_MODEL, OPT_PROMPT, OPT_FILE, OPT_JSON,
+    OPT_MODEL,
+    OPT_PROMPT,
+    OPT_FILE,
+    OPT_JSON,
     {"context", 0, "N", "the model's", "tokens of one window"},
     {"stride", 0, "N", "half the context", "new tokens of each further window"},
     {0},
@@ -44,10 +47,12 @@ static int scored_bytes(const struct tokenizer *t, const tok *ids, const double 
 static int print_result(struct args *a, struct score_mean m, size_t bytes, int64_t window, int64_t stride, struct err *e) {
     double per = bytes ? (double)m.n / (double)bytes : 0;
     if (arg_has(a, "json"))
-        return print_json(json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "tokens", (json_int_t)m.n, "bytes", (json_int_t)bytes,
-                                    "nll_per_token", json_number(m.mean), "nll_per_token_se", json_number(m.se), "nll_per_byte",
-                                    json_number(m.mean * per), "nll_per_byte_se", json_number(m.se * per), "perplexity", json_number(exp(m.mean)),
-                                    "context", (json_int_t)window, "stride", (json_int_t)stride), e);
+        return print_json(json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "tokens", (json_int_t)m.n, "bytes",
+                                    (json_int_t)bytes, "nll_per_token", json_number(m.mean), "nll_per_token_se",
+                                    json_number(m.se), "nll_per_byte", json_number(m.mean * per), "nll_per_byte_se",
+                                    json_number(m.se * per), "perplexity", json_number(exp(m.mean)), "context",
+                                    (json_int_t)window, "stride", (json_int_t)stride),
+                          e);
     printf("tokens        %lld (%zu bytes)\n", (long long)m.n, bytes);
     printf("NLL per token %.6f ± %.6f nats\n", m.mean, m.se);
     printf("NLL per byte  %.6f ± %.6f nats\n", m.mean * per, m.se * per);
@@ -90,7 +95,8 @@ static int run(struct args *a, struct err *e) {
     struct opened o = {0};
     struct toks ids = {0};
     size_t bytes = 0;
-    if (!arg_has(a, "prompt") && !arg_has(a, "file")) return usage_error(a, e, "expected -f FILE or -p TEXT (see candor perplexity --help)");
+    if (!arg_has(a, "prompt") && !arg_has(a, "file"))
+        return usage_error(a, e, "expected -f FILE or -p TEXT (see candor perplexity --help)");
     int rc = open_model(&o, a, "model", 0, NULL, e);
     if (!rc) rc = encode(&ids, &o, a, &bytes, e);
     if (!rc) rc = measure(a, &o, &ids, bytes, e);
@@ -99,8 +105,15 @@ static int run(struct args *a, struct err *e) {
     return rc;
 }
 
-const struct command command_perplexity = {"perplexity", "mean NLL of a text per token and per byte, with standard error",
-    "-m M -f TEXT [--context N] [--stride N] [--json]", opts, 0, 0, run,
-    "A text longer than the context is read in windows that overlap by context - stride tokens; every token is scored once. Where the model\n"
-    "wants a BOS, every window begins with one and it is not scored; else the first token is not (nothing predicts it). NLL is in nats;\n"
-    "the standard error is that of the mean over tokens, taken as independent."};
+const struct command command_perplexity = {"perplexity",
+                                           "mean NLL of a text per token and per byte, with standard error",
+                                           "-m M -f TEXT [--context N] [--stride N] [--json]",
+                                           opts,
+                                           0,
+                                           0,
+                                           run,
+                                           "A text longer than the context is read in windows that overlap by context - stride "
+                                           "tokens; every token is scored once. Where the model\n"
+                                           "wants a BOS, every window begins with one and it is not scored; else the first token "
+                                           "is not (nothing predicts it). NLL is in nats;\n"
+                                           "the standard error is that of the mean over tokens, taken as independent."};

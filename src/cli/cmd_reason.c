@@ -28,7 +28,8 @@ static const struct opt opts[] = {
     {"rm", 0, "M", NULL, "reward model over the same vocabulary (bon, nabla, rap, tot-bfs need one)"},
     {"data", 0, "Q.jsonl", NULL, "questions, JSON lines"},
     {"method", 0, "A,B,…", "greedy", "methods: greedy sample sc bon nabla rap tot-bfs"},
-    {"budget", 0, "N,N,…", "8", "rollouts, the first included; suffix c calls, t tokens, f FLOPs, s seconds: no rollout starts once they are used up"},
+    {"budget", 0, "N,N,…", "8",
+     "rollouts, the first included; suffix c calls, t tokens, f FLOPs, s seconds: no rollout starts once they are used up"},
     {"n-questions", 'n', "N", "all", "only the first N questions"},
     {"max-new", 0, "N", "256", "longest answer, tokens"},
     {"temp", 0, "T", "0.5", "temperature of rollouts and of resampling"},
@@ -131,9 +132,11 @@ static int open_questions(struct bench *x, struct args *a, struct err *e) {
 static int open_pair(struct bench *x, struct args *a, struct err *e) {
     TRY(open_model(&x->lm, a, "model", 0, NULL, e));
     TRY(open_tokenizer(&x->lm, e));
-    if (model_cfg(x->lm.m)->n_score) return fail_at(e, ERR_ARG, x->lm.path, -1, "expected a language model for -m, found a reward model");
+    if (model_cfg(x->lm.m)->n_score)
+        return fail_at(e, ERR_ARG, x->lm.path, -1, "expected a language model for -m, found a reward model");
     if (model_cfg(x->lm.m)->n_vocab < tokenizer_size(x->lm.tok))
-        return fail_at(e, ERR_FORMAT, x->lm.path, -1, "the tokenizer has %lld tokens, the model %d", (long long)tokenizer_size(x->lm.tok), model_cfg(x->lm.m)->n_vocab);
+        return fail_at(e, ERR_FORMAT, x->lm.path, -1, "the tokenizer has %lld tokens, the model %d",
+                       (long long)tokenizer_size(x->lm.tok), model_cfg(x->lm.m)->n_vocab);
     if (!arg_has(a, "rm")) return 0;
     TRY(open_model(&x->rm, a, "rm", MODEL_SCORE, x->lm.d, e));
     TRY(open_tokenizer(&x->rm, e));
@@ -165,7 +168,11 @@ static void describe_model(char *out, size_t size, const char *role, const struc
         const struct tensor *t = weights_tensor_at(o->w, i);
         h = hash_bytes(h, t->m.data, t->bytes < 4096 ? (size_t)t->bytes : 4096);
     }
-    snprintf(out, size, "%s=%.200s:%016llx", role, !o->w ? "none" : slash ? slash + 1 : o->path, (unsigned long long)(o->w ? hash_mix(h) : 0));
+    snprintf(out, size, "%s=%.200s:%016llx", role,
+             !o->w   ? "none"
+             : slash ? slash + 1
+                     : o->path,
+             (unsigned long long)(o->w ? hash_mix(h) : 0));
 }
 
 /* Of the questions only the first, since a finished run may go on with more of them; their order is checked by id. */
@@ -189,10 +196,11 @@ static void reason_close(struct bench *x) {
 static int print_object(const struct reason_summary *s, struct err *e) {
     const struct budget *b = s->budget;
     json_t *budget = b->unit == 'r' ? json_integer((json_int_t)b->amount) : json_string(b->text);
-    json_t *o = json_pack("{s:s, s:o, s:I, s:f, s:[f,f], s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "method", s->method->name, "budget", budget, "n",
-                          (json_int_t)s->n, "accuracy", s->accuracy, "ci95", s->ci.lo, s->ci.hi, "calls", s->calls, "calls_paper", s->calls_paper,
-                          "flops", s->flops, "tokens", s->tokens, "seconds", s->seconds, "peak_bytes", s->peak_bytes, "rejection_rate",
-                          json_number(s->rejection_rate), "auc", json_number(s->auc));
+    json_t *o =
+        json_pack("{s:s, s:o, s:I, s:f, s:[f,f], s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "method", s->method->name, "budget",
+                  budget, "n", (json_int_t)s->n, "accuracy", s->accuracy, "ci95", s->ci.lo, s->ci.hi, "calls", s->calls,
+                  "calls_paper", s->calls_paper, "flops", s->flops, "tokens", s->tokens, "seconds", s->seconds, "peak_bytes",
+                  s->peak_bytes, "rejection_rate", json_number(s->rejection_rate), "auc", json_number(s->auc));
     if (o && !strcmp(s->method->name, "nabla")) {
         json_object_set_new(o, "optimised", json_real(s->optimised));
         json_object_set_new(o, "skipped_entropy", json_real(s->low_entropy));
@@ -207,19 +215,22 @@ static void print_line(const struct reason_summary *s) {
     char rejected[16] = "-", auc[16] = "-";
     if (isfinite(s->auc)) snprintf(auc, sizeof auc, "%.3f", s->auc);
     if (isfinite(s->rejection_rate)) snprintf(rejected, sizeof rejected, "%.1f%%", 100 * s->rejection_rate);
-    printf("%-9s %7s %6.1f%%  [%5.1f, %5.1f] %8.1f %8.1f %8.1f %9.2e %8.3f %8.1f %8s %6s\n", s->method->name, s->budget->text, 100 * s->accuracy,
-           100 * s->ci.lo, 100 * s->ci.hi, s->calls, s->calls_paper, s->tokens, s->flops, s->seconds, s->peak_bytes / 1048576.0, rejected, auc);
+    printf("%-9s %7s %6.1f%%  [%5.1f, %5.1f] %8.1f %8.1f %8.1f %9.2e %8.3f %8.1f %8s %6s\n", s->method->name, s->budget->text,
+           100 * s->accuracy, 100 * s->ci.lo, 100 * s->ci.hi, s->calls, s->calls_paper, s->tokens, s->flops, s->seconds,
+           s->peak_bytes / 1048576.0, rejected, auc);
 }
 
 static int print_table(const struct reason_summary *s, int n) {
     printf("%lld questions; calls, tokens, FLOPs and seconds are means per question\n", (long long)s->n);
-    printf("%-9s %7s %7s  %-14s %8s %8s %8s %9s %8s %8s %8s %6s\n", "method", "budget", "correct", "95 % interval", "calls", "as paper", "tokens",
-           "FLOPs", "seconds", "peak MiB", "rejected", "AUC");
+    printf("%-9s %7s %7s  %-14s %8s %8s %8s %9s %8s %8s %8s %6s\n", "method", "budget", "correct", "95 % interval", "calls",
+           "as paper", "tokens", "FLOPs", "seconds", "peak MiB", "rejected", "AUC");
     for (int i = 0; i < n; i++) print_line(&s[i]);
     for (int i = 0; i < n; i++)
         if (!strcmp(s[i].method->name, "nabla"))
-            printf("nabla %s: per question %.1f positions optimised, %.1f let pass by entropy, %.1f by gradient; %.2f draws changed by the gradient (on %lld questions)\n",
-                   s[i].budget->text, s[i].optimised, s[i].low_entropy, s[i].low_gradient, s[i].changed, (long long)s[i].changed_questions);
+            printf("nabla %s: per question %.1f positions optimised, %.1f let pass by entropy, %.1f by gradient; %.2f draws "
+                   "changed by the gradient (on %lld questions)\n",
+                   s[i].budget->text, s[i].optimised, s[i].low_entropy, s[i].low_gradient, s[i].changed,
+                   (long long)s[i].changed_questions);
     return 0;
 }
 
@@ -228,8 +239,8 @@ static void print_text(const char *s) {
     for (; *s; s++) putchar((unsigned char)*s < 32 && *s != '\n' && *s != '\t' ? ' ' : *s == 127 ? ' ' : *s);
 }
 
-static void print_answer(const char *label, const struct reason_show *s, const char *token, const char *rest, const char *colour, double reward,
-                         const char *answer, int correct) {
+static void print_answer(const char *label, const struct reason_show *s, const char *token, const char *rest, const char *colour,
+                         double reward, const char *answer, int correct) {
     int tty = isatty(STDOUT_FILENO);
     printf("%s (reward %+.6g, answer %s, %s)\n  ", label, reward, *answer ? answer : "none", correct ? "right" : "wrong");
     print_text(s->prefix);
@@ -254,14 +265,16 @@ static void print_show(const struct reason_show *s) {
     printf("\" from the original logits and \"");
     print_text(s->tilted);
     printf("\" from the optimised ones (its probability %.4f -> %.4f at temperature 1)\n", s->p_plain, s->p_tilted);
-    if (!s->rolled) printf("which is the token that stood there: the gradient kept it\n");
+    if (!s->rolled)
+        printf("which is the token that stood there: the gradient kept it\n");
     else {
         print_answer("after", s, s->tilted, s->rest_after, "\033[1;32m", s->reward_after, s->answer_after, s->correct_after);
         printf("%s\n", s->accepted ? "accepted: the reward rose" : "rejected: the reward did not rise");
     }
 }
 
-static int report(struct args *a, const struct bench *x, const struct reason_summary *s, const struct reason_show *show, struct err *e) {
+static int report(struct args *a, const struct bench *x, const struct reason_summary *s, const struct reason_show *show,
+                  struct err *e) {
     int n = x->job.n_methods * x->job.n_budgets;
     for (int i = 0; i < n && arg_has(a, "json"); i++) TRY(print_object(&s[i], e));
     if (arg_has(a, "json")) return 0;
@@ -293,11 +306,18 @@ static int run(struct args *a, struct err *e) {
 }
 
 const struct command command_reason = {
-    .name = "reason", .summary = "answers questions by several methods at several budgets, and counts what it cost",
-    .usage = "-m LM [--rm RM] --data Q.jsonl --method A,B,… --budget N,N,…", .opts = opts, .run = run,
-    .notes = "nabla minimises L(y) = NLL(y) − lambda·reward(y), NLL the mean over the answer's tokens (--nll sum: their sum), by --steps Adam steps on\n"
-             "the logits of one token at a time, draws it again, and keeps the new answer only if its reward is higher. --show prints one question\n"
+    .name = "reason",
+    .summary = "answers questions by several methods at several budgets, and counts what it cost",
+    .usage = "-m LM [--rm RM] --data Q.jsonl --method A,B,… --budget N,N,…",
+    .opts = opts,
+    .run = run,
+    .notes = "nabla minimises L(y) = NLL(y) − lambda·reward(y), NLL the mean over the answer's tokens (--nll sum: their sum), by "
+             "--steps Adam steps on\n"
+             "the logits of one token at a time, draws it again, and keeps the new answer only if its reward is higher. --show "
+             "prints one question\n"
              "on which the same draw gives another token after the descent than before.\n\n"
-             "calls counts every forward step (a batched one once) and backward pass the machine ran; \"as paper\" counts one per token of each\n"
-             "rollout, per sequence scored, and per forward or backward of a gradient. All rollouts of a question come from common random numbers.",
+             "calls counts every forward step (a batched one once) and backward pass the machine ran; \"as paper\" counts one "
+             "per token of each\n"
+             "rollout, per sequence scored, and per forward or backward of a gradient. All rollouts of a question come from "
+             "common random numbers.",
 };

@@ -9,7 +9,10 @@
 #include <string.h>
 
 static const struct opt opts[] = {
-    OPT_MODEL, OPT_PROMPT, OPT_FILE, OPT_IDS,
+    OPT_MODEL,
+    OPT_PROMPT,
+    OPT_FILE,
+    OPT_IDS,
     {"n", 'n', "N", "256", "new tokens at most"},
     {"temp", 0, "X", "0", "temperature; 0: always the most probable token, every other sampler is off"},
     {"top-k", 0, "N", "0", "only the N most probable tokens; 0: off"},
@@ -18,7 +21,8 @@ static const struct opt opts[] = {
     {"repeat-penalty", 0, "X", "1", "divides positive and multiplies negative logits of the last 64 tokens; 1: off"},
     {"stop", 0, "STRING", NULL, "end before this text (may be given several times)"},
     {"ignore-eos", 0, NULL, NULL, "go on after an end token"},
-    OPT_JSON, {0},
+    OPT_JSON,
+    {0},
 };
 
 /* What on_token needs: the text so far, how much of it is out, and the strings that end it. */
@@ -114,18 +118,22 @@ static json_t *ids_json(const int32_t *ids, int64_t n) {
     return j;
 }
 
-static int print_result(const struct generation *g, const struct speaker *s, const struct input *in, double prefill_s, double decode_s, struct err *e) {
+static int print_result(const struct generation *g, const struct speaker *s, const struct input *in, double prefill_s,
+                        double decode_s, struct err *e) {
     json_t *logprobs = json_array();
     for (int64_t i = 0; i < g->n; i++) json_array_append_new(logprobs, json_number(g->logprobs[i]));
     json_t *text = s->tok ? json_stringn(s->text.s ? s->text.s : "", s->text.len) : json_null();
-    return print_json(json_pack("{s:o, s:o, s:o, s:s, s:o, s:{s:I, s:f, s:I, s:f, s:o}}", "ids", ids_json(g->ids, g->n), "logprobs", logprobs, "text",
-                                text, "stop", stop_name(g, s), "prompt_ids", ids_json(in->ids, in->n), "timings", "prompt_tokens", (json_int_t)in->n,
-                                "prefill_seconds", prefill_s, "generated_tokens", (json_int_t)g->n, "decode_seconds", decode_s, "tokens_per_second",
-                                json_number(decode_s > 0 ? (double)g->n / decode_s : 0)), e);
+    return print_json(json_pack("{s:o, s:o, s:o, s:s, s:o, s:{s:I, s:f, s:I, s:f, s:o}}", "ids", ids_json(g->ids, g->n),
+                                "logprobs", logprobs, "text", text, "stop", stop_name(g, s), "prompt_ids",
+                                ids_json(in->ids, in->n), "timings", "prompt_tokens", (json_int_t)in->n, "prefill_seconds",
+                                prefill_s, "generated_tokens", (json_int_t)g->n, "decode_seconds", decode_s, "tokens_per_second",
+                                json_number(decode_s > 0 ? (double)g->n / decode_s : 0)),
+                      e);
 }
 
 /* After the loop: the last characters, the newline or the JSON object. An interruption is an error, after what is finished is out. */
-static int finish(struct args *a, struct speaker *s, const struct generation *g, const struct input *in, const double t[3], struct err *e) {
+static int finish(struct args *a, struct speaker *s, const struct generation *g, const struct input *in, const double t[3],
+                  struct err *e) {
     if (s->failed < 0) {
         if (e) *e = s->e;
         return s->failed;
@@ -135,10 +143,13 @@ static int finish(struct args *a, struct speaker *s, const struct generation *g,
         if (find_stop(s)) s->stopped = 1;
         if (show(s, s->text.len) < 0) return fail_at(e, ERR_IO, "stdout", -1, "cannot write");
     }
-    if (arg_has(a, "json")) TRY(print_result(g, s, in, t[1] - t[0], t[2] - t[1], e));
-    else TRY(print_bytes("\n", 1, e));
+    if (arg_has(a, "json"))
+        TRY(print_result(g, s, in, t[1] - t[0], t[2] - t[1], e));
+    else
+        TRY(print_bytes("\n", 1, e));
     if (arg_has(a, "verbose"))
-        fprintf(stderr, "%lld prompt tokens in %.3f s, %lld new tokens in %.3f s\n", (long long)in->n, t[1] - t[0], (long long)g->n, t[2] - t[1]);
+        fprintf(stderr, "%lld prompt tokens in %.3f s, %lld new tokens in %.3f s\n", (long long)in->n, t[1] - t[0],
+                (long long)g->n, t[2] - t[1]);
     return interrupted() ? fail(e, ERR_CANCELLED, "interrupted after %lld tokens", (long long)g->n) : 0;
 }
 
@@ -161,7 +172,9 @@ static int speak(struct args *a, struct opened *o, const struct input *in, struc
 static int generate_text(struct args *a, struct opened *o, const struct input *in, struct generation *g, struct err *e) {
     int64_t n_ctx = model_cfg(o->m)->n_ctx, want = in->n - 1 + g->max_new;
     if (n_ctx > 1 << 20) n_ctx = 1 << 20;
-    if (in->n > n_ctx) return fail(e, ERR_LIMIT, "expected a prompt of at most %lld tokens (the context), found %lld", (long long)n_ctx, (long long)in->n);
+    if (in->n > n_ctx)
+        return fail(e, ERR_LIMIT, "expected a prompt of at most %lld tokens (the context), found %lld", (long long)n_ctx,
+                    (long long)in->n);
     TRY(open_engine(o, &(struct engine_opts){.max_ctx = want < n_ctx ? (want < 1 ? 1 : want) : n_ctx, .max_sessions = 1}, e));
     int32_t *ends = NULL;
     int n_ends = o->tok && !arg_has(a, "ignore-eos") ? end_tokens(o->tok, &ends) : 0;
@@ -200,9 +213,17 @@ static int run(struct args *a, struct err *e) {
     return rc;
 }
 
-const struct command command_run = {"run", "generates text",
-    "-m M (-p TEXT | -f FILE | --ids LIST) [-n N] [--temp X] [--top-k N] [--top-p P] [--min-p P] [--repeat-penalty X] [--stop S] [--json]", opts,
-    0, 0, run,
-    "Samplers in order: repeat penalty, temperature, top-k, top-p, min-p, one uniform draw that depends on --seed and the step only. -p adds a\n"
-    "BOS where the file says so. Without --json the new text is streamed; with it one object: ids and logprobs (natural logarithm, of the\n"
-    "model's own distribution) of the generated tokens only, text, stop (end, length, stop, context, interrupted), prompt_ids, timings."};
+const struct command command_run = {"run",
+                                    "generates text",
+                                    "-m M (-p TEXT | -f FILE | --ids LIST) [-n N] [--temp X] [--top-k N] [--top-p P] [--min-p P] "
+                                    "[--repeat-penalty X] [--stop S] [--json]",
+                                    opts,
+                                    0,
+                                    0,
+                                    run,
+                                    "Samplers in order: repeat penalty, temperature, top-k, top-p, min-p, one uniform draw that "
+                                    "depends on --seed and the step only. -p adds a\n"
+                                    "BOS where the file says so. Without --json the new text is streamed; with it one object: "
+                                    "ids and logprobs (natural logarithm, of the\n"
+                                    "model's own distribution) of the generated tokens only, text, stop (end, length, stop, "
+                                    "context, interrupted), prompt_ids, timings."};

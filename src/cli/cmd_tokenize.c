@@ -7,7 +7,9 @@
 #include <string.h>
 
 static const struct opt opts[] = {
-    OPT_MODEL, OPT_PROMPT, OPT_FILE,
+    OPT_MODEL,
+    OPT_PROMPT,
+    OPT_FILE,
     {"no-special", 0, NULL, NULL, "add no BOS or EOS; text that looks like a special token is ordinary text"},
     {"jsonl", 0, "FILE", NULL, "one JSON string a line in, one array of ids a line out"},
     {0},
@@ -27,7 +29,8 @@ static int add_text(struct str *out, const struct tokenizer *t, const char *s, s
     return rc;
 }
 
-static int add_line(struct str *out, const struct tokenizer *t, const char *s, size_t n, unsigned flags, const char *path, int64_t line, struct err *e) {
+static int add_line(struct str *out, const struct tokenizer *t, const char *s, size_t n, unsigned flags, const char *path,
+                    int64_t line, struct err *e) {
     json_error_t je;
     json_t *j = json_loadb(s, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
     if (!json_is_string(j)) {
@@ -72,7 +75,8 @@ static int run(struct args *a, struct err *e) {
     struct tokenizer *t = NULL;
     struct str out = {0};
     TRY(arg_need(a, "model", &name, e));
-    if (arg_has(a, "jsonl") && (arg_has(a, "prompt") || arg_has(a, "file"))) return usage_error(a, e, "expected --jsonl or a text, found both");
+    if (arg_has(a, "jsonl") && (arg_has(a, "prompt") || arg_has(a, "file")))
+        return usage_error(a, e, "expected --jsonl or a text, found both");
     if (!arg_has(a, "jsonl") && !arg_has(a, "prompt") && !arg_has(a, "file"))
         return usage_error(a, e, "expected -p TEXT, -f FILE or --jsonl FILE (see candor tokenize --help)");
     TRY(resolve_model(name, path, e));
@@ -84,5 +88,12 @@ static int run(struct args *a, struct err *e) {
     return rc;
 }
 
-const struct command command_tokenize = {"tokenize", "text to token ids", "-m M (-p TEXT | -f FILE | --jsonl FILE) [--no-special]", opts, 0, 0, run,
-    "Prints a JSON array of ids. By default BOS and EOS are added where the file says so, and special tokens in the text are recognised."};
+const struct command command_tokenize = {"tokenize",
+                                         "text to token ids",
+                                         "-m M (-p TEXT | -f FILE | --jsonl FILE) [--no-special]",
+                                         opts,
+                                         0,
+                                         0,
+                                         run,
+                                         "Prints a JSON array of ids. By default BOS and EOS are added where the file says so, "
+                                         "and special tokens in the text are recognised."};

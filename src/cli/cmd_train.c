@@ -41,7 +41,8 @@ static int run(struct args *a, struct err *e) {
         rc = sink_jsonl_open(&rows, arg_has(a, "log") ? arg_str(a, "log") : log, !arg_has(a, "fresh"), e);
     }
     interrupt_watch();
-    struct train_opts o = {.device = d, .rows = rows, .stop = interrupted, .fresh = arg_has(a, "fresh") > 0, .max_steps = max_steps};
+    struct train_opts o = {
+        .device = d, .rows = rows, .stop = interrupted, .fresh = arg_has(a, "fresh") > 0, .max_steps = max_steps};
     if (rc >= 0) rc = train(r, &o, e);
     if (rc >= 0) rc = report(r, a, e);
     if (rc == ERR_CANCELLED && max_steps && !interrupted()) rc = 0; /* asked for */
@@ -51,7 +52,14 @@ static int run(struct args *a, struct err *e) {
     return rc;
 }
 
-const struct command command_train = {"train", "pretrains, fine-tunes or trains a reward model, as a recipe says; resumable",
-    "-c RECIPE [--fresh] [--max-steps N] [--log FILE]", opts, 0, 0, run,
-    "The same command goes on from the checkpoint (OUT.ckpt) that a kill or Ctrl-C left; the finished file is the same, byte for byte.\n"
-    "Files beside the output: OUT.vocab (tokenizer of a new model), OUT.samplesN.jsonl (a policy's graded answers), OUT.log.jsonl."};
+const struct command command_train = {"train",
+                                      "pretrains, fine-tunes or trains a reward model, as a recipe says; resumable",
+                                      "-c RECIPE [--fresh] [--max-steps N] [--log FILE]",
+                                      opts,
+                                      0,
+                                      0,
+                                      run,
+                                      "The same command goes on from the checkpoint (OUT.ckpt) that a kill or Ctrl-C left; the "
+                                      "finished file is the same, byte for byte.\n"
+                                      "Files beside the output: OUT.vocab (tokenizer of a new model), OUT.samplesN.jsonl (a "
+                                      "policy's graded answers), OUT.log.jsonl."};

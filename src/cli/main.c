@@ -51,7 +51,9 @@ int print_json(struct json_t *j, struct err *e) {
     return rc;
 }
 
-struct json_t *json_number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
+struct json_t *json_number(double x) {
+    return isfinite(x) ? json_real(x) : json_null();
+}
 
 /* ---- the line on stderr ---- */
 
@@ -62,8 +64,10 @@ static void print_error(const struct err *e) {
         if ((unsigned char)*p < 32 || *p == 127) *p = ' '; /* one line, and nothing that a terminal would obey */
     fflush(stdout);
     fprintf(stderr, "candor: error: %s", msg);
-    if (e->where[0] && e->at >= 0) fprintf(stderr, " (%s:%lld)", e->where, (long long)e->at);
-    else if (e->where[0]) fprintf(stderr, " (%s)", e->where);
+    if (e->where[0] && e->at >= 0)
+        fprintf(stderr, " (%s:%lld)", e->where, (long long)e->at);
+    else if (e->where[0])
+        fprintf(stderr, " (%s)", e->where);
     fputc('\n', stderr);
 }
 
@@ -72,7 +76,8 @@ static void print_commands(FILE *f) {
                "candor runs open-weight language models, looks inside them and differentiates through them.\n\ncommands:\n");
     for (int i = 0; i < N_COMMANDS; i++) fprintf(f, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
     fprintf(f, "\n`candor COMMAND --help` explains each option with its default and unit.\n"
-               "exit status: 0 done, 1 it could not be done, 2 the command line is wrong, 3 verification failed, 10 a claim does not hold\n");
+               "exit status: 0 done, 1 it could not be done, 2 the command line is wrong, 3 verification failed, 10 a claim does "
+               "not hold\n");
 }
 
 static const struct command *find_command(const char *name) {

@@ -1,7 +1,7 @@
 /* From the word after -m to a running engine. */
+#include "cli/open.h"
 #include "base/fs.h"
 #include "base/str.h"
-#include "cli/open.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,7 +51,8 @@ int resolve_model(const char *name, char out[PATH_SIZE], struct err *e) {
     }
     for (int i = 0; !strchr(name, '/') && models_dir(i, dir); i++)
         if (dir[0] && try_shipped(dir, name, out)) return 0;
-    return fail_at(e, ERR_IO, name, -1, "expected a model file, a folder or a shipped model's name (candor models lists them), found no such file");
+    return fail_at(e, ERR_IO, name, -1,
+                   "expected a model file, a folder or a shipped model's name (candor models lists them), found no such file");
 }
 
 /* ---- opening ---- */
@@ -63,8 +64,10 @@ int open_model(struct opened *o, struct args *a, const char *name, unsigned flag
     TRY(arg_i64(a, "threads", 1, 1024, &threads, e));
     TRY(resolve_model(word, o->path, e));
     TRY(weights_open(&o->w, o->path, e));
-    if (share) o->d = share;
-    else TRY(dev_open(&o->d, (int)threads, 0, e));
+    if (share)
+        o->d = share;
+    else
+        TRY(dev_open(&o->d, (int)threads, 0, e));
     return model_open(&o->m, o->d, o->w, flags, e);
 }
 
@@ -147,8 +150,10 @@ int check_input(struct args *a, struct err *e) {
 }
 
 int read_input(struct input *in, struct opened *o, struct args *a, struct err *e) {
-    if (arg_has(a, "ids")) TRY(arg_ids(a, "ids", &in->ids, &in->n, e));
-    else TRY(encode_text(in, o, a, e));
+    if (arg_has(a, "ids"))
+        TRY(arg_ids(a, "ids", &in->ids, &in->n, e));
+    else
+        TRY(encode_text(in, o, a, e));
     int rc = in->n ? check_ids(o->m, in->ids, in->n, e) : fail(e, ERR_ARG, "the input has no tokens: expected at least one");
     if (rc < 0) {
         free(in->ids);

@@ -5,12 +5,18 @@
 #include "run/engine.h"
 #include "text/tokenizer.h"
 
-#define OPT_MODEL {"model", 'm', "M", NULL, "GGUF file, safetensors file or folder, or the name of a shipped model"}
-#define OPT_PROMPT {"prompt", 'p', "TEXT", NULL, "the input text"}
-#define OPT_FILE {"file", 'f', "FILE", NULL, "a file with the input text (- for stdin)"}
-#define OPT_IDS {"ids", 0, "LIST", NULL, "input token ids, as 1,2,3; no token is added, no tokenizer needed"}
-#define OPT_JSON {"json", 0, NULL, NULL, "JSON on stdout"}
-#define OPT_NPY {"output", 'o', "OUT.npy", NULL, "where to write the array (NumPy, float32, C order)"}
+#define OPT_MODEL \
+    { "model", 'm', "M", NULL, "GGUF file, safetensors file or folder, or the name of a shipped model" }
+#define OPT_PROMPT \
+    { "prompt", 'p', "TEXT", NULL, "the input text" }
+#define OPT_FILE \
+    { "file", 'f', "FILE", NULL, "a file with the input text (- for stdin)" }
+#define OPT_IDS \
+    { "ids", 0, "LIST", NULL, "input token ids, as 1,2,3; no token is added, no tokenizer needed" }
+#define OPT_JSON \
+    { "json", 0, NULL, NULL, "JSON on stdout" }
+#define OPT_NPY \
+    { "output", 'o', "OUT.npy", NULL, "where to write the array (NumPy, float32, C order)" }
 
 /* Folders that shipped models may lie in, in the order of the search; returns 0 past the last. */
 enum { PATH_SIZE = 4096 };
@@ -33,7 +39,10 @@ int open_engine(struct opened *o, const struct engine_opts *opts, struct err *e)
 void opened_close(struct opened *o, int keep_device);
 
 /* The input of a command: --ids, or -p / -f encoded with special tokens (opens the tokenizer). At least one id. */
-struct input { int32_t *ids; int64_t n, bytes; };
+struct input {
+    int32_t *ids;
+    int64_t n, bytes;
+};
 int check_input(struct args *a, struct err *e); /* what is wrong with the command line, before anything is opened */
 int read_input(struct input *in, struct opened *o, struct args *a, struct err *e);
 /* -p, or -f ("-": stdin). *text is malloc'd. */

@@ -52,7 +52,9 @@ static int parse_opt(struct args *a, int argc, char **argv, int *i, struct err *
     if (word[1] == '-') {
         size_t n = strcspn(word + 2, "=");
         o = find_opt(a->cmd, word + 2, n, 0);
-        if (!o) return usage_error(a, e, "unknown option --%.*s (see candor %s --help)", (int)(n > 60 ? 60 : n), word + 2, a->cmd->name);
+        if (!o)
+            return usage_error(a, e, "unknown option --%.*s (see candor %s --help)", (int)(n > 60 ? 60 : n), word + 2,
+                               a->cmd->name);
         if (word[2 + n]) value = word + 3 + n;
     } else {
         o = find_opt(a->cmd, NULL, 0, word[1]);
@@ -71,13 +73,18 @@ int args_parse(struct args *a, const struct command *cmd, int argc, char **argv,
     int only_pos = 0;
     *a = (struct args){.cmd = cmd};
     for (int i = 0; i < argc; i++) {
-        if (!only_pos && !strcmp(argv[i], "--")) only_pos = 1;
-        else if (!only_pos && argv[i][0] == '-' && argv[i][1]) TRY(parse_opt(a, argc, argv, &i, e));
-        else if (a->n_pos == ARGS_MAX) return usage_error(a, e, "too many arguments");
-        else a->pos[a->n_pos++] = argv[i];
+        if (!only_pos && !strcmp(argv[i], "--"))
+            only_pos = 1;
+        else if (!only_pos && argv[i][0] == '-' && argv[i][1])
+            TRY(parse_opt(a, argc, argv, &i, e));
+        else if (a->n_pos == ARGS_MAX)
+            return usage_error(a, e, "too many arguments");
+        else
+            a->pos[a->n_pos++] = argv[i];
     }
     if (arg_has(a, "help")) return 0;
-    if (a->n_pos > cmd->max_pos) return usage_error(a, e, "unexpected argument \"%.60s\" (see candor %s --help)", a->pos[cmd->max_pos], cmd->name);
+    if (a->n_pos > cmd->max_pos)
+        return usage_error(a, e, "unexpected argument \"%.60s\" (see candor %s --help)", a->pos[cmd->max_pos], cmd->name);
     if (a->n_pos < cmd->min_pos) return usage_error(a, e, "expected: candor %s %s", cmd->name, cmd->usage);
     return 0;
 }
@@ -105,19 +112,23 @@ int arg_need(struct args *a, const char *name, const char **out, struct err *e) 
     const struct opt *o = find_opt(a->cmd, name, strlen(name), 0);
     *out = arg_str(a, name);
     if (*out) return 0;
-    if (o->letter) return usage_error(a, e, "option -%c (--%s %s) is missing (see candor %s --help)", o->letter, name, o->arg, a->cmd->name);
+    if (o->letter)
+        return usage_error(a, e, "option -%c (--%s %s) is missing (see candor %s --help)", o->letter, name, o->arg, a->cmd->name);
     return usage_error(a, e, "option --%s %s is missing (see candor %s --help)", name, o->arg, a->cmd->name);
 }
 
 int arg_i64(struct args *a, const char *name, int64_t lo, int64_t hi, int64_t *out, struct err *e) {
     const char *s = arg_str(a, name);
-    if (!s || (!arg_has(a, name) && !isdigit((unsigned char)s[0]) && s[0] != '-')) return 0; /* a default in words stays the caller's */
+    if (!s || (!arg_has(a, name) && !isdigit((unsigned char)s[0]) && s[0] != '-'))
+        return 0; /* a default in words stays the caller's */
     char *end;
     errno = 0;
     long long v = strtoll(s, &end, 10);
     if (end == s || *end || errno || v < lo || v > hi) {
-        if (hi == INT64_MAX) return usage_error(a, e, "--%s: expected a whole number from %lld on, found \"%.60s\"", name, (long long)lo, s);
-        return usage_error(a, e, "--%s: expected a whole number from %lld to %lld, found \"%.60s\"", name, (long long)lo, (long long)hi, s);
+        if (hi == INT64_MAX)
+            return usage_error(a, e, "--%s: expected a whole number from %lld on, found \"%.60s\"", name, (long long)lo, s);
+        return usage_error(a, e, "--%s: expected a whole number from %lld to %lld, found \"%.60s\"", name, (long long)lo,
+                           (long long)hi, s);
     }
     *out = v;
     return 0;
@@ -146,8 +157,9 @@ int arg_ids(struct args *a, const char *name, int32_t **ids, int64_t *n, struct 
         long long x = isdigit((unsigned char)*p) || *p == ' ' ? strtoll(p, &end, 10) : (end = (char *)(uintptr_t)p, -1);
         if (end == p || x < 0 || x > INT32_MAX || errno || (*end && *end != ',')) {
             free(v);
-            return usage_error(a, e, "--%s: expected token ids with commas between them (1,2,3), found \"%.40s\" at character %lld", name, p,
-                               (long long)(p - s + 1));
+            return usage_error(a, e,
+                               "--%s: expected token ids with commas between them (1,2,3), found \"%.40s\" at character %lld",
+                               name, p, (long long)(p - s + 1));
         }
         v[k++] = (int32_t)x;
         if (!*end) break;

@@ -15,7 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct head { char magic[8]; uint64_t recipe, num_bytes, count; struct train_state s; };
+struct head {
+    char magic[8];
+    uint64_t recipe, num_bytes, count;
+    struct train_state s;
+};
 
 static int put(FILE *f, uint64_t *h, const void *p, size_t n, struct err *e) {
     *h = hash_bytes(*h, p, n);
@@ -46,7 +50,8 @@ int checkpoint_write(const struct trainer *t, const char *path, struct err *e) {
     TRY(file_out_open(&o, path, e));
     int rc = put(o.f, &h, &head, sizeof head, e);
     for (int w = 0; w < 3; w++)
-        for (int i = 0; rc >= 0 && i < model_n_params(t->m); i++) rc = put_array(t, o.f, &h, array_of(t, w, i), model_param(t->m, i)->count, tmp, e);
+        for (int i = 0; rc >= 0 && i < model_n_params(t->m); i++)
+            rc = put_array(t, o.f, &h, array_of(t, w, i), model_param(t->m, i)->count, tmp, e);
     uint64_t sum = h;
     if (rc >= 0) rc = put(o.f, &h, &sum, sizeof sum, e);
     if (rc >= 0) return file_out_commit(&o, e);
@@ -69,7 +74,8 @@ int checkpoint_read(struct trainer *t, const char *path, struct err *e) {
         if (memcmp(head.magic, "CNDRCKP1", 8) || hash_bytes(HASH_START, m.data, want - 8) != sum)
             rc = fail_at(e, ERR_FORMAT, path, -1, "checkpoint is damaged: its hash does not fit its content");
         else if (head.recipe != t->r->hash)
-            rc = fail_at(e, ERR_STATE, path, -1, "checkpoint was made by another recipe (or the recipe was edited); --fresh starts anew");
+            rc = fail_at(e, ERR_STATE, path, -1,
+                         "checkpoint was made by another recipe (or the recipe was edited); --fresh starts anew");
     }
     const unsigned char *p = m.data + sizeof head;
     double tmp[4096];

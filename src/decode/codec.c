@@ -17,7 +17,8 @@ static int has_specials(const struct tokenizer *t) {
 }
 
 /* The prompt is body with special tokens before and behind it: each part is encoded by its own rule. */
-static int prompt_special(const struct tokenizer *t, const struct str *all, const struct str *body, struct toks *out, struct err *e) {
+static int prompt_special(const struct tokenizer *t, const struct str *all, const struct str *body, struct toks *out,
+                          struct err *e) {
     size_t head = strcspn(all->s, ">") + 1, end = head + body->len;
     const char *tail = end <= all->len ? strstr(all->s + end, "<|") : NULL;
     if (!tail || memcmp(all->s + head, body->s, body->len) != 0)
@@ -32,7 +33,8 @@ static int prompt(void *ctx, const struct question *q, struct toks *out, struct 
     struct str body = {0}, all = {0};
     int rc = question_body(q, &body), special = has_specials(v->t);
     if (rc >= 0 && special) rc = question_prompt(q, &all);
-    if (rc >= 0 && special) rc = prompt_special(v->t, &all, &body, out, e);
+    if (rc >= 0 && special)
+        rc = prompt_special(v->t, &all, &body, out, e);
     else if (rc >= 0) {
         rc = str_puts(&body, "\nAnswer:");
         if (rc >= 0) rc = encode(v->t, body.s, body.len, tokenizer_adds_bos(v->t) ? ENCODE_BOS_EOS : 0, out, e);
@@ -86,14 +88,16 @@ void vocab_close(struct vocab *v) {
 int vocab_same(const struct tokenizer *lm, const struct tokenizer *rm, const char *lm_name, const char *rm_name, struct err *e) {
     int64_t a = tokenizer_size(lm), b = tokenizer_size(rm);
     if (a != b)
-        return fail(e, ERR_ARG, "the reward model must share the policy's vocabulary: %s has %lld tokens, %s has %lld", lm_name, (long long)a, rm_name, (long long)b);
+        return fail(e, ERR_ARG, "the reward model must share the policy's vocabulary: %s has %lld tokens, %s has %lld", lm_name,
+                    (long long)a, rm_name, (long long)b);
     for (tok id = 0; id < a; id++) {
         const char *s = "", *z = "";
         size_t n = 0, m = 0;
         TRY(tokenizer_piece(lm, id, &s, &n, e));
         TRY(tokenizer_piece(rm, id, &z, &m, e));
         if (n != m || memcmp(s, z, n) != 0)
-            return fail(e, ERR_ARG, "the reward model must share the policy's vocabulary: token %d is \"%.*s\" in %s and \"%.*s\" in %s", id,
+            return fail(e, ERR_ARG,
+                        "the reward model must share the policy's vocabulary: token %d is \"%.*s\" in %s and \"%.*s\" in %s", id,
                         (int)(n < 40 ? n : 40), s, lm_name, (int)(m < 40 ? m : 40), z, rm_name);
     }
     return 0;

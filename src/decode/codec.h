@@ -4,7 +4,12 @@
 #define DECODE_CODEC_H
 #include "decode/problem.h"
 
-struct vocab { const struct tokenizer *t; int32_t *ends; int n_ends; unsigned char *step_end; };
+struct vocab {
+    const struct tokenizer *t;
+    int32_t *ends;
+    int n_ends;
+    unsigned char *step_end;
+};
 /* Step ends: tokens that contain a newline or ';', or that are "." or "</think>" themselves. */
 int vocab_open(struct vocab *v, const struct tokenizer *t, struct err *e);
 void vocab_close(struct vocab *v);

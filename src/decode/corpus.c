@@ -44,7 +44,8 @@ static int item_text(const struct recipe_data *d, int valid, struct rng *g, stru
     return rc < 0 ? fail(e, rc, "a gym item could not be put into words") : 0;
 }
 
-static int doc_from_gym(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t, int valid, int64_t i, struct err *e) {
+static int doc_from_gym(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t, int valid, int64_t i,
+                        struct err *e) {
     const struct recipe_stage *s = &r->stages[stage];
     struct rng g = doc_rng(r, stage, valid, i);
     struct str prompt = {0}, text = {0};
@@ -82,7 +83,8 @@ static const struct sample *sample_near(const struct samples *s, int64_t at, int
     return NULL;
 }
 
-static int doc_from_samples(struct doc *out, const struct recipe *r, int stage, const struct samples *s, int valid, int64_t i, struct err *e) {
+static int doc_from_samples(struct doc *out, const struct recipe *r, int stage, const struct samples *s, int valid, int64_t i,
+                            struct err *e) {
     int pair = r->stages[stage].objective == OBJECTIVE_PAIRWISE;
     struct rng g = doc_rng(r, stage, valid, pair ? i / 2 : i);
     if (!pair) {
@@ -100,8 +102,8 @@ static int doc_from_samples(struct doc *out, const struct recipe *r, int stage, 
     return fail(e, ERR_STATE, "no question with a right and a wrong sample: nothing to compare");
 }
 
-int corpus_doc(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t, const struct samples *s, int valid, int64_t i,
-               struct err *e) {
+int corpus_doc(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t, const struct samples *s, int valid,
+               int64_t i, struct err *e) {
     *out = (struct doc){.from = 1};
     if (r->stages[stage].objective >= OBJECTIVE_PAIRWISE) return doc_from_samples(out, r, stage, s, valid, i, e);
     return doc_from_gym(out, r, stage, t, valid, i, e);

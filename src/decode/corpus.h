@@ -13,17 +13,25 @@ struct doc {
 void doc_free(struct doc *d);
 
 /* Answers of a policy to questions of the gym, graded: what a reward model learns from. */
-struct sample { int32_t *ids; int64_t n, prompt; int data, correct; int64_t question, k; };
-struct samples { struct sample *s; int64_t n, cap; };
+struct sample {
+    int32_t *ids;
+    int64_t n, prompt;
+    int data, correct;
+    int64_t question, k;
+};
+struct samples {
+    struct sample *s;
+    int64_t n, cap;
+};
 void samples_free(struct samples *s);
 struct device;
 /* Draws (or reads back from `path`, as far as an earlier run came) all samples of a stage; kept as JSON lines, so a kill loses one block. */
-int samples_draw(struct samples *out, const struct recipe *r, int stage, struct device *d, const struct tokenizer *t, const char *path,
-                 int (*stop)(void), struct err *e);
+int samples_draw(struct samples *out, const struct recipe *r, int stage, struct device *d, const struct tokenizer *t,
+                 const char *path, int (*stop)(void), struct err *e);
 
 /* Document i; valid: of the validation split. Reward stages take it from samples; pairs are documents 2i (right) and 2i+1 (wrong). */
-int corpus_doc(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t, const struct samples *s, int valid, int64_t i,
-               struct err *e);
+int corpus_doc(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t, const struct samples *s, int valid,
+               int64_t i, struct err *e);
 /* Text of all families in the recipe's first stage, for the tokenizer's merges. */
 struct str;
 int corpus_text(struct str *out, const struct recipe *r, struct err *e);

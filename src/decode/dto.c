@@ -5,7 +5,9 @@
 #include <string.h>
 
 int dto_work_init(struct dto_work *w, int64_t V, struct err *e) {
-    *w = (struct dto_work){.V = V, .p = malloc((size_t)V * sizeof *w->p), .m = malloc((size_t)V * sizeof *w->m),
+    *w = (struct dto_work){.V = V,
+                           .p = malloc((size_t)V * sizeof *w->p),
+                           .m = malloc((size_t)V * sizeof *w->m),
                            .v = malloc((size_t)V * sizeof *w->v)};
     if (w->p && w->m && w->v) return 0;
     dto_work_fini(w);

@@ -25,14 +25,20 @@ struct candor_engine {
     int32_t *ends; /* [n_ends] tokens that end a generation */
     int n_ends;
 };
-struct candor_session { struct candor_engine *g; struct session *s; };
+struct candor_session {
+    struct candor_engine *g;
+    struct session *s;
+};
 
 /* ---- errors ---- */
 
-_Static_assert((int)CANDOR_ERR_NOMEM == (int)ERR_NOMEM && (int)CANDOR_ERR_RANGE == (int)ERR_RANGE && (int)CANDOR_ERR_LIMIT == (int)ERR_LIMIT &&
-               (int)CANDOR_ERR_CANCELLED == (int)ERR_CANCELLED && (int)CANDOR_ERR_INTERNAL == (int)ERR_INTERNAL, "public codes are our codes");
-_Static_assert(sizeof ((struct candor_error *)0)->msg == sizeof ((struct err *)0)->msg &&
-               sizeof ((struct candor_error *)0)->where == sizeof ((struct err *)0)->where, "nothing is cut off");
+_Static_assert((int)CANDOR_ERR_NOMEM == (int)ERR_NOMEM && (int)CANDOR_ERR_RANGE == (int)ERR_RANGE &&
+                   (int)CANDOR_ERR_LIMIT == (int)ERR_LIMIT && (int)CANDOR_ERR_CANCELLED == (int)ERR_CANCELLED &&
+                   (int)CANDOR_ERR_INTERNAL == (int)ERR_INTERNAL,
+               "public codes are our codes");
+_Static_assert(sizeof((struct candor_error *)0)->msg == sizeof((struct err *)0)->msg &&
+                   sizeof((struct candor_error *)0)->where == sizeof((struct err *)0)->where,
+               "nothing is cut off");
 
 static int give(struct candor_error *e, const struct err *f, int rc) {
     if (rc >= 0) return 0;
@@ -75,13 +81,19 @@ static int open_text(struct candor_engine *g, struct err *e) {
 }
 
 static int open_rooms(struct candor_engine *g, const char *path, const struct candor_options *o, struct err *e) {
-    struct engine_opts eo = {.max_ctx = o->max_ctx, .max_rows = o->max_rows, .max_sessions = 1, .max_kv_bytes = o->max_kv_bytes,
+    struct engine_opts eo = {.max_ctx = o->max_ctx,
+                             .max_rows = o->max_rows,
+                             .max_sessions = 1,
+                             .max_kv_bytes = o->max_kv_bytes,
                              .backward = o->gradient != 0};
-    if (o->threads < 0 || o->threads > 1024) return fail(e, ERR_ARG, "threads: expected 0 (all cores) to 1024, found %d", o->threads);
+    if (o->threads < 0 || o->threads > 1024)
+        return fail(e, ERR_ARG, "threads: expected 0 (all cores) to 1024, found %d", o->threads);
     TRY(weights_open(&g->w, path, e));
     g->shared = o->share != NULL;
-    if (g->shared) g->d = o->share->d;
-    else TRY(dev_open(&g->d, o->threads, o->oracle, e));
+    if (g->shared)
+        g->d = o->share->d;
+    else
+        TRY(dev_open(&g->d, o->threads, o->oracle, e));
     TRY(model_open(&g->m, g->d, g->w, o->reward ? MODEL_SCORE : 0, e));
     TRY(engine_new(&g->g, g->m, &eo, e));
     return open_text(g, e);
@@ -91,8 +103,10 @@ int candor_open(struct candor_engine **out, const char *path, const struct cando
     struct err f = ERR_INIT;
     struct candor_engine *g = calloc(1, sizeof *g);
     int rc = g ? open_rooms(g, path, o ? o : &(struct candor_options){0}, &f) : fail(&f, ERR_NOMEM, "out of memory");
-    if (rc < 0) candor_close(g);
-    else *out = g;
+    if (rc < 0)
+        candor_close(g);
+    else
+        *out = g;
     return give(e, &f, rc);
 }
 
@@ -108,10 +122,20 @@ void candor_close(struct candor_engine *g) {
 
 struct candor_dims candor_dims(const struct candor_engine *g) {
     const struct model_cfg *c = model_cfg(g->m);
-    return (struct candor_dims){.family = c->family->name, .device = g->d->name, .n_layer = c->n_layer, .n_head = c->n_head, .n_kv = c->n_kv,
-                                .head_dim = c->head_dim, .n_embd = c->n_embd, .n_ff = c->n_ff, .n_vocab = c->n_vocab,
-                                .n_out = model_n_out(g->m), .is_reward = c->n_score > 0, .n_ctx = c->n_ctx,
-                                .max_ctx = engine_options(g->g).max_ctx, .bos = g->tok ? tokenizer_bos(g->tok) : -1,
+    return (struct candor_dims){.family = c->family->name,
+                                .device = g->d->name,
+                                .n_layer = c->n_layer,
+                                .n_head = c->n_head,
+                                .n_kv = c->n_kv,
+                                .head_dim = c->head_dim,
+                                .n_embd = c->n_embd,
+                                .n_ff = c->n_ff,
+                                .n_vocab = c->n_vocab,
+                                .n_out = model_n_out(g->m),
+                                .is_reward = c->n_score > 0,
+                                .n_ctx = c->n_ctx,
+                                .max_ctx = engine_options(g->g).max_ctx,
+                                .bos = g->tok ? tokenizer_bos(g->tok) : -1,
                                 .eos = g->tok ? tokenizer_eos(g->tok) : -1};
 }
 
@@ -133,8 +157,10 @@ int candor_tokenize(const struct candor_engine *g, const char *text, size_t n, u
     struct err f = ERR_INIT;
     struct toks t = {0};
     int rc = tokenize(g, text, n, flags, &t, &f);
-    if (rc < 0) toks_free(&t);
-    else *ids = t.ids, *n_ids = t.n;
+    if (rc < 0)
+        toks_free(&t);
+    else
+        *ids = t.ids, *n_ids = t.n;
     return give(e, &f, rc);
 }
 
@@ -143,11 +169,13 @@ static int detokenize(const struct candor_engine *g, const int32_t *ids, int64_t
     int64_t V = tokenizer_size(g->tok);
     for (int64_t i = 0; i < n; i++)
         if (ids[i] < 0 || ids[i] >= V)
-            return fail(e, ERR_RANGE, "token id at position %lld: expected 0 to %lld, found %d", (long long)i, (long long)V - 1, ids[i]);
+            return fail(e, ERR_RANGE, "token id at position %lld: expected 0 to %lld, found %d", (long long)i, (long long)V - 1,
+                        ids[i]);
     return tokenizer_decode(g->tok, ids, n, 0, text, len, e);
 }
 
-int candor_detokenize(const struct candor_engine *g, const int32_t *ids, int64_t n, char **text, size_t *len, struct candor_error *e) {
+int candor_detokenize(const struct candor_engine *g, const int32_t *ids, int64_t n, char **text, size_t *len,
+                      struct candor_error *e) {
     struct err f = ERR_INIT;
     size_t own;
     return give(e, &f, detokenize(g, ids, n, text, len ? len : &own, &f));
@@ -211,17 +239,21 @@ int candor_feed(struct candor_session *s, const int32_t *ids, int64_t n, float *
 }
 
 /* A receiver's nonzero answer, whatever its sign, is a wish to stop. */
-struct receiver { candor_rows_fn fn; void *ctx; };
+struct receiver {
+    candor_rows_fn fn;
+    void *ctx;
+};
 static int receive(void *ctx, int64_t row0, int64_t rows, const float *x, int64_t width) {
     const struct receiver *r = ctx;
     return r->fn(r->ctx, row0, rows, x, width) != 0;
 }
 
-int candor_feed_rows(struct candor_session *s, const int32_t *ids, int64_t n, candor_rows_fn fn, void *ctx, struct candor_error *e) {
+int candor_feed_rows(struct candor_session *s, const int32_t *ids, int64_t n, candor_rows_fn fn, void *ctx,
+                     struct candor_error *e) {
     struct err f = ERR_INIT;
     struct receiver r = {fn, ctx};
-    int rc = n < 1 ? fail(&f, ERR_ARG, "expected at least one token id, found %lld", (long long)n) :
-                     session_feed_logits(s->s, ids, n, receive, &r, NULL, &f);
+    int rc = n < 1 ? fail(&f, ERR_ARG, "expected at least one token id, found %lld", (long long)n)
+                   : session_feed_logits(s->s, ids, n, receive, &r, NULL, &f);
     return give(e, &f, rc);
 }
 
@@ -236,13 +268,14 @@ static struct sampling sampling_of(const struct candor_sampling *o) {
     return s;
 }
 
-static int check_generation(const struct candor_session *s, const struct candor_generation *x, const struct sampling *how, struct err *e) {
+static int check_generation(const struct candor_session *s, const struct candor_generation *x, const struct sampling *how,
+                            struct err *e) {
     int V = model_cfg(s->g->m)->n_vocab;
     if (x->n_prompt < 1) return fail(e, ERR_ARG, "expected a prompt of at least one token, found %lld", (long long)x->n_prompt);
-    if (x->max_new < 0 || (x->max_new && !x->ids)) return fail(e, ERR_ARG, "expected an array for %lld new tokens", (long long)x->max_new);
+    if (x->max_new < 0 || (x->max_new && !x->ids))
+        return fail(e, ERR_ARG, "expected an array for %lld new tokens", (long long)x->max_new);
     int32_t last = x->prompt[x->n_prompt - 1];
-    if (last < 0 || last >= V)
-        return fail(e, ERR_RANGE, "last token id of the prompt: expected 0 to %d, found %d", V - 1, last);
+    if (last < 0 || last >= V) return fail(e, ERR_RANGE, "last token id of the prompt: expected 0 to %d, found %d", V - 1, last);
     return sampling_check(how, e);
 }
 
@@ -255,17 +288,26 @@ static int run_generation(struct candor_session *s, struct candor_generation *x,
 int candor_generate(struct candor_session *s, struct candor_generation *x, struct candor_error *e) {
     struct err f = ERR_INIT;
     int64_t before = session_len(s->s);
-    struct generation gen = {.s = s->s, .max_new = x->max_new, .sampling = sampling_of(&x->sampling), .seed = x->sampling.seed,
-                             .ends = s->g->ends, .n_ends = x->sampling.ignore_end ? 0 : s->g->n_ends, .on_token = x->on_token,
-                             .ctx = x->ctx, .ids = x->ids};
+    struct generation gen = {.s = s->s,
+                             .max_new = x->max_new,
+                             .sampling = sampling_of(&x->sampling),
+                             .seed = x->sampling.seed,
+                             .ends = s->g->ends,
+                             .n_ends = x->sampling.ignore_end ? 0 : s->g->n_ends,
+                             .on_token = x->on_token,
+                             .ctx = x->ctx,
+                             .ids = x->ids};
     if (x->n_prompt > 0) gen.last = x->prompt[x->n_prompt - 1];
     int rc = run_generation(s, x, &gen, &f);
-    if (rc < 0) session_rewind(s->s, before);
-    else x->n = gen.n, x->stop = (enum candor_stop)gen.stop;
+    if (rc < 0)
+        session_rewind(s->s, before);
+    else
+        x->n = gen.n, x->stop = (enum candor_stop)gen.stop;
     return give(e, &f, rc);
 }
-_Static_assert((int)CANDOR_STOP_MAX == (int)GEN_MAX && (int)CANDOR_STOP_END == (int)GEN_END && (int)CANDOR_STOP_CALLER == (int)GEN_CALLER &&
-               (int)CANDOR_STOP_CTX == (int)GEN_CTX, "public stops are our stops");
+_Static_assert((int)CANDOR_STOP_MAX == (int)GEN_MAX && (int)CANDOR_STOP_END == (int)GEN_END &&
+                   (int)CANDOR_STOP_CALLER == (int)GEN_CALLER && (int)CANDOR_STOP_CTX == (int)GEN_CTX,
+               "public stops are our stops");
 
 /* ---- looking inside ---- */
 
@@ -288,15 +330,18 @@ int64_t candor_hidden_width(const struct candor_engine *g, const char *tap) {
     return t < 0 ? 0 : hidden_width(model_cfg(g->m), (enum tap)t);
 }
 
-static int hidden(struct candor_engine *g, const int32_t *ids, int64_t T, const char *tap, int lo, int hi, float *out, struct err *e) {
+static int hidden(struct candor_engine *g, const int32_t *ids, int64_t T, const char *tap, int lo, int hi, float *out,
+                  struct err *e) {
     int t = tap_of(tap), top = t == (int)TAP_FINAL_NORM ? 0 : model_cfg(g->m)->n_layer - 1;
     if (t < 0) return fail(e, ERR_ARG, "expected the name of a tap (candor_tap lists them), found \"%.60s\"", tap);
-    if (lo < 0 || lo > hi || hi > top) return fail(e, ERR_ARG, "tap %s: expected layers within 0 to %d, found %d to %d", tap, top, lo, hi);
+    if (lo < 0 || lo > hi || hi > top)
+        return fail(e, ERR_ARG, "tap %s: expected layers within 0 to %d, found %d to %d", tap, top, lo, hi);
     if (T < 1) return fail(e, ERR_ARG, "expected at least one token id, found %lld", (long long)T);
     return hidden_capture(g->g, ids, T, (enum tap)t, lo, hi, out, e);
 }
 
-int candor_hidden(struct candor_engine *g, const int32_t *ids, int64_t T, const char *tap, int lo, int hi, float *out, struct candor_error *e) {
+int candor_hidden(struct candor_engine *g, const int32_t *ids, int64_t T, const char *tap, int lo, int hi, float *out,
+                  struct candor_error *e) {
     struct err f = ERR_INIT;
     return give(e, &f, hidden(g, ids, T, tap, lo, hi, out, &f));
 }
@@ -313,9 +358,11 @@ static int check_side(const struct candor_engine *g, const struct candor_gradien
     return 0;
 }
 
-static int check_job(const struct candor_engine *lm, const struct candor_engine *rm, const struct candor_gradient_job *j, struct err *e) {
+static int check_job(const struct candor_engine *lm, const struct candor_engine *rm, const struct candor_gradient_job *j,
+                     struct err *e) {
     if (j->from < 0 || j->from >= j->T)
-        return fail(e, ERR_ARG, "expected a first position from 0 and below the %lld ids, found %lld", (long long)j->T, (long long)j->from);
+        return fail(e, ERR_ARG, "expected a first position from 0 and below the %lld ids, found %lld", (long long)j->T,
+                    (long long)j->from);
     TRY(check_side(lm, j, "language", e));
     TRY(check_side(rm, j, "reward", e));
     if (lm && rm && lm->d->num_bytes != rm->d->num_bytes)
@@ -324,9 +371,13 @@ static int check_job(const struct candor_engine *lm, const struct candor_engine 
 }
 
 /* What is wanted of a gradient: its sum u, or rows through the receiver. */
-struct wanted { float *u; struct receiver *rows; };
+struct wanted {
+    float *u;
+    struct receiver *rows;
+};
 
-static int take(struct gradient *x, const struct gradient_job *j, const struct wanted *w, struct gradient_value *v, struct err *e) {
+static int take(struct gradient *x, const struct gradient_job *j, const struct wanted *w, struct gradient_value *v,
+                struct err *e) {
     int64_t C;
     if (w->u) TRY(gradient_width(x, j, &C, e)); /* before the work, not after it */
     TRY(gradient_run(x, j, v, e));
@@ -334,8 +385,8 @@ static int take(struct gradient *x, const struct gradient_job *j, const struct w
     return w->rows ? gradient_onehot(x, receive, w->rows, e) : 0;
 }
 
-static int differentiate(struct candor_engine *lm, struct candor_engine *rm, const struct candor_gradient_job *job, const struct wanted *w,
-                         struct candor_gradient_value *value, struct err *e) {
+static int differentiate(struct candor_engine *lm, struct candor_engine *rm, const struct candor_gradient_job *job,
+                         const struct wanted *w, struct candor_gradient_value *value, struct err *e) {
     struct gradient *x = NULL;
     struct gradient_value v = {0};
     const struct gradient_job j = {job->ids, job->T, job->from, job->nll, job->reward, job->targets};
@@ -353,8 +404,8 @@ int candor_gradient(struct candor_engine *lm, struct candor_engine *rm, const st
     return give(e, &f, differentiate(lm, rm, job, &(struct wanted){.u = u}, value, &f));
 }
 
-int candor_gradient_rows(struct candor_engine *lm, struct candor_engine *rm, const struct candor_gradient_job *job, candor_rows_fn fn,
-                         void *ctx, struct candor_gradient_value *value, struct candor_error *e) {
+int candor_gradient_rows(struct candor_engine *lm, struct candor_engine *rm, const struct candor_gradient_job *job,
+                         candor_rows_fn fn, void *ctx, struct candor_gradient_value *value, struct candor_error *e) {
     struct err f = ERR_INIT;
     struct receiver r = {fn, ctx};
     return give(e, &f, differentiate(lm, rm, job, &(struct wanted){.rows = &r}, value, &f));

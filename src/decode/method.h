@@ -9,7 +9,7 @@ struct method {
     int needs_rm;
     int (*run)(struct trial *t, struct err *e);
 };
-const struct method *method_at(int i); /* NULL at the end */
+const struct method *method_at(int i);                             /* NULL at the end */
 const struct method *method_find(const char *name, struct err *e); /* NULL and an error that lists the names */
 
 int method_greedy(struct trial *t, struct err *e);

@@ -27,7 +27,9 @@ struct nabla {
 
 static int nabla_open(struct nabla *a, struct trial *t, struct err *e) {
     int64_t V = model_cfg(engine_model(t->r->lm))->n_vocab;
-    *a = (struct nabla){.t = t, .z0 = malloc((size_t)V * sizeof *a->z0), .z = malloc((size_t)V * sizeof *a->z),
+    *a = (struct nabla){.t = t,
+                        .z0 = malloc((size_t)V * sizeof *a->z0),
+                        .z = malloc((size_t)V * sizeof *a->z),
                         .gi = malloc((size_t)V * sizeof *a->gi)};
     if (!a->z0 || !a->z || !a->gi) return fail(e, ERR_NOMEM, "out of memory for a vocabulary of %lld", (long long)V);
     TRY(dto_work_init(&a->work, V, e));
@@ -61,7 +63,10 @@ static int nabla_propose(struct nabla *a, int64_t i, int32_t token, struct err *
     const struct candidate *c = &t->c[a->cur];
     int64_t P = t->prompt.n;
     /* positions 0 … P+i−1 are prompt and y_<i; an end token needs no continuation */
-    struct roll x = {.from = c->lm, .keep = P + i, .last = token, .temp = t->r->o.temp,
+    struct roll x = {.from = c->lm,
+                     .keep = P + i,
+                     .last = token,
+                     .temp = t->r->o.temp,
                      .max_new = trial_is_end(t, token) ? 0 : t->room - i - 1,
                      .stream = trial_stream(t, FOR_REROLL, (uint64_t)i, (uint64_t)t->n, 0)};
     int32_t *head = malloc((size_t)(i + 1) * sizeof *head);

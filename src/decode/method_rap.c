@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct node {
-    int cand;        /* its tokens are the first `len` of this candidate */
+    int cand; /* its tokens are the first `len` of this candidate */
     int64_t len;
     int parent;
     int visits, open; /* open 0: nothing below is left to explore */
@@ -82,7 +82,8 @@ static int child_of(struct tree *a, int p, int k, struct err *e) {
     int64_t from = a->v[p].len, len = step_length(a->t, c, from);
     for (int i = 0; i < a->n; i++) {
         const struct node *v = &a->v[i];
-        if (v->parent == p && v->len == len && !memcmp(a->t->c[v->cand].ids + from, c->ids + from, (size_t)(len - from) * sizeof *c->ids))
+        if (v->parent == p && v->len == len &&
+            !memcmp(a->t->c[v->cand].ids + from, c->ids + from, (size_t)(len - from) * sizeof *c->ids))
             return i;
     }
     return node_add(a, (struct node){.cand = k, .len = len, .parent = p, .open = len < c->n, .end = len == c->n}, e);
@@ -92,8 +93,12 @@ static int rollout_from(struct tree *a, int p, struct err *e) {
     struct trial *t = a->t;
     const struct node *v = &a->v[p];
     const struct candidate *c = v->cand < 0 ? NULL : &t->c[v->cand];
-    struct roll x = {.from = c ? c->lm : t->lm, .keep = t->prompt.n - 1 + v->len, .last = c ? c->ids[v->len - 1] : t->prompt.ids[t->prompt.n - 1],
-                     .temp = t->r->o.temp, .max_new = t->room - v->len, .stream = trial_stream(t, FOR_TREE, (uint64_t)t->n, 0, 0)};
+    struct roll x = {.from = c ? c->lm : t->lm,
+                     .keep = t->prompt.n - 1 + v->len,
+                     .last = c ? c->ids[v->len - 1] : t->prompt.ids[t->prompt.n - 1],
+                     .temp = t->r->o.temp,
+                     .max_new = t->room - v->len,
+                     .stream = trial_stream(t, FOR_TREE, (uint64_t)t->n, 0, 0)};
     if (!c) x.stream = trial_stream(t, FOR_ROLLOUT, (uint64_t)t->n, 0, 0);
     int64_t len = v->len;
     int32_t *head = malloc((size_t)(len + 1) * sizeof *head);

@@ -9,8 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct thought { int32_t *ids; int64_t n; struct session *s; double value; int done; };
-struct level { struct thought *v; int n; };
+struct thought {
+    int32_t *ids;
+    int64_t n;
+    struct session *s;
+    double value;
+    int done;
+};
+struct level {
+    struct thought *v;
+    int n;
+};
 
 static void thought_fini(struct thought *x) {
     free(x->ids);
@@ -24,8 +33,13 @@ static void level_fini(struct level *l) {
 }
 
 static struct roll roll_of(struct trial *t, const struct thought *x, uint64_t stream, double temp, int one_step) {
-    return (struct roll){.from = x->s, .keep = t->prompt.n - 1 + x->n, .last = x->n ? x->ids[x->n - 1] : t->prompt.ids[t->prompt.n - 1],
-                         .stream = stream, .max_new = t->room - x->n, .temp = temp, .one_step = one_step};
+    return (struct roll){.from = x->s,
+                         .keep = t->prompt.n - 1 + x->n,
+                         .last = x->n ? x->ids[x->n - 1] : t->prompt.ids[t->prompt.n - 1],
+                         .stream = stream,
+                         .max_new = t->room - x->n,
+                         .temp = temp,
+                         .one_step = one_step};
 }
 
 /* head + the roll's tokens; takes the roll's session */
@@ -62,7 +76,8 @@ static int expand(struct trial *t, struct level *a, int k, int depth, struct lev
     }
     for (int i = 0; i < a->n; i++)
         for (int j = 0; j < k && !a->v[i].done; j++)
-            x[m++] = roll_of(t, &a->v[i], trial_stream(t, FOR_THOUGHT, (uint64_t)depth, (uint64_t)i, (uint64_t)j), t->r->o.temp, 1);
+            x[m++] =
+                roll_of(t, &a->v[i], trial_stream(t, FOR_THOUGHT, (uint64_t)depth, (uint64_t)i, (uint64_t)j), t->r->o.temp, 1);
     rc = rolls_run(t, x, m, e);
     for (int i = 0; rc >= 0 && i < a->n; i++)
         if (a->v[i].done) out->v[out->n++] = a->v[i], a->v[i] = (struct thought){.done = 1};
@@ -85,8 +100,10 @@ static void keep_best(struct level *l, int b) {
     for (int i = 0; i < l->n; i++) {
         int twin = 0;
         for (int j = 0; j < n; j++) twin |= same(&l->v[j], &l->v[i]);
-        if (twin) thought_fini(&l->v[i]);
-        else l->v[n++] = l->v[i];
+        if (twin)
+            thought_fini(&l->v[i]);
+        else
+            l->v[n++] = l->v[i];
     }
     for (int i = 1; i < n; i++)
         for (int j = i; j > 0 && l->v[j].value > l->v[j - 1].value; j--) {
@@ -103,8 +120,10 @@ static int finish(struct trial *t, struct level *l, struct err *e) {
         if (l->v[i].done) x.max_new = 0;
         int k = rolls_run(t, &x, 1, e);
         if (k >= 0) k = candidate_add(t, l->v[i].ids, l->v[i].n, &x, -1, e);
-        if (k >= 0 && l->v[i].done) t->c[k].reward = l->v[i].value, t->c[k].scored = 1;
-        else if (k >= 0) k = candidates_score(t, k, 1, e);
+        if (k >= 0 && l->v[i].done)
+            t->c[k].reward = l->v[i].value, t->c[k].scored = 1;
+        else if (k >= 0)
+            k = candidates_score(t, k, 1, e);
         roll_fini(&x);
         if (k < 0) return k;
     }
@@ -113,7 +132,10 @@ static int finish(struct trial *t, struct level *l, struct err *e) {
 
 static int used_up(const struct trial *t) {
     struct cost c = trial_cost(t);
-    double x = t->budget->unit == 'c' ? (double)c.calls : t->budget->unit == 't' ? (double)c.tokens : t->budget->unit == 'f' ? c.flops : c.seconds;
+    double x = t->budget->unit == 'c'   ? (double)c.calls
+               : t->budget->unit == 't' ? (double)c.tokens
+               : t->budget->unit == 'f' ? c.flops
+                                        : c.seconds;
     return t->budget->unit != 'r' && x >= t->budget->amount;
 }
 

@@ -15,7 +15,8 @@ int objective_new(struct objective **out, const struct reasoner *r, int64_t cap,
     struct device *d = model_device(lm);
     struct objective *g = calloc(1, sizeof *g);
     if (!g) return fail(e, ERR_NOMEM, "out of memory");
-    *g = (struct objective){.r = r, .cap = cap, .V = model_cfg(lm)->n_vocab, .C = model_cfg(lm)->n_embd, .RC = model_cfg(rm)->n_embd};
+    *g = (struct objective){
+        .r = r, .cap = cap, .V = model_cfg(lm)->n_vocab, .C = model_cfg(lm)->n_embd, .RC = model_cfg(rm)->n_embd};
     g->h = dev_alloc(d, cap * g->C), g->dh = dev_alloc(d, cap * g->C), g->u = dev_alloc(d, cap * g->C);
     g->rh = dev_alloc(d, cap * g->RC), g->rdh = dev_alloc(d, cap * g->RC), g->ru = dev_alloc(d, cap * g->RC);
     g->row = dev_alloc(d, g->V);
@@ -23,11 +24,14 @@ int objective_new(struct objective **out, const struct reasoner *r, int64_t cap,
     g->ids = malloc((size_t)cap * sizeof *g->ids);
     g->coef = malloc((size_t)cap * sizeof *g->coef), g->logp = malloc((size_t)cap * sizeof *g->logp);
     int rc = g->h && g->dh && g->u && g->rh && g->rdh && g->ru && g->row && g->host && g->ids && g->coef && g->logp
-                 ? 0 : fail(e, ERR_NOMEM, "out of memory for a gradient over %lld tokens", (long long)cap);
+                 ? 0
+                 : fail(e, ERR_NOMEM, "out of memory for a gradient over %lld tokens", (long long)cap);
     if (rc >= 0) rc = tape_new(&g->tape, lm, cap, 1, e);
     if (rc >= 0) rc = tape_new(&g->rm_tape, rm, cap, 1, e);
-    if (rc >= 0) *out = g;
-    else objective_free(g);
+    if (rc >= 0)
+        *out = g;
+    else
+        objective_free(g);
     return rc < 0 ? rc : 0;
 }
 
@@ -57,7 +61,9 @@ static int lm_part(struct objective *g, struct trial *t, const struct session *l
     return rc < 0 ? rc : 0;
 }
 
-struct reward_seed { double lambda, reward; };
+struct reward_seed {
+    double lambda, reward;
+};
 /* The score becomes its own seed: d(−λ r)/dr. */
 static int reward_seed(void *ctx, struct device *d, int64_t row0, int64_t rows, int64_t V, num *logits) {
     struct reward_seed *x = ctx;
@@ -77,16 +83,16 @@ static int rm_part(struct objective *g, struct trial *t, const struct session *r
     session_rewind(g->rm_session, t->prompt.n + g->first);
     TRY(engine_step_taped(g->r->rm, g->rm_session, y + g->first, T, g->rm_tape, NULL, g->rh, e));
     dev_zero(d, g->rdh, T * g->RC);
-    TRY(model_head(m, engine_pass(g->r->rm), num_at(d, g->rh, (T - 1) * g->RC), 1, reward_seed, &seed, num_at(d, g->rdh, (T - 1) * g->RC),
-                   NULL, e));
+    TRY(model_head(m, engine_pass(g->r->rm), num_at(d, g->rh, (T - 1) * g->RC), 1, reward_seed, &seed,
+                   num_at(d, g->rdh, (T - 1) * g->RC), NULL, e));
     g->reward = seed.reward;
     TRY(engine_backward(g->r->rm, g->rm_tape, g->rdh, NULL, NULL, g->ru, e));
     t->calls_extra++, t->calls_paper += 2;
     return 0;
 }
 
-int objective_take(struct objective *g, struct trial *t, const struct session *lm, const struct session *rm, const int32_t *y, int64_t n,
-                  int64_t first, struct err *e) {
+int objective_take(struct objective *g, struct trial *t, const struct session *lm, const struct session *rm, const int32_t *y,
+                   int64_t n, int64_t first, struct err *e) {
     if (first >= n || n - first > g->cap)
         return fail(e, ERR_RANGE, "expected 1 to %lld ahead tokens, found %lld", (long long)g->cap, (long long)(n - first));
     g->first = first, g->n = n;

@@ -18,23 +18,23 @@ struct objective {
     const struct reasoner *r;
     int64_t cap, V, C, RC;
     struct tape *tape, *rm_tape;
-    num *h, *dh, *u;           /* LM [cap, C]: states, seeds, gradients at the input embeddings. Row j is position first − 1 + j */
-    num *rh, *rdh, *ru;        /* RM [cap, C']: row j is position first + j */
-    num *row;                  /* [V] */
-    double *host;              /* [V] */
-    int32_t *ids;              /* [cap] */
-    double *coef, *logp;       /* [cap] */
+    num *h, *dh, *u;     /* LM [cap, C]: states, seeds, gradients at the input embeddings. Row j is position first − 1 + j */
+    num *rh, *rdh, *ru;  /* RM [cap, C']: row j is position first + j */
+    num *row;            /* [V] */
+    double *host;        /* [V] */
+    int32_t *ids;        /* [cap] */
+    double *coef, *logp; /* [cap] */
     struct session *rm_session; /* of the last take: prompt and whole answer */
     /* the trajectory it belongs to */
-    int64_t first, n;          /* ahead positions first … n − 1 */
+    int64_t first, n; /* ahead positions first … n − 1 */
     double c, reward;
 };
 int objective_new(struct objective **out, const struct reasoner *r, int64_t cap, struct err *e);
 void objective_free(struct objective *g);
 /* y[n] with positions from `first` on ahead; lm holds at least prompt + first − 1 positions of it, rm prompt + first (NULL: the
  * trial's own prompt session, then first is 0). Sets g->reward = r(x, y). */
-int objective_take(struct objective *g, struct trial *t, const struct session *lm, const struct session *rm, const int32_t *y, int64_t n,
-                  int64_t first, struct err *e);
+int objective_take(struct objective *g, struct trial *t, const struct session *lm, const struct session *rm, const int32_t *y,
+                   int64_t n, int64_t first, struct err *e);
 /* LM logits from which position i was drawn, as the forward of the last take left them. */
 int objective_logits(struct objective *g, struct trial *t, int64_t i, float *z, struct err *e);
 /* g_i over the vocabulary. */

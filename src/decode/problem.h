@@ -25,8 +25,8 @@ struct codec {
 enum nll_norm { NLL_MEAN, NLL_SUM };
 struct reason_opts {
     uint64_t seed;
-    int64_t max_new;      /* longest answer, tokens */
-    double temp, top_p;   /* rollouts and resampling; 0.5 and 0.95 in the paper */
+    int64_t max_new;    /* longest answer, tokens */
+    double temp, top_p; /* rollouts and resampling; 0.5 and 0.95 in the paper */
     int top_k;
     /* nabla: L(y) = c·Σ NLL − lambda·r, c = 1/|y| (mean) or 1 (sum) */
     double lambda;
@@ -34,47 +34,51 @@ struct reason_opts {
     struct dto_opts dto;
     double eps_ent, eps_grad; /* selection: entropy in nats, norm of dL/dz; both must be exceeded */
     /* trees */
-    int rap_width;        /* children of a node */
-    double rap_c;         /* exploration of UCT over rewards scaled to [0, 1] */
-    int64_t step_max;     /* tokens of one step at most */
-    int tot_depth;        /* steps before what is left is finished greedily */
+    int rap_width;    /* children of a node */
+    double rap_c;     /* exploration of UCT over rewards scaled to [0, 1] */
+    int64_t step_max; /* tokens of one step at most */
+    int tot_depth;    /* steps before what is left is finished greedily */
 };
 struct reason_opts reason_defaults(void);
 int reason_opts_check(const struct reason_opts *o, struct err *e);
 
 struct reasoner {
-    struct engine *lm, *rm;        /* rm NULL: methods that need a reward are refused */
-    int64_t max_ctx;               /* of both engines; their max_rows must hold max_new */
+    struct engine *lm, *rm; /* rm NULL: methods that need a reward are refused */
+    int64_t max_ctx;        /* of both engines; their max_rows must hold max_new */
     struct codec codec;
-    const int32_t *ends;           /* tokens that end an answer */
+    const int32_t *ends; /* tokens that end an answer */
     int n_ends;
     const unsigned char *step_end; /* [V], 1: the token ends a reasoning step; NULL: none does */
     struct reason_opts o;
 };
 
 /* Rollouts (the first included), or calls, tokens, FLOPs, seconds: no new rollout starts once they are used up. The first always does. */
-struct budget { double amount; char unit; /* 'r' 'c' 't' 'f' 's' */ char text[32]; };
+struct budget {
+    double amount;
+    char unit; /* 'r' 'c' 't' 'f' 's' */
+    char text[32];
+};
 int budget_parse(struct budget *b, const char *text, struct err *e);
 
 struct candidate {
-    int32_t *ids;         /* the answer, without prompt, with the end token where it came */
+    int32_t *ids; /* the answer, without prompt, with the end token where it came */
     int64_t n;
-    int ended;            /* by an end token; else by length */
+    int ended; /* by an end token; else by length */
     int scored, correct, accepted;
     double reward;
-    char *text, *answer;  /* answer: parsed and normalised; "" where none was found */
-    int parent;           /* candidate it was derived from, -1: the prompt */
-    int64_t from;         /* first position in which it may differ from its parent */
-    struct session *lm;   /* holds prompt and ids but the last */
-    struct session *rm;   /* holds prompt and ids; NULL where nobody needed it */
+    char *text, *answer; /* answer: parsed and normalised; "" where none was found */
+    int parent;          /* candidate it was derived from, -1: the prompt */
+    int64_t from;        /* first position in which it may differ from its parent */
+    struct session *lm;  /* holds prompt and ids but the last */
+    struct session *rm;  /* holds prompt and ids; NULL where nobody needed it */
 };
 
 /* One position where the same draw gives another token under the optimised logits than under the original ones. */
 struct change {
     int64_t pos;
-    int32_t was, plain, tilted;          /* token of the trajectory; drawn from z; drawn from the optimised z */
-    double u, p_plain, p_tilted;         /* the draw; probability of `tilted` before and after, temperature 1 */
-    int before, after;                   /* candidates; after -1: `tilted` was the trajectory's own token, nothing to roll out */
+    int32_t was, plain, tilted;  /* token of the trajectory; drawn from z; drawn from the optimised z */
+    double u, p_plain, p_tilted; /* the draw; probability of `tilted` before and after, temperature 1 */
+    int before, after;           /* candidates; after -1: `tilted` was the trajectory's own token, nothing to roll out */
     int accepted;
 };
 
@@ -87,16 +91,16 @@ struct trial {
     const struct reasoner *r;
     const struct question *q;
     const struct budget *budget;
-    uint64_t key;                 /* of the question */
+    uint64_t key; /* of the question */
     struct toks prompt;
-    struct session *lm, *rm;      /* prompt but its last token; whole prompt (NULL: this trial has no rewards) */
-    int64_t room;                 /* tokens an answer may have: max_new, or what the context leaves */
+    struct session *lm, *rm; /* prompt but its last token; whole prompt (NULL: this trial has no rewards) */
+    int64_t room;            /* tokens an answer may have: max_new, or what the context leaves */
     struct candidate *c;
     int n, cap;
-    int chosen;                   /* -1: none yet */
+    int chosen; /* -1: none yet */
     struct change *changes;
     int n_changes, cap_changes;
-    int64_t judged, rejected;     /* rollouts compared with the best so far, and those not better; judged 0: not such a method */
+    int64_t judged, rejected; /* rollouts compared with the best so far, and those not better; judged 0: not such a method */
     int64_t optimised, low_entropy, low_gradient; /* positions that DTO took, and that a gate let pass unchanged */
     /* account */
     struct account lm0, rm0;
@@ -105,7 +109,8 @@ struct trial {
 };
 
 /* reward: the RM reads the prompt too; without it the trial cannot score, and is not charged for it. */
-int trial_init(struct trial *t, const struct reasoner *r, const struct question *q, const struct budget *b, int reward, struct err *e);
+int trial_init(struct trial *t, const struct reasoner *r, const struct question *q, const struct budget *b, int reward,
+               struct err *e);
 void trial_fini(struct trial *t);
 struct cost trial_cost(const struct trial *t);
 int trial_spent(const struct trial *t); /* no further rollout may start */
@@ -123,11 +128,11 @@ uint64_t trial_stream(const struct trial *t, enum purpose what, uint64_t a, uint
 struct roll {
     const struct session *from; /* its first `keep` positions are shared */
     int64_t keep;
-    int32_t last;               /* then this token is fed */
+    int32_t last; /* then this token is fed */
     uint64_t stream;
     int64_t max_new;
     double temp;
-    int one_step;               /* stop at the end of a reasoning step too */
+    int one_step; /* stop at the end of a reasoning step too */
     /* out */
     struct session *s;
     int32_t *ids;
@@ -146,9 +151,9 @@ int candidates_draw(struct trial *t, uint64_t first, int n, double temp, struct 
 struct scored {
     const struct session *from; /* RM session that shares its first `keep` positions; NULL: the prompt */
     int64_t keep;
-    const int32_t *ids;         /* what follows them, n >= 1 */
+    const int32_t *ids; /* what follows them, n >= 1 */
     int64_t n;
-    int hold;                   /* leave the session in s */
+    int hold; /* leave the session in s */
     double reward;
     struct session *s;
 };

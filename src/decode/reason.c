@@ -41,7 +41,8 @@ int reason_parse_budgets(struct reason_job *j, const char *list, struct err *e) 
         if (j->n_budgets == REASON_BUDGETS) return fail(e, ERR_ARG, "expected at most %d budgets", REASON_BUDGETS);
         TRY(budget_parse(&j->budgets[j->n_budgets], word, e));
         for (int i = 0; i < j->n_budgets; i++)
-            if (!strcmp(j->budgets[i].text, j->budgets[j->n_budgets].text)) return fail(e, ERR_ARG, "budget %s is named twice", word);
+            if (!strcmp(j->budgets[i].text, j->budgets[j->n_budgets].text))
+                return fail(e, ERR_ARG, "budget %s is named twice", word);
     }
     return rc;
 }
@@ -56,7 +57,8 @@ static int job_check(const struct reason_job *j, struct err *e) {
     if (lm->n_score) return fail(e, ERR_ARG, "the policy must be a language model, found a reward model");
     if (rm && rm->n_score != 1) return fail(e, ERR_ARG, "the reward model must have one score, found %d", rm->n_score);
     if (rm && rm->n_vocab != lm->n_vocab)
-        return fail(e, ERR_ARG, "the reward model must share the policy's vocabulary: %d tokens expected, %d found", lm->n_vocab, rm->n_vocab);
+        return fail(e, ERR_ARG, "the reward model must share the policy's vocabulary: %d tokens expected, %d found", lm->n_vocab,
+                    rm->n_vocab);
     for (int i = 0; i < j->n_methods; i++)
         if (j->methods[i]->needs_rm && !rm) return fail(e, ERR_ARG, "method %s needs a reward model (--rm)", j->methods[i]->name);
     if (j->resume && !j->rows) return fail(e, ERR_ARG, "resuming needs the file of rows (-o)");
@@ -109,21 +111,32 @@ static struct reason_summary summary_of(const struct reason_job *j, int at, cons
     const struct reason__result *t = &s->total;
     double n = (double)s->n;
     return (struct reason_summary){
-        .method = j->methods[at / j->n_budgets], .budget = &j->budgets[at % j->n_budgets],
-        .n = s->n, .correct = t->correct, .accuracy = t->correct / n, .ci = wilson(t->correct, s->n, STATS_Z95),
-        .calls = (double)t->calls / n, .calls_paper = (double)t->calls_paper / n, .flops = t->flops / n, .tokens = (double)t->tokens / n,
-        .seconds = t->seconds / n, .peak_bytes = t->peak_bytes,
+        .method = j->methods[at / j->n_budgets],
+        .budget = &j->budgets[at % j->n_budgets],
+        .n = s->n,
+        .correct = t->correct,
+        .accuracy = t->correct / n,
+        .ci = wilson(t->correct, s->n, STATS_Z95),
+        .calls = (double)t->calls / n,
+        .calls_paper = (double)t->calls_paper / n,
+        .flops = t->flops / n,
+        .tokens = (double)t->tokens / n,
+        .seconds = t->seconds / n,
+        .peak_bytes = t->peak_bytes,
         .rejection_rate = t->judged ? (double)t->rejected / (double)t->judged : NAN,
         .auc = auc_of(&s->scores),
-        .optimised = (double)t->optimised / n, .low_entropy = (double)t->low_entropy / n, .low_gradient = (double)t->low_gradient / n,
-        .changed = (double)t->changed / n, .changed_questions = s->changed_questions,
+        .optimised = (double)t->optimised / n,
+        .low_entropy = (double)t->low_entropy / n,
+        .low_gradient = (double)t->low_gradient / n,
+        .changed = (double)t->changed / n,
+        .changed_questions = s->changed_questions,
     };
 }
 
 /* ---- all of them ---- */
 
-static int groups_run(const struct reason_job *j, int64_t done, struct sink *out, struct reason__sums *sums, struct reason_show *show,
-                      struct err *e) {
+static int groups_run(const struct reason_job *j, int64_t done, struct sink *out, struct reason__sums *sums,
+                      struct reason_show *show, struct err *e) {
     int per = j->n_methods * j->n_budgets;
     struct progress bar;
     progress_start(&bar, "reason", "questions", (double)j->n);

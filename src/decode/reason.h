@@ -19,15 +19,15 @@ enum { REASON_METHODS = 16, REASON_BUDGETS = 16 };
 struct reason_job {
     const struct reasoner *r;
     const struct questions *qs;
-    int64_t n;                                  /* the first n questions */
+    int64_t n; /* the first n questions */
     const struct method *methods[REASON_METHODS];
     int n_methods;
     struct budget budgets[REASON_BUDGETS];
     int n_budgets;
-    const char *models;                         /* what identifies LM, RM and data; part of the settings */
-    const char *rows;                           /* path of the rows, NULL: none */
+    const char *models; /* what identifies LM, RM and data; part of the settings */
+    const char *rows;   /* path of the rows, NULL: none */
     int resume;
-    int (*stopped)(void);                       /* polled between questions; may be NULL */
+    int (*stopped)(void); /* polled between questions; may be NULL */
 };
 /* "a,b,c" and "1,4,8" into the job; repeated entries are errors. */
 int reason_parse_methods(struct reason_job *j, const char *list, struct err *e);
@@ -41,20 +41,20 @@ struct reason_summary {
     struct interval ci;
     double calls, calls_paper, flops, tokens, seconds; /* means per question */
     double peak_bytes;
-    double rejection_rate;                             /* of the rollouts that were judged; NaN: the method judges none */
-    double auc;                                        /* of the reward model, over all scored candidates; NaN: none, or all alike */
-    double optimised, low_entropy, low_gradient, changed;  /* positions, means per question */
+    double rejection_rate; /* of the rollouts that were judged; NaN: the method judges none */
+    double auc;            /* of the reward model, over all scored candidates; NaN: none, or all alike */
+    double optimised, low_entropy, low_gradient, changed; /* positions, means per question */
     int64_t changed_questions;
 };
 /* The most telling question on which the gradient changed a token; all strings malloc'd, question NULL: there was none. */
 struct reason_show {
     char *id, *question, *truth, *method, *budget;
-    char *prefix, *was, *rest;                /* the trajectory: text before the position, its token, what follows */
-    char *plain, *tilted, *rest_after;        /* tokens drawn before and after the descent; what follows the latter */
+    char *prefix, *was, *rest;         /* the trajectory: text before the position, its token, what follows */
+    char *plain, *tilted, *rest_after; /* tokens drawn before and after the descent; what follows the latter */
     char *answer_before, *answer_after;
     double u, p_plain, p_tilted, reward_before, reward_after;
     int accepted, rolled, correct_before, correct_after;
-    int score;                                /* how telling */
+    int score; /* how telling */
 };
 void reason_show_fini(struct reason_show *s);
 

@@ -14,8 +14,8 @@ struct key {
     const char *name;
     enum key_type type;
     void *to;
-    size_t size;    /* TEXT */
-    double lo, hi;  /* numbers */
+    size_t size;   /* TEXT */
+    double lo, hi; /* numbers */
     int required;
 };
 
@@ -39,9 +39,12 @@ static int key_read(const struct key *k, const char *where, json_t *v, struct er
     double x = json_number_value(v);
     if (!json_is_number(v) || x < k->lo || x > k->hi)
         return fail(e, ERR_RANGE, "%s.%s: expected a number from %g to %g", where, k->name, k->lo, k->hi);
-    if (k->type == KEY_REAL) *(double *)k->to = x;
-    else if (k->size == sizeof(int)) *(int *)k->to = (int)x;
-    else *(int64_t *)k->to = (int64_t)x;
+    if (k->type == KEY_REAL)
+        *(double *)k->to = x;
+    else if (k->size == sizeof(int))
+        *(int *)k->to = (int)x;
+    else
+        *(int64_t *)k->to = (int64_t)x;
     return 0;
 }
 
@@ -55,18 +58,24 @@ static int keys_read(const struct key *k, int n, const char *where, json_t *o, s
         TRY(key_read(key, where, v, e));
     }
     for (int i = 0; i < n; i++)
-        if (k[i].required && !json_object_get(o, k[i].name)) return fail(e, ERR_FORMAT, "%s: expected key \"%s\"", where, k[i].name);
+        if (k[i].required && !json_object_get(o, k[i].name))
+            return fail(e, ERR_FORMAT, "%s: expected key \"%s\"", where, k[i].name);
     return 0;
 }
-#define TEXT(nm, a, req) {nm, KEY_TEXT, a, sizeof(a), 0, 0, req}
-#define REAL(nm, a, lo, hi, req) {nm, KEY_REAL, &(a), 0, lo, hi, req}
-#define INT(nm, a, lo, hi, req) {nm, KEY_INT, &(a), sizeof(a), lo, hi, req}
-#define JSON(nm, a, req) {nm, KEY_JSON, &(a), 0, 0, 0, req}
+#define TEXT(nm, a, req) \
+    { nm, KEY_TEXT, a, sizeof(a), 0, 0, req }
+#define REAL(nm, a, lo, hi, req) \
+    { nm, KEY_REAL, &(a), 0, lo, hi, req }
+#define INT(nm, a, lo, hi, req) \
+    { nm, KEY_INT, &(a), sizeof(a), lo, hi, req }
+#define JSON(nm, a, req) \
+    { nm, KEY_JSON, &(a), 0, 0, 0, req }
 #define READ(keys, where, o) keys_read(keys, sizeof keys / sizeof *keys, where, o, e)
 
 static int beside(char *out, size_t size, const char *recipe, const char *name, struct err *e) {
     const char *slash = strrchr(recipe, '/');
-    int n = name[0] == '/' || !slash ? snprintf(out, size, "%s", name) : snprintf(out, size, "%.*s/%s", (int)(slash - recipe), recipe, name);
+    int n = name[0] == '/' || !slash ? snprintf(out, size, "%s", name)
+                                     : snprintf(out, size, "%.*s/%s", (int)(slash - recipe), recipe, name);
     return n < (int)size ? 0 : fail(e, ERR_LIMIT, "path of %.60s is too long", name);
 }
 
@@ -74,10 +83,11 @@ static int data_read(struct recipe_data *d, const struct recipe *r, json_t *o, s
     char family[32] = "", difficulty[32] = "", policy[200] = "";
     *d = (struct recipe_data){.weight = 1, .samples = 4, .questions = 1000, .temp = 1, .max_new = 160};
     double slip = 0.1;
-    const struct key keys[] = {TEXT("family", family, 1), TEXT("difficulty", difficulty, 0), REAL("weight", d->weight, 1e-6, 1e6, 0),
-                               REAL("slip", slip, 0, 1, 0), REAL("at_once", d->at_once, 0, 1, 0), REAL("raw", d->raw, 0, 1, 0),
-                               TEXT("policy", policy, 0), INT("questions", d->questions, 1, 1e7, 0), INT("samples", d->samples, 1, 64, 0),
-                               REAL("temp", d->temp, 0, 10, 0), INT("max_new", d->max_new, 1, 4096, 0)};
+    const struct key keys[] = {
+        TEXT("family", family, 1),       TEXT("difficulty", difficulty, 0),         REAL("weight", d->weight, 1e-6, 1e6, 0),
+        REAL("slip", slip, 0, 1, 0),     REAL("at_once", d->at_once, 0, 1, 0),      REAL("raw", d->raw, 0, 1, 0),
+        TEXT("policy", policy, 0),       INT("questions", d->questions, 1, 1e7, 0), INT("samples", d->samples, 1, 64, 0),
+        REAL("temp", d->temp, 0, 10, 0), INT("max_new", d->max_new, 1, 4096, 0)};
     TRY(READ(keys, "data", o));
     TRY(gym_spec_init(&d->spec, family, e));
     if (difficulty[0]) TRY(gym_set_difficulty(&d->spec, difficulty, e));
@@ -99,12 +109,20 @@ static int stage_read(struct recipe_stage *s, const struct recipe *r, json_t *o,
     char objective[16] = "";
     json_t *data = NULL, *item;
     size_t i;
-    *s = (struct recipe_stage){.lr = 1e-3, .lr_min = 1e-4, .weight_decay = 0.1, .clip = 1, .beta2 = 0.95, .rows = 4096, .warmup = 50, .accumulate = 1};
-    const struct key keys[] = {TEXT("name", s->name, 1), TEXT("objective", objective, 1), REAL("tokens", s->tokens, 1, 1e13, 1),
-                               INT("rows", s->rows, 1, 1 << 20, 0), INT("accumulate", s->accumulate, 1, 1024, 0), REAL("lr", s->lr, 0, 1, 0),
-                               REAL("lr_min", s->lr_min, 0, 1, 0), INT("warmup", s->warmup, 0, 1e9, 0),
-                               REAL("weight_decay", s->weight_decay, 0, 10, 0), REAL("clip", s->clip, 0, 1e9, 0),
-                               REAL("beta2", s->beta2, 0, 0.99999, 0), JSON("data", data, 1)};
+    *s = (struct recipe_stage){
+        .lr = 1e-3, .lr_min = 1e-4, .weight_decay = 0.1, .clip = 1, .beta2 = 0.95, .rows = 4096, .warmup = 50, .accumulate = 1};
+    const struct key keys[] = {TEXT("name", s->name, 1),
+                               TEXT("objective", objective, 1),
+                               REAL("tokens", s->tokens, 1, 1e13, 1),
+                               INT("rows", s->rows, 1, 1 << 20, 0),
+                               INT("accumulate", s->accumulate, 1, 1024, 0),
+                               REAL("lr", s->lr, 0, 1, 0),
+                               REAL("lr_min", s->lr_min, 0, 1, 0),
+                               INT("warmup", s->warmup, 0, 1e9, 0),
+                               REAL("weight_decay", s->weight_decay, 0, 10, 0),
+                               REAL("clip", s->clip, 0, 1e9, 0),
+                               REAL("beta2", s->beta2, 0, 0.99999, 0),
+                               JSON("data", data, 1)};
     TRY(READ(keys, "stage", o));
     TRY(objective_read(&s->objective, objective, e));
     if (!json_is_array(data) || !json_array_size(data) || json_array_size(data) > RECIPE_DATA)
@@ -121,10 +139,16 @@ static int model_read(struct model_cfg *c, json_t *o, struct err *e) {
     int64_t ctx = 512;
     *c = (struct model_cfg){.n_kv = 0, .norm_eps = 1e-5, .norm = NORM_RMS, .act = ACT_SILU, .gated = 1, .tied = 1};
     double base = 10000;
-    const struct key keys[] = {TEXT("family", family, 1), INT("layers", c->n_layer, 1, 1024, 1), INT("width", c->n_embd, 1, 1 << 16, 1),
-                               INT("heads", c->n_head, 1, 1024, 1), INT("kv_heads", c->n_kv, 1, 1024, 1),
-                               INT("head_dim", c->head_dim, 2, 1024, 1), INT("ff", c->n_ff, 1, 1 << 18, 1), INT("context", ctx, 16, 1 << 20, 0),
-                               REAL("rope_base", base, 1, 1e9, 0), INT("window", c->window, 0, 1 << 20, 0)};
+    const struct key keys[] = {TEXT("family", family, 1),
+                               INT("layers", c->n_layer, 1, 1024, 1),
+                               INT("width", c->n_embd, 1, 1 << 16, 1),
+                               INT("heads", c->n_head, 1, 1024, 1),
+                               INT("kv_heads", c->n_kv, 1, 1024, 1),
+                               INT("head_dim", c->head_dim, 2, 1024, 1),
+                               INT("ff", c->n_ff, 1, 1 << 18, 1),
+                               INT("context", ctx, 16, 1 << 20, 0),
+                               REAL("rope_base", base, 1, 1e9, 0),
+                               INT("window", c->window, 0, 1 << 20, 0)};
     TRY(READ(keys, "model", o));
     c->family = family_find(family);
     if (!c->family) return fail(e, ERR_UNSUPPORTED, "model.family: unknown family \"%s\"", family);
@@ -135,7 +159,8 @@ static int model_read(struct model_cfg *c, json_t *o, struct err *e) {
     }
     c->qk_norm = !strcmp(family, "qwen3");
     c->qkv_bias = !strcmp(family, "qwen2");
-    c->rope = (struct rope_cfg){.dims = c->head_dim, .base = base, .factor = 1, .style = family[0] == 'q' ? ROPE_HALVES : ROPE_PAIRS};
+    c->rope =
+        (struct rope_cfg){.dims = c->head_dim, .base = base, .factor = 1, .style = family[0] == 'q' ? ROPE_HALVES : ROPE_PAIRS};
     return 0;
 }
 
@@ -144,9 +169,16 @@ static int top_read(struct recipe *r, json_t *o, struct err *e) {
     size_t i;
     char format[16] = "F16", out[200] = "", init[200] = "";
     int64_t seed = 1;
-    const struct key keys[] = {TEXT("out", out, 1), TEXT("init", init, 0), TEXT("about", r->about, 0), TEXT("format", format, 0), INT("seed", seed, 0, 9e15, 0),
-                               JSON("model", model, 0), JSON("tokenizer", tok, 0), JSON("stages", stages, 1),
-                               REAL("checkpoint_s", r->checkpoint_s, 0, 1e6, 0), INT("validate_every", r->validate_every, 0, 1e9, 0),
+    const struct key keys[] = {TEXT("out", out, 1),
+                               TEXT("init", init, 0),
+                               TEXT("about", r->about, 0),
+                               TEXT("format", format, 0),
+                               INT("seed", seed, 0, 9e15, 0),
+                               JSON("model", model, 0),
+                               JSON("tokenizer", tok, 0),
+                               JSON("stages", stages, 1),
+                               REAL("checkpoint_s", r->checkpoint_s, 0, 1e6, 0),
+                               INT("validate_every", r->validate_every, 0, 1e9, 0),
                                INT("validate_docs", r->validate_docs, 1, 1e6, 0)};
     TRY(READ(keys, "recipe", o));
     r->seed = (uint64_t)seed;
@@ -155,9 +187,11 @@ static int top_read(struct recipe *r, json_t *o, struct err *e) {
     const struct fmt_row *f = fmt_by_name(format);
     if (!f) return fail(e, ERR_UNSUPPORTED, "recipe.format: unknown storage format \"%s\"", format);
     r->format = f->id;
-    if (!model == !init[0] || !tok == !init[0]) return fail(e, ERR_FORMAT, "recipe: expected either \"init\", or \"model\" and \"tokenizer\"");
+    if (!model == !init[0] || !tok == !init[0])
+        return fail(e, ERR_FORMAT, "recipe: expected either \"init\", or \"model\" and \"tokenizer\"");
     if (model) TRY(model_read(&r->cfg, model, e));
-    const struct key tkeys[] = {INT("vocab", r->vocab, 300, 1 << 20, 1), TEXT("pre", r->pre, 1), INT("samples", r->tok_samples, 1, 1e7, 0)};
+    const struct key tkeys[] = {INT("vocab", r->vocab, 300, 1 << 20, 1), TEXT("pre", r->pre, 1),
+                                INT("samples", r->tok_samples, 1, 1e7, 0)};
     if (tok) TRY(READ(tkeys, "tokenizer", tok));
     if (!json_is_array(stages) || !json_array_size(stages) || json_array_size(stages) > RECIPE_STAGES)
         return fail(e, ERR_FORMAT, "recipe.stages: expected a list of 1 to %d", RECIPE_STAGES);
@@ -171,7 +205,8 @@ int recipe_load(struct recipe *r, const char *path, struct err *e) {
     json_error_t je;
     memset(r, 0, sizeof *r);
     r->checkpoint_s = 60, r->validate_every = 200, r->validate_docs = 200, r->tok_samples = 20000;
-    if (snprintf(r->path, sizeof r->path, "%s", path) >= (int)sizeof r->path) return fail(e, ERR_LIMIT, "recipe path is too long");
+    if (snprintf(r->path, sizeof r->path, "%s", path) >= (int)sizeof r->path)
+        return fail(e, ERR_LIMIT, "recipe path is too long");
     TRY(file_read(&text, &n, path, 1 << 20, e));
     r->hash = hash_bytes(HASH_START, text, n);
     json_t *o = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);

@@ -34,9 +34,17 @@ static int roll_open(struct trial *t, struct roll *x, struct generation *g, stru
     if (!x->ids) return fail(e, ERR_NOMEM, "out of memory for a rollout of %lld tokens", (long long)x->max_new);
     TRY(session_fork(&x->s, x->from, e));
     session_rewind(x->s, x->keep);
-    *g = (struct generation){.s = x->s, .last = x->last, .max_new = x->max_new, .sampling = SAMPLING_DEFAULT, .seed = r->o.seed,
-                             .stream = x->stream, .ends = r->ends, .n_ends = r->n_ends, .ids = x->ids,
-                             .on_token = x->one_step ? step_stop : NULL, .ctx = (void *)(uintptr_t)r};
+    *g = (struct generation){.s = x->s,
+                             .last = x->last,
+                             .max_new = x->max_new,
+                             .sampling = SAMPLING_DEFAULT,
+                             .seed = r->o.seed,
+                             .stream = x->stream,
+                             .ends = r->ends,
+                             .n_ends = r->n_ends,
+                             .ids = x->ids,
+                             .on_token = x->one_step ? step_stop : NULL,
+                             .ctx = (void *)(uintptr_t)r};
     g->sampling.temp = x->temp, g->sampling.top_p = r->o.top_p, g->sampling.top_k = r->o.top_k;
     return 0;
 }
@@ -104,8 +112,12 @@ int candidates_draw(struct trial *t, uint64_t first, int n, double temp, struct 
     struct roll x[TRIAL_BATCH] = {0};
     int rc = 0;
     for (int i = 0; i < n; i++)
-        x[i] = (struct roll){.from = t->lm, .keep = session_len(t->lm), .last = t->prompt.ids[t->prompt.n - 1], .temp = temp,
-                             .stream = trial_stream(t, FOR_ROLLOUT, first + (uint64_t)i, 0, 0), .max_new = t->room};
+        x[i] = (struct roll){.from = t->lm,
+                             .keep = session_len(t->lm),
+                             .last = t->prompt.ids[t->prompt.n - 1],
+                             .temp = temp,
+                             .stream = trial_stream(t, FOR_ROLLOUT, first + (uint64_t)i, 0, 0),
+                             .max_new = t->room};
     rc = rolls_run(t, x, n, e);
     for (int i = 0; rc >= 0 && i < n; i++) rc = candidate_add(t, NULL, 0, &x[i], -1, e);
     for (int i = 0; i < n; i++) roll_fini(&x[i]);

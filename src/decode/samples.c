@@ -89,16 +89,15 @@ struct policy {
     tok end;
 };
 
-static void policy_close(struct policy *p) {
-    engine_free(p->g), model_close(p->m), weights_close(p->w);
-}
+static void policy_close(struct policy *p) { engine_free(p->g), model_close(p->m), weights_close(p->w); }
 
 static int policy_open(struct policy *p, struct device *d, const struct tokenizer *t, const char *path, struct err *e) {
     *p = (struct policy){.t = t, .end = tokenizer_eos(t)};
     int rc = weights_open(&p->w, path, e);
     if (rc >= 0) rc = model_open(&p->m, d, p->w, 0, e);
     if (rc >= 0 && model_cfg(p->m)->n_vocab != tokenizer_size(t))
-        rc = fail_at(e, ERR_ARG, path, -1, "policy has a vocabulary of %d, the reward model one of %lld", model_cfg(p->m)->n_vocab, (long long)tokenizer_size(t));
+        rc = fail_at(e, ERR_ARG, path, -1, "policy has a vocabulary of %d, the reward model one of %lld",
+                     model_cfg(p->m)->n_vocab, (long long)tokenizer_size(t));
     if (rc >= 0) rc = engine_new(&p->g, p->m, &(struct engine_opts){.max_ctx = model_cfg(p->m)->n_ctx}, e);
     if (rc < 0) policy_close(p);
     return rc;
@@ -117,8 +116,8 @@ static void block_free(struct block *b) {
     free(b);
 }
 
-static int block_question(struct block *b, struct policy *p, const struct recipe *r, const struct recipe_data *d, int64_t q, int64_t stream,
-                          struct err *e) {
+static int block_question(struct block *b, struct policy *p, const struct recipe *r, const struct recipe_data *d, int64_t q,
+                          int64_t stream, struct err *e) {
     struct str text = {0};
     struct session *s = NULL;
     TRY(gym_make(&d->spec, q, &b->items[b->n], e));
@@ -130,8 +129,13 @@ static int block_question(struct block *b, struct policy *p, const struct recipe
     if (rc >= 0) rc = session_feed(s, ids->ids, ids->n - 1, NULL, e);
     for (int k = 0; rc >= 0 && k < d->samples; k++) {
         struct generation *g = &b->gen[b->n_gen];
-        *g = (struct generation){.last = ids->ids[ids->n - 1], .max_new = d->max_new, .sampling = SAMPLING_DEFAULT, .seed = r->seed,
-                                 .stream = (uint64_t)(stream * 64 + k), .ends = &p->end, .n_ends = 1};
+        *g = (struct generation){.last = ids->ids[ids->n - 1],
+                                 .max_new = d->max_new,
+                                 .sampling = SAMPLING_DEFAULT,
+                                 .seed = r->seed,
+                                 .stream = (uint64_t)(stream * 64 + k),
+                                 .ends = &p->end,
+                                 .n_ends = 1};
         g->sampling.temp = d->temp;
         g->ids = malloc((size_t)d->max_new * sizeof *g->ids);
         rc = g->ids ? session_fork(&g->s, s, e) : fail(e, ERR_NOMEM, "out of memory");
@@ -141,8 +145,8 @@ static int block_question(struct block *b, struct policy *p, const struct recipe
     return rc < 0 ? rc : 0;
 }
 
-static int keep(struct samples *o, struct sink *out, struct block *b, const struct policy *p, const struct recipe_data *d, int data, int64_t q0,
-                struct err *e) {
+static int keep(struct samples *o, struct sink *out, struct block *b, const struct policy *p, const struct recipe_data *d,
+                int data, int64_t q0, struct err *e) {
     for (int i = 0; i < b->n_gen; i++) {
         int at = i / d->samples, correct = 0;
         struct toks all = {0};
@@ -156,8 +160,9 @@ static int keep(struct samples *o, struct sink *out, struct block *b, const stru
         struct sample *s = rc >= 0 ? samples_push(o, all.ids, all.n) : NULL;
         if (s) {
             s->data = data, s->question = q0 + at, s->correct = correct, s->prompt = b->prompt[at].n, s->k = i % d->samples;
-            const struct field f[] = {F_INT("data", data), F_INT("question", s->question), F_INT("k", s->k), F_BOOL("correct", correct), F_INT("prompt", s->prompt),
-                                      F_INTS("ids", all.ids, (size_t)all.n)};
+            const struct field f[] = {F_INT("data", data),        F_INT("question", s->question),
+                                      F_INT("k", s->k),           F_BOOL("correct", correct),
+                                      F_INT("prompt", s->prompt), F_INTS("ids", all.ids, (size_t)all.n)};
             rc = sink_row(out, "sample", f, sizeof f / sizeof *f, e);
         }
         free(text), toks_free(&all), str_free(&parsed);
@@ -166,8 +171,8 @@ static int keep(struct samples *o, struct sink *out, struct block *b, const stru
     return 0;
 }
 
-static int draw_data(struct samples *o, struct sink *out, struct policy *p, const struct recipe *r, int stage, int data, int64_t have,
-                     int (*stop)(void), struct err *e) {
+static int draw_data(struct samples *o, struct sink *out, struct policy *p, const struct recipe *r, int stage, int data,
+                     int64_t have, int (*stop)(void), struct err *e) {
     const struct recipe_data *d = &r->stages[stage].data[data];
     struct progress bar;
     progress_start(&bar, "samples", "questions", (double)d->questions);
@@ -188,8 +193,8 @@ static int draw_data(struct samples *o, struct sink *out, struct policy *p, cons
     return 0;
 }
 
-int samples_draw(struct samples *o, const struct recipe *r, int stage, struct device *dev, const struct tokenizer *t, const char *path,
-                 int (*stop)(void), struct err *e) {
+int samples_draw(struct samples *o, const struct recipe *r, int stage, struct device *dev, const struct tokenizer *t,
+                 const char *path, int (*stop)(void), struct err *e) {
     const struct recipe_stage *st = &r->stages[stage];
     struct sink *out = NULL;
     TRY(sink_jsonl_open(&out, path, 1, e)); /* cuts a torn line off first */
@@ -204,8 +209,10 @@ int samples_draw(struct samples *o, const struct recipe *r, int stage, struct de
         have = have / BLOCK_QUESTIONS * BLOCK_QUESTIONS;
         int64_t n = 0;
         for (int64_t i = 0; i < o->n; i++) {
-            if (o->s[i].data == k && o->s[i].question >= have) free(o->s[i].ids);
-            else o->s[n++] = o->s[i];
+            if (o->s[i].data == k && o->s[i].question >= have)
+                free(o->s[i].ids);
+            else
+                o->s[n++] = o->s[i];
         }
         o->n = n;
         rc = policy_open(&p, dev, t, st->data[k].policy, e);

@@ -1,8 +1,8 @@
 /* V1–V6, V10 and V12 of the specification. Every check computes the same number twice by routes that share as little as possible;
  * "reached" is the largest relative difference unless it says otherwise. */
+#include "decode/selftest.h"
 #include "base/rng.h"
 #include "decode/objective.h"
-#include "decode/selftest.h"
 #include "decode/toy.h"
 #include "model/family.h"
 #include <float.h>
@@ -12,7 +12,14 @@
 
 enum { M = 7 /* answer tokens */, V = TOY_V };
 
-struct rig { struct toy toy; struct trial t; struct objective *g; struct budget b; int32_t y[M]; int open; };
+struct rig {
+    struct toy toy;
+    struct trial t;
+    struct objective *g;
+    struct budget b;
+    int32_t y[M];
+    int open;
+};
 
 static void rig_close(struct rig *r) {
     objective_free(r->g);
@@ -57,7 +64,8 @@ static double worse(double a, double b) { return a > b || isnan(a) ? a : b; }
 /* ---- V1: the three parts, each by its own backward passes, against the joint gradient ---- */
 
 /* out[M, V] += scale · E rows[k], row k of `rows` being position k + shift */
-static void project(struct device *d, const struct model *m, const num *rows, int64_t C, int shift, int count, double scale, double *out, num *tmp) {
+static void project(struct device *d, const struct model *m, const num *rows, int64_t C, int shift, int count, double scale,
+                    double *out, num *tmp) {
     double host[V];
     for (int k = 0; k < count; k++) {
         if (k + shift < 0) continue;
@@ -101,7 +109,8 @@ static int reward_apart(struct rig *r, double *out, num *u, num *tmp, struct err
     struct objective *g = r->g;
     struct device *d = r->toy.d;
     dev_zero(d, g->rdh, M * g->RC);
-    TRY(model_head(r->toy.rm, engine_pass(r->toy.r.rm), num_at(d, g->rh, (M - 1) * g->RC), 1, unit_seed, NULL, num_at(d, g->rdh, (M - 1) * g->RC), NULL, e));
+    TRY(model_head(r->toy.rm, engine_pass(r->toy.r.rm), num_at(d, g->rh, (M - 1) * g->RC), 1, unit_seed, NULL,
+                   num_at(d, g->rdh, (M - 1) * g->RC), NULL, e));
     TRY(engine_backward(r->toy.r.rm, g->rm_tape, g->rdh, NULL, NULL, u, e));
     project(d, r->toy.rm, u, g->RC, 0, M, r->toy.r.o.lambda, out, tmp);
     return 0;
@@ -164,7 +173,8 @@ static int check_v2_last(double *reached, struct err *e) {
     int32_t ids[M + 1], target[M + 1];
     double coef[M + 1], u[64];
     TRY(rig_open(&r, "llama", 1, e));
-    num *h = dev_alloc(r.toy.d, (M + 1) * r.g->C), *dh = dev_alloc(r.toy.d, (M + 1) * r.g->C), *du = dev_alloc(r.toy.d, (M + 1) * r.g->C);
+    num *h = dev_alloc(r.toy.d, (M + 1) * r.g->C), *dh = dev_alloc(r.toy.d, (M + 1) * r.g->C),
+        *du = dev_alloc(r.toy.d, (M + 1) * r.g->C);
     ids[0] = r.t.prompt.ids[r.t.prompt.n - 1], target[M] = -1;
     for (int i = 0; i < M; i++) ids[i + 1] = target[i] = r.y[i];
     for (int i = 0; i <= M; i++) coef[i] = 1;
@@ -209,7 +219,10 @@ static int check_v3(double *reached, struct err *e) {
 
 /* ---- V4 ---- */
 
-struct ahead { float z[M][V]; struct dto_work w[M]; };
+struct ahead {
+    float z[M][V];
+    struct dto_work w[M];
+};
 
 static int ahead_open(struct ahead *a, struct rig *r, struct err *e) {
     *a = (struct ahead){0};
@@ -315,7 +328,11 @@ static int check_v6(double *reached, struct err *e) {
 /* ---- V10 ---- */
 
 /* The relaxed loss at given embeddings of the ahead rows: x[M, C], x'[M, C'] and targets y[M, V] (rows sum to whatever they sum to). */
-struct relaxed { struct rig *r; num *x, *rx, *h, *rh, *tmp; double *y; };
+struct relaxed {
+    struct rig *r;
+    num *x, *rx, *h, *rh, *tmp;
+    double *y;
+};
 
 static int relaxed_nll(struct relaxed *q, double *loss, struct err *e) {
     struct rig *r = q->r;
@@ -324,7 +341,8 @@ static int relaxed_nll(struct relaxed *q, double *loss, struct err *e) {
     const int32_t last = r->t.prompt.ids[r->t.prompt.n - 1];
     double lp[M * V] = {0};
     TRY(session_fork(&s, r->t.lm, e));
-    struct feed head = {.s = s, .ids = &last, .n = 1, .h = q->h}, tail = {.s = s, .embeds = q->x, .n = M - 1, .h = num_at(d, q->h, r->g->C)};
+    struct feed head = {.s = s, .ids = &last, .n = 1, .h = q->h},
+                tail = {.s = s, .embeds = q->x, .n = M - 1, .h = num_at(d, q->h, r->g->C)};
     int rc = engine_step(r->toy.r.lm, &head, 1, NULL, e);
     if (rc >= 0) rc = engine_step(r->toy.r.lm, &tail, 1, NULL, e);
     session_free(s);
@@ -365,8 +383,13 @@ static void shift(struct relaxed *q, int i, int v, double by) {
 
 static int relaxed_open(struct relaxed *q, struct rig *r, struct err *e) {
     struct device *d = r->toy.d;
-    *q = (struct relaxed){.r = r, .x = dev_alloc(d, M * r->g->C), .rx = dev_alloc(d, M * r->g->RC), .h = dev_alloc(d, (M + 1) * r->g->C),
-                          .rh = dev_alloc(d, M * r->g->RC), .tmp = dev_alloc(d, 128), .y = calloc(M * V, sizeof *q->y)};
+    *q = (struct relaxed){.r = r,
+                          .x = dev_alloc(d, M * r->g->C),
+                          .rx = dev_alloc(d, M * r->g->RC),
+                          .h = dev_alloc(d, (M + 1) * r->g->C),
+                          .rh = dev_alloc(d, M * r->g->RC),
+                          .tmp = dev_alloc(d, 128),
+                          .y = calloc(M * V, sizeof *q->y)};
     if (!q->x || !q->rx || !q->h || !q->rh || !q->tmp || !q->y) return fail(e, ERR_NOMEM, "out of memory");
     op_gather(d, q->x, model_embd(r->toy.lm), r->y, M);
     op_gather(d, q->rx, model_embd(r->toy.rm), r->y, M);
@@ -411,7 +434,8 @@ static int check_v10(const char *family, double *reached, struct err *e) {
     rig_close(&r);
     return rc;
 }
-#define XX(n) static int check_v10_##n(double *reached, struct err *e) { return check_v10(#n, reached, e); }
+#define XX(n) \
+    static int check_v10_##n(double *reached, struct err *e) { return check_v10(#n, reached, e); }
 FAMILY_MAP(XX)
 #undef XX
 
@@ -455,19 +479,24 @@ static int check_v12(double *reached, struct err *e) {
 
 /* ---- the table ---- */
 
-static const struct { const char *id, *what; double bound; int (*run)(double *reached, struct err *e); } checks[] = {
+static const struct {
+    const char *id, *what;
+    double bound;
+    int (*run)(double *reached, struct err *e);
+} checks[] = {
     {"V1", "prefix + postfix + reward terms, each by its own backward, = the joint gradient (f64)", 1e-12, check_v1},
     {"V2", "prefix term = minus log-probabilities (f64, absolute)", 0, check_v2_prefix},
     {"V2", "postfix term of the last token = 0 (f64, absolute)", 0, check_v2_last},
     {"V3", "dL/dz = p*(g - p.g)/tau = softmax Jacobian times g (f64)", 1e-14, check_v3},
-    {"V4", "DTO, all tokens, both models run again each step = one cached gradient, one token at a time (f32, absolute)", 0, check_v4},
+    {"V4", "DTO, all tokens, both models run again each step = one cached gradient, one token at a time (f32, absolute)", 0,
+     check_v4},
     {"V5", "ahead gradients do not change when tokens are committed (f64, absolute)", 0, check_v5_double},
     {"V5", "the same on the float device (absolute)", 0, check_v5_float},
     {"V6", "20 Adam steps = z - S*sign(g - p.g), mean error in S over p >= 1e-6", 0.03, check_v6},
 #define XX(n) {"V10", "dL/dy = central differences of the relaxed loss through both models (f64): " #n, 1e-6, check_v10_##n},
     FAMILY_MAP(XX)
 #undef XX
-    {"V12", "soft embedding at a one-hot = lookup, also through the model (f32, absolute)", 0, check_v12},
+        {"V12", "soft embedding at a one-hot = lookup, also through the model (f32, absolute)", 0, check_v12},
 };
 
 int selftest_run(struct identity *out, int *n, struct err *e) {

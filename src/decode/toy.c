@@ -1,8 +1,8 @@
 /* See toy.h. The codec: a prompt is five ids drawn by the question's text; an answer's text is its ids and a boxed digit, so that
  * different rollouts agree often enough to vote. */
+#include "decode/toy.h"
 #include "base/hash.h"
 #include "base/rng.h"
-#include "decode/toy.h"
 #include "model/family.h"
 #include <math.h>
 #include <stdlib.h>
@@ -14,19 +14,39 @@ static void fill(const struct model *m, uint64_t seed) {
         struct rng g = RNG(seed, hash_text(p->name));
         int norm = strstr(p->name, "norm.weight") != NULL, embd = strstr(p->name, "_embd") != NULL;
         double scale = p->n_dims == 1 ? 0.2 : embd ? 0.7 : 1.3 / sqrt((double)p->dims[1]);
-        for (int64_t j = 0; j < p->count; j++) dev_set1(model_device(m), p->value, j, (double)(float)(norm + scale * rng_normal(&g)));
+        for (int64_t j = 0; j < p->count; j++)
+            dev_set1(model_device(m), p->value, j, (double)(float)(norm + scale * rng_normal(&g)));
     }
 }
 
-int toy_model(struct model **out, struct device *d, const char *family, int vocab, int width, int score, uint64_t seed, struct err *e) {
+int toy_model(struct model **out, struct device *d, const char *family, int vocab, int width, int score, uint64_t seed,
+              struct err *e) {
     const struct family *f = family_find(family);
     int gpt = !strcmp(family, "gpt2"), qwen2 = !strcmp(family, "qwen2"), qwen3 = !strcmp(family, "qwen3");
-    struct model_cfg c = {.family = f, .n_layer = 2, .n_head = 4, .n_kv = gpt ? 4 : 2, .head_dim = width / 4, .n_embd = width,
-                          .n_ff = width + 8, .n_vocab = vocab, .n_ctx = TOY_CTX, .norm = gpt ? NORM_LAYER : NORM_RMS, .norm_eps = (double)1e-5f,
-                          .act = gpt ? ACT_GELU : ACT_SILU, .gated = !gpt, .qkv_bias = gpt || qwen2, .out_bias = gpt, .ffn_bias = gpt,
-                          .qk_norm = qwen3, .learned_pos = gpt, .tied = gpt || qwen3, .window = strcmp(family, "mistral") ? 0 : 6,
+    struct model_cfg c = {.family = f,
+                          .n_layer = 2,
+                          .n_head = 4,
+                          .n_kv = gpt ? 4 : 2,
+                          .head_dim = width / 4,
+                          .n_embd = width,
+                          .n_ff = width + 8,
+                          .n_vocab = vocab,
+                          .n_ctx = TOY_CTX,
+                          .norm = gpt ? NORM_LAYER : NORM_RMS,
+                          .norm_eps = (double)1e-5f,
+                          .act = gpt ? ACT_GELU : ACT_SILU,
+                          .gated = !gpt,
+                          .qkv_bias = gpt || qwen2,
+                          .out_bias = gpt,
+                          .ffn_bias = gpt,
+                          .qk_norm = qwen3,
+                          .learned_pos = gpt,
+                          .tied = gpt || qwen3,
+                          .window = strcmp(family, "mistral") ? 0 : 6,
                           .n_score = score};
-    if (!gpt) c.rope = (struct rope_cfg){.dims = width / 4, .style = qwen2 || qwen3 ? ROPE_HALVES : ROPE_PAIRS, .base = 10000, .factor = 1};
+    if (!gpt)
+        c.rope =
+            (struct rope_cfg){.dims = width / 4, .style = qwen2 || qwen3 ? ROPE_HALVES : ROPE_PAIRS, .base = 10000, .factor = 1};
     if (!f) return fail(e, ERR_ARG, "no family \"%s\"", family);
     TRY(model_new(out, d, &c, seed, e));
     fill(*out, seed);

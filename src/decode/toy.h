@@ -16,5 +16,6 @@ struct toy {
 /* family: of both models, whose widths differ. oracle: double precision. */
 int toy_open(struct toy *t, const char *family, int oracle, int threads, struct err *e);
 void toy_close(struct toy *t);
-int toy_model(struct model **out, struct device *d, const char *family, int vocab, int width, int score, uint64_t seed, struct err *e);
+int toy_model(struct model **out, struct device *d, const char *family, int vocab, int width, int score, uint64_t seed,
+              struct err *e);
 #endif

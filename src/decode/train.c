@@ -3,8 +3,8 @@
 #include "base/progress.h"
 #include "base/str.h"
 #include "decode/train_int.h"
-#include "text/bpe_train.h"
 #include "task/question.h"
+#include "text/bpe_train.h"
 #include "weights/gguf_write.h"
 #include <math.h>
 #include <stdio.h>
@@ -12,7 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static void name_of(char *buf, size_t n, const struct recipe *r, const char *suffix) { snprintf(buf, n, "%s.%s", r->out, suffix); }
+static void name_of(char *buf, size_t n, const struct recipe *r, const char *suffix) {
+    snprintf(buf, n, "%s.%s", r->out, suffix);
+}
 
 /* ---- the model's beginnings ---- */
 
@@ -48,8 +50,7 @@ static int source_open(struct trainer *t, struct err *e) {
     }
     TRY(weights_open(&t->source, path, e));
     TRY(tokenizer_from_weights(&t->tok, t->source, e));
-    if (r->init[0])
-        return model_open(&t->m, t->d, t->source, MODEL_TRAINABLE | (recipe_is_reward(r) ? MODEL_SCORE : 0), e);
+    if (r->init[0]) return model_open(&t->m, t->d, t->source, MODEL_TRAINABLE | (recipe_is_reward(r) ? MODEL_SCORE : 0), e);
     struct model_cfg cfg = r->cfg;
     cfg.n_vocab = (int)tokenizer_size(t->tok);
     cfg.n_score = recipe_is_reward(r);
@@ -85,8 +86,10 @@ static int arrays_new(struct trainer *t, struct err *e) {
     t->pages = calloc((size_t)n_pages, sizeof *t->pages);
     t->spans = calloc((size_t)t->max_docs, sizeof *t->spans), t->docs = calloc((size_t)t->max_docs, sizeof *t->docs);
     t->ids = calloc((size_t)R, sizeof *t->ids), t->target = calloc((size_t)R, sizeof *t->target);
-    t->coef = calloc((size_t)R, sizeof *t->coef), t->logp = calloc((size_t)R, sizeof *t->logp), t->score = calloc((size_t)R, sizeof *t->score);
-    if (!t->h || !t->dh || !t->kv || !t->pages || !t->spans || !t->docs || !t->ids || !t->target || !t->coef || !t->logp || !t->score)
+    t->coef = calloc((size_t)R, sizeof *t->coef), t->logp = calloc((size_t)R, sizeof *t->logp),
+    t->score = calloc((size_t)R, sizeof *t->score);
+    if (!t->h || !t->dh || !t->kv || !t->pages || !t->spans || !t->docs || !t->ids || !t->target || !t->coef || !t->logp ||
+        !t->score)
         return fail(e, ERR_NOMEM, "out of memory for batches of %lld rows", (long long)R);
     for (int64_t i = 0; i < n_pages; i++) t->pages[i] = num_at(t->d, t->kv, i * page);
     return moments_new(t, e);
@@ -122,7 +125,8 @@ static int validate(struct trainer *t, struct err *e) {
     }
     fprintf(stderr, "  %s: step %lld, validation loss %.4f\n", t->r->stages[t->s.stage].name, (long long)t->s.step, sum / n);
     if (!t->o->rows) return 0;
-    const struct field f[] = {F_TEXT("stage", t->r->stages[t->s.stage].name), F_INT("step", t->s.step), F_REAL("loss", sum / n), F_REAL("terms", n)};
+    const struct field f[] = {F_TEXT("stage", t->r->stages[t->s.stage].name), F_INT("step", t->s.step), F_REAL("loss", sum / n),
+                              F_REAL("terms", n)};
     return sink_row(t->o->rows, "validation", f, sizeof f / sizeof *f, e);
 }
 
@@ -137,13 +141,19 @@ static int one_step(struct trainer *t, struct err *e) {
         tokens += (double)t->T;
     }
     double lr = learning_rate(s, t->s.step, t->s.tokens / s->tokens);
-    if (train__update(t, lr, &norm) < 0) return fail(e, ERR_RANGE, "step %lld: the gradient is not finite (loss %g)", (long long)t->s.step, loss);
+    if (train__update(t, lr, &norm) < 0)
+        return fail(e, ERR_RANGE, "step %lld: the gradient is not finite (loss %g)", (long long)t->s.step, loss);
     t->s.loss = t->s.step ? 0.95 * t->s.loss + 0.05 * loss : loss;
     t->s.tokens += tokens;
     t->s.step++;
     if (!t->o->rows) return 0;
-    const struct field f[] = {F_TEXT("stage", s->name), F_INT("step", t->s.step), F_REAL("tokens", t->s.tokens), F_REAL("loss", loss),
-                              F_REAL("lr", lr), F_REAL("grad_norm", norm), M_REAL("tokens_per_s", tokens / (clock_s() - t0))};
+    const struct field f[] = {F_TEXT("stage", s->name),
+                              F_INT("step", t->s.step),
+                              F_REAL("tokens", t->s.tokens),
+                              F_REAL("loss", loss),
+                              F_REAL("lr", lr),
+                              F_REAL("grad_norm", norm),
+                              M_REAL("tokens_per_s", tokens / (clock_s() - t0))};
     return sink_row(t->o->rows, "train_step", f, sizeof f / sizeof *f, e);
 }
 
@@ -163,7 +173,8 @@ static int stopped(struct trainer *t, const char *ckpt, int64_t steps, struct er
     int limit = t->o->max_steps && steps >= t->o->max_steps;
     if (!limit && !(t->o->stop && t->o->stop())) return 0;
     TRY(checkpoint_write(t, ckpt, e));
-    return fail(e, ERR_CANCELLED, "stopped at %s step %lld; the same command goes on from there", t->r->stages[t->s.stage].name, (long long)t->s.step);
+    return fail(e, ERR_CANCELLED, "stopped at %s step %lld; the same command goes on from there", t->r->stages[t->s.stage].name,
+                (long long)t->s.step);
 }
 
 static int stage_run(struct trainer *t, const char *ckpt, int64_t *steps, struct err *e) {

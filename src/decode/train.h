@@ -10,10 +10,10 @@
 
 struct train_opts {
     struct device *device;
-    struct sink *rows;       /* "train_step" and "validation" rows; may be NULL */
-    int (*stop)(void);       /* nonzero (a signal came):  a checkpoint is written and ERR_CANCELLED returned */
-    int fresh;               /* ignore a checkpoint that is there */
-    int64_t max_steps;       /* stop (as by a signal) after so many steps in this call; 0: no limit */
+    struct sink *rows; /* "train_step" and "validation" rows; may be NULL */
+    int (*stop)(void); /* nonzero (a signal came):  a checkpoint is written and ERR_CANCELLED returned */
+    int fresh;         /* ignore a checkpoint that is there */
+    int64_t max_steps; /* stop (as by a signal) after so many steps in this call; 0: no limit */
 };
 int train(const struct recipe *r, const struct train_opts *o, struct err *e);
 #endif

@@ -16,13 +16,13 @@ struct trainer {
     const struct recipe *r;
     const struct train_opts *o;
     struct device *d;
-    struct weights *source;   /* whose tokenizer goes into the output */
+    struct weights *source; /* whose tokenizer goes into the output */
     struct tokenizer *tok;
     struct model *m;
     struct pass *pass;
     struct tape *tape;
     struct grads grads;
-    num **mom, **var;         /* [n_params][count] */
+    num **mom, **var; /* [n_params][count] */
     num *h, *dh, *kv;
     num **pages;
     struct span *spans;

@@ -44,11 +44,15 @@ int train__batch(struct trainer *t, int valid, int64_t *next, struct err *e) {
         }
         if (t->T + rows > t->rows || t->n_docs + group > t->max_docs) {
             for (int k = 0; k < group; k++) doc_free(&d[k]);
-            return t->n_docs ? 0 : fail(e, ERR_LIMIT, "a document of %lld tokens does not fit a batch of %lld rows", (long long)rows, (long long)t->rows);
+            return t->n_docs ? 0
+                             : fail(e, ERR_LIMIT, "a document of %lld tokens does not fit a batch of %lld rows", (long long)rows,
+                                    (long long)t->rows);
         }
         for (int k = 0; k < group; k++)
-            if (d[k].ids.n > 1) pack(t, &d[k], reward);
-            else doc_free(&d[k]);
+            if (d[k].ids.n > 1)
+                pack(t, &d[k], reward);
+            else
+                doc_free(&d[k]);
         *next += group;
     }
 }
@@ -64,13 +68,18 @@ static int loss_tokens(struct trainer *t, int back, double scale, double *sum, d
     return 0;
 }
 
-struct score_seed { double *score; int write; };
+struct score_seed {
+    double *score;
+    int write;
+};
 static int score_seed(void *ctx, struct device *d, int64_t row0, int64_t rows, int64_t V, num *logits) {
     struct score_seed *s = ctx;
     (void)V;
     for (int64_t i = 0; i < rows; i++)
-        if (s->write) dev_set1(d, logits, i, s->score[row0 + i]);
-        else s->score[row0 + i] = dev_get1(d, logits, i);
+        if (s->write)
+            dev_set1(d, logits, i, s->score[row0 + i]);
+        else
+            s->score[row0 + i] = dev_get1(d, logits, i);
     return 0;
 }
 
@@ -98,8 +107,10 @@ static int loss_scores(struct trainer *t, int back, double scale, double *sum, d
 int train__loss(struct trainer *t, int back, double scale, double *sum, double *n, struct err *e) {
     struct batch b = {.T = t->T, .ids = t->ids, .spans = t->spans, .n_spans = t->n_docs};
     TRY(model_forward(t->m, t->pass, &b, back ? t->tape : NULL, NULL, t->h, e));
-    if (stage_of(t)->objective >= OBJECTIVE_PAIRWISE) TRY(loss_scores(t, back, scale, sum, n, e));
-    else TRY(loss_tokens(t, back, scale, sum, n, e));
+    if (stage_of(t)->objective >= OBJECTIVE_PAIRWISE)
+        TRY(loss_scores(t, back, scale, sum, n, e));
+    else
+        TRY(loss_tokens(t, back, scale, sum, n, e));
     return back ? model_backward(t->m, t->pass, t->tape, t->dh, NULL, &t->grads, NULL, e) : 0;
 }
 

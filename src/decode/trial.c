@@ -12,8 +12,17 @@
 #include <string.h>
 
 struct reason_opts reason_defaults(void) {
-    return (struct reason_opts){.max_new = 256, .temp = 0.5, .top_p = 0.95, .lambda = 10, .nll = NLL_MEAN, .dto = DTO_DEFAULT,
-                                .eps_ent = 0.25, .eps_grad = 0.1, .rap_width = 3, .rap_c = 1.4142135623730951, .step_max = 64,
+    return (struct reason_opts){.max_new = 256,
+                                .temp = 0.5,
+                                .top_p = 0.95,
+                                .lambda = 10,
+                                .nll = NLL_MEAN,
+                                .dto = DTO_DEFAULT,
+                                .eps_ent = 0.25,
+                                .eps_grad = 0.1,
+                                .rap_width = 3,
+                                .rap_c = 1.4142135623730951,
+                                .step_max = 64,
                                 .tot_depth = 16};
 }
 
@@ -48,7 +57,10 @@ int budget_parse(struct budget *b, const char *text, struct err *e) {
     int ok = end != text && isfinite(x) && x > 0 && strchr("rctfs", unit) && (!*end || !end[1]) && strlen(text) < sizeof b->text;
     if (ok && unit == 'r' && (x != floor(x) || x > 1 << 20)) ok = 0;
     if (!ok)
-        return fail(e, ERR_ARG, "budget: expected a whole number of rollouts, or a number followed by c (calls), t (tokens), f (FLOPs) or s (seconds), found \"%.40s\"", text);
+        return fail(e, ERR_ARG,
+                    "budget: expected a whole number of rollouts, or a number followed by c (calls), t (tokens), f (FLOPs) or s "
+                    "(seconds), found \"%.40s\"",
+                    text);
     *b = (struct budget){.amount = x, .unit = unit};
     snprintf(b->text, sizeof b->text, "%s", text);
     if (unit == 'r') snprintf(b->text, sizeof b->text, "%lld", (long long)x);
@@ -107,7 +119,8 @@ static int prefill(struct trial *t, int reward, struct err *e) {
     return session_feed(t->rm, t->prompt.ids, t->prompt.n, NULL, e);
 }
 
-int trial_init(struct trial *t, const struct reasoner *r, const struct question *q, const struct budget *b, int reward, struct err *e) {
+int trial_init(struct trial *t, const struct reasoner *r, const struct question *q, const struct budget *b, int reward,
+               struct err *e) {
     *t = (struct trial){.r = r, .q = q, .budget = b, .key = hash_text(q->id), .chosen = -1, .t0 = clock_s()};
     t->lm0 = engine_account(r->lm);
     if (r->rm) t->rm0 = engine_account(r->rm);
@@ -115,7 +128,8 @@ int trial_init(struct trial *t, const struct reasoner *r, const struct question 
     t->room = r->max_ctx - t->prompt.n;
     if (t->room > r->o.max_new) t->room = r->o.max_new;
     if (rc >= 0 && (t->prompt.n < 1 || t->room < 1))
-        rc = fail(e, ERR_LIMIT, "question %s: expected a prompt of 1 to %lld tokens, found %lld", q->id, (long long)r->max_ctx - 1, (long long)t->prompt.n);
+        rc = fail(e, ERR_LIMIT, "question %s: expected a prompt of 1 to %lld tokens, found %lld", q->id,
+                  (long long)r->max_ctx - 1, (long long)t->prompt.n);
     if (rc >= 0) rc = prefill(t, reward, e);
     if (rc >= 0) return 0;
     trial_fini(t);

@@ -78,8 +78,10 @@ int dev_open(struct device **out, int threads, int oracle, struct err *e) {
     if (oracle) isa = ISA_REF;
     d->isa = isa;
     d->name = oracle ? "ref64" : isa_names[isa];
-    if (oracle) kern_fill_ref64(&d->k);
-    else kern_fill_ref32(&d->k);
+    if (oracle)
+        kern_fill_ref64(&d->k);
+    else
+        kern_fill_ref32(&d->k);
 #if KERN_X86
     if (isa >= ISA_AVX2) kern_fill_avx2(&d->k);
     if (isa >= ISA_AVX512) kern_fill_avx512(&d->k);
@@ -105,7 +107,8 @@ int dev_reserve(struct device *d, int64_t max_ctx, struct err *e) {
     size_t per = (size_t)kern_attn_scratch(max_ctx);
     if (per <= d->scratch_per_thread) return 0;
     num *p = zeroed(per * d->num_bytes * (size_t)pool_size(d->pool));
-    if (!p) return fail(e, ERR_NOMEM, "no memory for attention over %lld keys on %d threads", (long long)max_ctx, pool_size(d->pool));
+    if (!p)
+        return fail(e, ERR_NOMEM, "no memory for attention over %lld keys on %d threads", (long long)max_ctx, pool_size(d->pool));
     free(d->scratch);
     d->scratch = p;
     d->scratch_per_thread = per;
@@ -129,11 +132,13 @@ static int is_double(const struct device *d) { return d->num_bytes == sizeof(dou
 void dev_put(struct device *d, num *dst, const float *src, int64_t n) {
     if (is_double(d))
         for (int64_t i = 0; i < n; i++) ((double *)dst)[i] = src[i];
-    else if (n > 0) memmove(dst, src, (size_t)n * sizeof(float));
+    else if (n > 0)
+        memmove(dst, src, (size_t)n * sizeof(float));
 }
 
 void dev_put_f64(struct device *d, num *dst, const double *src, int64_t n) {
-    if (is_double(d) && n > 0) memmove(dst, src, (size_t)n * sizeof(double));
+    if (is_double(d) && n > 0)
+        memmove(dst, src, (size_t)n * sizeof(double));
     else
         for (int64_t i = 0; i < n; i++) ((float *)dst)[i] = (float)src[i];
 }
@@ -141,11 +146,13 @@ void dev_put_f64(struct device *d, num *dst, const double *src, int64_t n) {
 void dev_get(const struct device *d, float *dst, const num *src, int64_t n) {
     if (is_double(d))
         for (int64_t i = 0; i < n; i++) dst[i] = (float)((const double *)src)[i];
-    else if (n > 0) memmove(dst, src, (size_t)n * sizeof(float));
+    else if (n > 0)
+        memmove(dst, src, (size_t)n * sizeof(float));
 }
 
 void dev_get_f64(const struct device *d, double *dst, const num *src, int64_t n) {
-    if (is_double(d) && n > 0) memmove(dst, src, (size_t)n * sizeof(double));
+    if (is_double(d) && n > 0)
+        memmove(dst, src, (size_t)n * sizeof(double));
     else
         for (int64_t i = 0; i < n; i++) dst[i] = ((const float *)src)[i];
 }
@@ -163,13 +170,15 @@ double dev_get1(const struct device *d, const num *src, int64_t i) {
 }
 
 void dev_set1(struct device *d, num *dst, int64_t i, double x) {
-    if (is_double(d)) ((double *)dst)[i] = x;
-    else ((float *)dst)[i] = (float)x;
+    if (is_double(d))
+        ((double *)dst)[i] = x;
+    else
+        ((float *)dst)[i] = (float)x;
 }
 
 struct mat dev_mat(const struct device *d, const num *p, int64_t rows, int64_t cols) {
-    return (struct mat){.fmt = is_double(d) ? FMT_F64 : FMT_F32, .rows = rows, .cols = cols, .data = p,
-                        .row_bytes = (size_t)cols * d->num_bytes};
+    return (struct mat){
+        .fmt = is_double(d) ? FMT_F64 : FMT_F32, .rows = rows, .cols = cols, .data = p, .row_bytes = (size_t)cols * d->num_bytes};
 }
 
 /* ---- cutting ------------------------------------------------------------------------------------------------------------------ */
@@ -195,31 +204,37 @@ static void run(struct job *j, double ns, pool_fn fn) {
     pool_run(ns < SMALL_NS || j->n <= j->unit ? NULL : j->d->pool, fn, j);
 }
 
-#define SLOT(fn_name)                                                                                                                 \
-    static void fn_name(void *ctx, int ith, int nth) {                                                                                \
-        const struct job *j = ctx;                                                                                                    \
-        const struct kernels *k = &j->d->k;                                                                                           \
-        int64_t a, b;                                                                                                                 \
-        slice(j->n, j->unit, ith, nth, &a, &b);                                                                                       \
+#define SLOT(fn_name)                                  \
+    static void fn_name(void *ctx, int ith, int nth) { \
+        const struct job *j = ctx;                     \
+        const struct kernels *k = &j->d->k;            \
+        int64_t a, b;                                  \
+        slice(j->n, j->unit, ith, nth, &a, &b);        \
         if (a >= b) return;
 #define END }
 
 /* ns of one multiply-add in each table: about 1.2, 15 and 40 per ns */
-static double mac_ns(const struct device *d, double macs) { return macs / (d->isa == ISA_AVX512 ? 40 : d->isa == ISA_AVX2 ? 15 : 1.2); }
+static double mac_ns(const struct device *d, double macs) {
+    return macs / (d->isa == ISA_AVX512 ? 40 : d->isa == ISA_AVX2 ? 15 : 1.2);
+}
 
 static const num *row_of(const struct device *d, const num *p, int64_t i) { return num_at(d, p, i); }
 
 SLOT(slice_matmul_t)
-    if (j->by_rows) k->matmul_t(num_at(j->d, j->y, a * j->ldy), j->ldy, row_of(j->d, j->a, a * j->ldx), j->ldx, b - a, j->w, j->b, j->acc, 0, j->N);
-    else k->matmul_t(j->y, j->ldy, j->a, j->ldx, j->T, j->w, j->b, j->acc, a, b);
-END
-SLOT(slice_matmul_n)
-    if (j->by_rows) k->matmul_n(num_at(j->d, j->y, a * j->ldx), j->ldx, row_of(j->d, j->a, a * j->ldy), j->ldy, b - a, j->w, j->b, j->acc, 0, j->K);
-    else k->matmul_n(j->y, j->ldx, j->a, j->ldy, j->T, j->w, j->b, j->acc, a, b);
+if (j->by_rows)
+    k->matmul_t(num_at(j->d, j->y, a * j->ldy), j->ldy, row_of(j->d, j->a, a * j->ldx), j->ldx, b - a, j->w, j->b, j->acc, 0,
+                j->N);
+else
+    k->matmul_t(j->y, j->ldy, j->a, j->ldx, j->T, j->w, j->b, j->acc, a, b);
+END SLOT(slice_matmul_n) if (j->by_rows) k->matmul_n(num_at(j->d, j->y, a * j->ldx), j->ldx, row_of(j->d, j->a, a * j->ldy),
+                                                     j->ldy, b - a, j->w, j->b, j->acc, 0, j->K);
+else k->matmul_n(j->y, j->ldx, j->a, j->ldy, j->T, j->w, j->b, j->acc, a, b);
 END
 
-/* Few columns and many rows: cut by rows (weights are then decoded once per thread). Otherwise by columns. */
-void op_matmul_t(struct device *d, num *y, int64_t ldy, const num *x, int64_t ldx, int64_t T, const struct mat *w, const num *bias, int acc) {
+    /* Few columns and many rows: cut by rows (weights are then decoded once per thread). Otherwise by columns. */
+    void
+    op_matmul_t(struct device *d, num *y, int64_t ldy, const num *x, int64_t ldx, int64_t T, const struct mat *w, const num *bias,
+                int acc) {
     int64_t nth = pool_size(d->pool);
     struct job j = {.d = d, .y = y, .ldy = ldy, .a = x, .ldx = ldx, .T = T, .w = w, .b = bias, .acc = acc, .N = w->rows};
     if (T <= 0 || w->rows <= 0) return;
@@ -229,7 +244,8 @@ void op_matmul_t(struct device *d, num *y, int64_t ldy, const num *x, int64_t ld
     run(&j, mac_ns(d, (double)T * (double)w->rows * (double)w->cols), slice_matmul_t);
 }
 
-void op_matmul_n(struct device *d, num *dx, int64_t ldx, const num *dy, int64_t ldy, int64_t T, const struct mat *w, const num *bias, int acc) {
+void op_matmul_n(struct device *d, num *dx, int64_t ldx, const num *dy, int64_t ldy, int64_t T, const struct mat *w,
+                 const num *bias, int acc) {
     int64_t nth = pool_size(d->pool);
     struct job j = {.d = d, .y = dx, .ldx = ldx, .a = dy, .ldy = ldy, .T = T, .w = w, .b = bias, .acc = acc, .K = w->cols};
     if (T <= 0 || w->cols <= 0) return;
@@ -239,57 +255,62 @@ void op_matmul_n(struct device *d, num *dx, int64_t ldx, const num *dy, int64_t 
     run(&j, mac_ns(d, (double)T * (double)w->rows * (double)w->cols), slice_matmul_n);
 }
 
-SLOT(slice_matmul_dw) k->matmul_dw(j->y, j->a, j->ldy, j->b, j->ldx, j->T, j->N, j->K, a, b); END
-void op_matmul_dw(struct device *d, num *dw, const num *dy, int64_t ldy, const num *x, int64_t ldx, int64_t T, int64_t N, int64_t K) {
+SLOT(slice_matmul_dw) k->matmul_dw(j->y, j->a, j->ldy, j->b, j->ldx, j->T, j->N, j->K, a, b);
+END void op_matmul_dw(struct device *d, num *dw, const num *dy, int64_t ldy, const num *x, int64_t ldx, int64_t T, int64_t N,
+                      int64_t K) {
     struct job j = {.d = d, .y = dw, .a = dy, .ldy = ldy, .b = x, .ldx = ldx, .T = T, .N = N, .K = K, .n = N, .unit = 6};
     if (T > 0 && K > 0) run(&j, mac_ns(d, (double)T * (double)N * (double)K), slice_matmul_dw);
 }
 
-SLOT(slice_bias_dw) k->bias_dw(j->y, j->a, j->ldy, j->T, a, b); END
-void op_bias_dw(struct device *d, num *db, const num *dy, int64_t ldy, int64_t T, int64_t N) {
+SLOT(slice_bias_dw) k->bias_dw(j->y, j->a, j->ldy, j->T, a, b);
+END void op_bias_dw(struct device *d, num *db, const num *dy, int64_t ldy, int64_t T, int64_t N) {
     struct job j = {.d = d, .y = db, .a = dy, .ldy = ldy, .T = T, .n = N, .unit = 32};
     if (T > 0) run(&j, 0.25 * (double)T * (double)N, slice_bias_dw);
 }
 
-SLOT(slice_rmsnorm) k->rmsnorm(j->y, j->a, j->b, j->K, j->eps, a, b); END
-void op_rmsnorm(struct device *d, num *y, const num *x, const num *w, int64_t R, int64_t C, double eps) {
+SLOT(slice_rmsnorm) k->rmsnorm(j->y, j->a, j->b, j->K, j->eps, a, b);
+END void op_rmsnorm(struct device *d, num *y, const num *x, const num *w, int64_t R, int64_t C, double eps) {
     struct job j = {.d = d, .y = y, .a = x, .b = w, .K = C, .eps = eps, .n = R, .unit = 1};
     run(&j, 0.25 * (double)R * (double)C, slice_rmsnorm);
 }
 
-SLOT(slice_rmsnorm_back) k->rmsnorm_back(j->y, j->a, j->b, j->c, j->K, j->eps, j->acc, a, b); END
-void op_rmsnorm_back(struct device *d, num *dx, const num *dy, const num *x, const num *w, int64_t R, int64_t C, double eps, int acc) {
+SLOT(slice_rmsnorm_back) k->rmsnorm_back(j->y, j->a, j->b, j->c, j->K, j->eps, j->acc, a, b);
+END void op_rmsnorm_back(struct device *d, num *dx, const num *dy, const num *x, const num *w, int64_t R, int64_t C, double eps,
+                         int acc) {
     struct job j = {.d = d, .y = dx, .a = dy, .b = x, .c = w, .K = C, .eps = eps, .acc = acc, .n = R, .unit = 1};
     run(&j, 0.5 * (double)R * (double)C, slice_rmsnorm_back);
 }
 
-SLOT(slice_rmsnorm_dw) k->rmsnorm_dw(j->y, j->a, j->b, j->T, j->K, j->eps, a, b); END
-void op_rmsnorm_dw(struct device *d, num *dw, const num *dy, const num *x, int64_t R, int64_t C, double eps) {
+SLOT(slice_rmsnorm_dw) k->rmsnorm_dw(j->y, j->a, j->b, j->T, j->K, j->eps, a, b);
+END void op_rmsnorm_dw(struct device *d, num *dw, const num *dy, const num *x, int64_t R, int64_t C, double eps) {
     struct job j = {.d = d, .y = dw, .a = dy, .b = x, .T = R, .K = C, .eps = eps, .n = C, .unit = 32};
     run(&j, 0.25 * (double)R * (double)C, slice_rmsnorm_dw);
 }
 
-SLOT(slice_layernorm) k->layernorm(j->y, j->a, j->b, j->c, j->K, j->eps, a, b); END
-void op_layernorm(struct device *d, num *y, const num *x, const num *w, const num *b, int64_t R, int64_t C, double eps) {
+SLOT(slice_layernorm) k->layernorm(j->y, j->a, j->b, j->c, j->K, j->eps, a, b);
+END void op_layernorm(struct device *d, num *y, const num *x, const num *w, const num *b, int64_t R, int64_t C, double eps) {
     struct job j = {.d = d, .y = y, .a = x, .b = w, .c = b, .K = C, .eps = eps, .n = R, .unit = 1};
     run(&j, 1.0 * (double)R * (double)C, slice_layernorm);
 }
 
-SLOT(slice_layernorm_back) k->layernorm_back(j->y, j->a, j->b, j->c, j->K, j->eps, j->acc, a, b); END
-void op_layernorm_back(struct device *d, num *dx, const num *dy, const num *x, const num *w, int64_t R, int64_t C, double eps, int acc) {
+SLOT(slice_layernorm_back) k->layernorm_back(j->y, j->a, j->b, j->c, j->K, j->eps, j->acc, a, b);
+END void op_layernorm_back(struct device *d, num *dx, const num *dy, const num *x, const num *w, int64_t R, int64_t C, double eps,
+                           int acc) {
     struct job j = {.d = d, .y = dx, .a = dy, .b = x, .c = w, .K = C, .eps = eps, .acc = acc, .n = R, .unit = 1};
     run(&j, 1.0 * (double)R * (double)C, slice_layernorm_back);
 }
 
-SLOT(slice_layernorm_dw) k->layernorm_dw(j->y, j->y2, j->a, j->b, j->T, j->K, j->eps, a, b); END
-void op_layernorm_dw(struct device *d, num *dw, num *db, const num *dy, const num *x, int64_t R, int64_t C, double eps) {
+SLOT(slice_layernorm_dw) k->layernorm_dw(j->y, j->y2, j->a, j->b, j->T, j->K, j->eps, a, b);
+END void op_layernorm_dw(struct device *d, num *dw, num *db, const num *dy, const num *x, int64_t R, int64_t C, double eps) {
     struct job j = {.d = d, .y = dw, .y2 = db, .a = dy, .b = x, .T = R, .K = C, .eps = eps, .n = C, .unit = 32};
     run(&j, 1.0 * (double)R * (double)C, slice_layernorm_dw);
 }
 
-SLOT(slice_rope) k->rope(j->y, j->ldx, j->nh, j->D, j->rot, j->a, (enum rope_style)j->st, j->back, a, b); END
-void op_rope(struct device *d, num *x, int64_t ldx, int64_t R, int nh, int D, int rot, const num *cs, enum rope_style st, int back) {
-    struct job j = {.d = d, .y = x, .ldx = ldx, .nh = nh, .D = D, .rot = rot, .a = cs, .st = (int)st, .back = back, .n = R, .unit = 1};
+SLOT(slice_rope) k->rope(j->y, j->ldx, j->nh, j->D, j->rot, j->a, (enum rope_style)j->st, j->back, a, b);
+END void op_rope(struct device *d, num *x, int64_t ldx, int64_t R, int nh, int D, int rot, const num *cs, enum rope_style st,
+                 int back) {
+    struct job j = {
+        .d = d, .y = x, .ldx = ldx, .nh = nh, .D = D, .rot = rot, .a = cs, .st = (int)st, .back = back, .n = R, .unit = 1};
     run(&j, 0.25 * (double)R * nh * D, slice_rope);
 }
 
@@ -323,7 +344,8 @@ static void slice_attn(void *ctx, int ith, int nth) {
         j->d->k.attn(j->y, j->y2, j->a, j->sp, j->nsp, j->sh, scratch_of(j->d, ith), u, u + j->unit < j->n ? u + j->unit : j->n);
 }
 
-void op_attn(struct device *d, num *o, num *lse, const num *q, int64_t T, const struct attn_span *sp, int nsp, const struct attn_shape *sh) {
+void op_attn(struct device *d, num *o, num *lse, const num *q, int64_t T, const struct attn_span *sp, int nsp,
+             const struct attn_shape *sh) {
     struct job j = {.d = d, .y = o, .y2 = lse, .a = q, .sp = sp, .nsp = nsp, .sh = sh};
     double pairs;
     int64_t rows = 0, H = sh->n_head;
@@ -342,8 +364,8 @@ static void slice_attn_back(void *ctx, int ith, int nth) {
         j->d->k.attn_back(j->y, j->y2, j->y3, j->a, j->b, j->c, j->e, j->sp, j->nsp, j->sh, scratch_of(j->d, ith), u, u + 1);
 }
 
-void op_attn_back(struct device *d, num *dq, num *dk, num *dv, const num *do_, const num *q, const num *o, const num *lse, int64_t T,
-                  const struct attn_span *sp, int nsp, const struct attn_shape *sh) {
+void op_attn_back(struct device *d, num *dq, num *dk, num *dv, const num *do_, const num *q, const num *o, const num *lse,
+                  int64_t T, const struct attn_span *sp, int nsp, const struct attn_shape *sh) {
     struct job j = {.d = d, .y = dq, .y2 = dk, .y3 = dv, .a = do_, .b = q, .c = o, .e = lse, .sp = sp, .nsp = nsp, .sh = sh};
     double pairs;
     if (T <= 0) return;
@@ -355,62 +377,63 @@ void op_attn_back(struct device *d, num *dq, num *dk, num *dv, const num *do_, c
 
 /* ---- flat arrays and rows ------------------------------------------------------------------------------------------------------- */
 
-SLOT(slice_glu) k->glu(j->y, j->a, j->b, (enum act_kind)j->act, a, b); END
-void op_glu(struct device *d, num *h, const num *g, const num *u, enum act_kind act, int64_t n) {
+SLOT(slice_glu) k->glu(j->y, j->a, j->b, (enum act_kind)j->act, a, b);
+END void op_glu(struct device *d, num *h, const num *g, const num *u, enum act_kind act, int64_t n) {
     struct job j = {.d = d, .y = h, .a = g, .b = u, .act = (int)act, .n = n, .unit = 64};
     run(&j, (d->isa == ISA_REF ? 10.0 : 1.0) * (double)n, slice_glu);
 }
 
-SLOT(slice_glu_back) k->glu_back(j->y, j->y2, j->a, j->b, j->c, (enum act_kind)j->act, a, b); END
-void op_glu_back(struct device *d, num *dg, num *du, const num *dh, const num *g, const num *u, enum act_kind act, int64_t n) {
+SLOT(slice_glu_back) k->glu_back(j->y, j->y2, j->a, j->b, j->c, (enum act_kind)j->act, a, b);
+END void op_glu_back(struct device *d, num *dg, num *du, const num *dh, const num *g, const num *u, enum act_kind act,
+                     int64_t n) {
     struct job j = {.d = d, .y = dg, .y2 = du, .a = dh, .b = g, .c = u, .act = (int)act, .n = n, .unit = 64};
     run(&j, (d->isa == ISA_REF ? 10.0 : 1.0) * (double)n, slice_glu_back);
 }
 
-SLOT(slice_axpy) k->axpy(j->y, j->eps, j->a, a, b); END
-void op_axpy(struct device *d, num *y, double a, const num *x, int64_t n) {
+SLOT(slice_axpy) k->axpy(j->y, j->eps, j->a, a, b);
+END void op_axpy(struct device *d, num *y, double a, const num *x, int64_t n) {
     struct job j = {.d = d, .y = y, .a = x, .eps = a, .n = n, .unit = 64};
     run(&j, 0.25 * (double)n, slice_axpy);
 }
 
-SLOT(slice_scale) k->scale(j->y, j->eps, j->a, a, b); END
-void op_scale(struct device *d, num *y, double a, const num *x, int64_t n) {
+SLOT(slice_scale) k->scale(j->y, j->eps, j->a, a, b);
+END void op_scale(struct device *d, num *y, double a, const num *x, int64_t n) {
     struct job j = {.d = d, .y = y, .a = x, .eps = a, .n = n, .unit = 64};
     run(&j, 0.25 * (double)n, slice_scale);
 }
 
-SLOT(slice_gather) k->gather(j->y, j->w, j->ids, a, b); END
-void op_gather(struct device *d, num *y, const struct mat *w, const int32_t *ids, int64_t R) {
+SLOT(slice_gather) k->gather(j->y, j->w, j->ids, a, b);
+END void op_gather(struct device *d, num *y, const struct mat *w, const int32_t *ids, int64_t R) {
     struct job j = {.d = d, .y = y, .w = w, .ids = ids, .n = R, .unit = 1};
     run(&j, 0.5 * (double)R * (double)w->cols, slice_gather);
 }
 
-SLOT(slice_scatter_add) k->scatter_add(j->y, j->a, j->ids, j->T, j->K, a, b); END
-void op_scatter_add(struct device *d, num *dw, const num *dy, const int32_t *ids, int64_t R, int64_t C) {
+SLOT(slice_scatter_add) k->scatter_add(j->y, j->a, j->ids, j->T, j->K, a, b);
+END void op_scatter_add(struct device *d, num *dw, const num *dy, const int32_t *ids, int64_t R, int64_t C) {
     struct job j = {.d = d, .y = dw, .a = dy, .ids = ids, .T = R, .K = C, .n = C, .unit = 32};
     run(&j, 0.5 * (double)R * (double)C, slice_scatter_add);
 }
 
-SLOT(slice_row_lse) k->row_lse(j->y, j->a, j->K, a, b); END
-void op_row_lse(struct device *d, num *lse, const num *x, int64_t R, int64_t V) {
+SLOT(slice_row_lse) k->row_lse(j->y, j->a, j->K, a, b);
+END void op_row_lse(struct device *d, num *lse, const num *x, int64_t R, int64_t V) {
     struct job j = {.d = d, .y = lse, .a = x, .K = V, .n = R, .unit = 1};
     run(&j, (d->isa == ISA_REF ? 10.0 : 1.0) * (double)R * (double)V, slice_row_lse);
 }
 
-SLOT(slice_nll_seed) k->nll_seed(j->y, j->a, j->b, j->ids, j->K, a, b); END
-void op_nll_seed(struct device *d, num *x, const num *lse, const num *coef, const int32_t *target, int64_t R, int64_t V) {
+SLOT(slice_nll_seed) k->nll_seed(j->y, j->a, j->b, j->ids, j->K, a, b);
+END void op_nll_seed(struct device *d, num *x, const num *lse, const num *coef, const int32_t *target, int64_t R, int64_t V) {
     struct job j = {.d = d, .y = x, .a = lse, .b = coef, .ids = target, .K = V, .n = R, .unit = 1};
     run(&j, (d->isa == ISA_REF ? 10.0 : 1.0) * (double)R * (double)V, slice_nll_seed);
 }
 
-SLOT(slice_softmax) k->softmax(j->y, j->K, j->eps, a, b); END
-void op_softmax(struct device *d, num *x, int64_t R, int64_t V, double temp) {
+SLOT(slice_softmax) k->softmax(j->y, j->K, j->eps, a, b);
+END void op_softmax(struct device *d, num *x, int64_t R, int64_t V, double temp) {
     struct job j = {.d = d, .y = x, .K = V, .eps = temp, .n = R, .unit = 1};
     run(&j, (d->isa == ISA_REF ? 10.0 : 1.0) * (double)R * (double)V, slice_softmax);
 }
 
-SLOT(slice_adamw) k->adamw(j->y, j->y2, j->y3, j->a, j->eps, j->opt, a, b); END
-void op_adamw(struct device *d, num *p, num *m, num *v, const num *g, double gscale, struct adamw o, int64_t n) {
+SLOT(slice_adamw) k->adamw(j->y, j->y2, j->y3, j->a, j->eps, j->opt, a, b);
+END void op_adamw(struct device *d, num *p, num *m, num *v, const num *g, double gscale, struct adamw o, int64_t n) {
     struct job j = {.d = d, .y = p, .y2 = m, .y3 = v, .a = g, .eps = gscale, .opt = o, .n = n, .unit = 64};
     run(&j, (d->isa == ISA_REF ? 10.0 : 1.0) * (double)n, slice_adamw);
 }

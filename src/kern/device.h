@@ -25,14 +25,28 @@ enum act_kind { ACT_SILU, ACT_GELU /* tanh form, GPT-2 */ };
 
 /* Where one sequence's keys and values lie: page i holds positions [i*page_len, (i+1)*page_len). For the layer and kind chosen by
  * `off` (elements from the page's start) rows are [page_len, G, D]. */
-struct kv_ref { num *const *pages; int page_len; size_t k_off, v_off; };
+struct kv_ref {
+    num *const *pages;
+    int page_len;
+    size_t k_off, v_off;
+};
 
 /* One sequence's part of a batch for attention: rows [row0, row0+rows) of q are positions pos0, pos0+1, …; keys 0 … pos are in kv.
  * window > 0: only the last `window` keys (the row's own included) are seen (Mistral). */
-struct attn_span { int64_t row0, rows, pos0; struct kv_ref kv; };
-struct attn_shape { int n_head, n_kv, head_dim; int64_t window; double scale; };
+struct attn_span {
+    int64_t row0, rows, pos0;
+    struct kv_ref kv;
+};
+struct attn_shape {
+    int n_head, n_kv, head_dim;
+    int64_t window;
+    double scale;
+};
 
-struct adamw { double lr, beta1, beta2, eps, weight_decay; int64_t step; /* from 1 */ };
+struct adamw {
+    double lr, beta1, beta2, eps, weight_decay;
+    int64_t step; /* from 1 */
+};
 
 /* Slots work on a slice [n0, n1) of their output's fast or slow axis, as each says. `acc`: add to the output instead of overwriting. */
 struct kernels {
@@ -50,16 +64,19 @@ struct kernels {
     /* y[r,:] = x[r,:] * rsqrt(mean x² + eps) * w, rows r0 ≤ r < r1 of length C. In place allowed. Zhang & Sennrich 2019. */
     void (*rmsnorm)(num *y, const num *x, const num *w, int64_t C, double eps, int64_t r0, int64_t r1);
     /* dx[r,:] (+)= the mirror; x as given to the forward. dx may alias dy. */
-    void (*rmsnorm_back)(num *dx, const num *dy, const num *x, const num *w, int64_t C, double eps, int acc, int64_t r0, int64_t r1);
+    void (*rmsnorm_back)(num *dx, const num *dy, const num *x, const num *w, int64_t C, double eps, int acc, int64_t r0,
+                         int64_t r1);
     /* dw[C] += Σ_r dy * x̂, columns c0 ≤ c < c1, all R rows. */
     void (*rmsnorm_dw)(num *dw, const num *dy, const num *x, int64_t R, int64_t C, double eps, int64_t c0, int64_t c1);
     /* LayerNorm with bias b (may be NULL). Ba et al. 2016. */
     void (*layernorm)(num *y, const num *x, const num *w, const num *b, int64_t C, double eps, int64_t r0, int64_t r1);
-    void (*layernorm_back)(num *dx, const num *dy, const num *x, const num *w, int64_t C, double eps, int acc, int64_t r0, int64_t r1);
+    void (*layernorm_back)(num *dx, const num *dy, const num *x, const num *w, int64_t C, double eps, int acc, int64_t r0,
+                           int64_t r1);
     void (*layernorm_dw)(num *dw, num *db, const num *dy, const num *x, int64_t R, int64_t C, double eps, int64_t c0, int64_t c1);
     /* Rotate heads in place: x[r, h, :] (row stride ldx, nh heads of D), cs[r, rot] = cos then sin of rot/2 angles each, rows r0..r1.
      * back != 0 rotates by the negative angle (the mirror). Only the first `rot` dims of a head turn. Su et al. 2021. */
-    void (*rope)(num *x, int64_t ldx, int nh, int D, int rot, const num *cs, enum rope_style st, int back, int64_t r0, int64_t r1);
+    void (*rope)(num *x, int64_t ldx, int nh, int D, int rot, const num *cs, enum rope_style st, int back, int64_t r0,
+                 int64_t r1);
     /* o[T, H, D] = softmax(scale q Kᵀ) V per head; lse[T, H] (may be NULL) = log Σ exp of the scaled scores. Units u = row*H + head,
      * u0 ≤ u < u1, rows counted over all spans in order. scratch: kern_attn_scratch(longest context) nums, this thread's own. */
     void (*attn)(num *o, num *lse, const num *q, const struct attn_span *sp, int nsp, const struct attn_shape *sh, num *scratch,
@@ -95,12 +112,12 @@ struct kernels {
 enum isa { ISA_REF, ISA_AVX2, ISA_AVX512 };
 
 struct device {
-    const char *name;  /* "ref64", "ref", "avx2", "avx512" */
+    const char *name; /* "ref64", "ref", "avx2", "avx512" */
     enum isa isa;
     size_t num_bytes;  /* 4 or 8 */
     struct pool *pool; /* owned */
     struct kernels k;
-    num *scratch;      /* per-thread scratch of the wrappers, grown only by dev_reserve */
+    num *scratch;              /* per-thread scratch of the wrappers, grown only by dev_reserve */
     size_t scratch_per_thread; /* in nums */
 };
 
@@ -129,20 +146,27 @@ void dev_set1(struct device *d, num *dst, int64_t i, double x);
 struct mat dev_mat(const struct device *d, const num *p, int64_t rows, int64_t cols);
 
 /* Wrappers: the same meaning as the slots, whole outputs, split over the pool. */
-void op_matmul_t(struct device *d, num *y, int64_t ldy, const num *x, int64_t ldx, int64_t T, const struct mat *w, const num *bias, int acc);
-void op_matmul_n(struct device *d, num *dx, int64_t ldx, const num *dy, int64_t ldy, int64_t T, const struct mat *w, const num *bias, int acc);
-void op_matmul_dw(struct device *d, num *dw, const num *dy, int64_t ldy, const num *x, int64_t ldx, int64_t T, int64_t N, int64_t K);
+void op_matmul_t(struct device *d, num *y, int64_t ldy, const num *x, int64_t ldx, int64_t T, const struct mat *w,
+                 const num *bias, int acc);
+void op_matmul_n(struct device *d, num *dx, int64_t ldx, const num *dy, int64_t ldy, int64_t T, const struct mat *w,
+                 const num *bias, int acc);
+void op_matmul_dw(struct device *d, num *dw, const num *dy, int64_t ldy, const num *x, int64_t ldx, int64_t T, int64_t N,
+                  int64_t K);
 void op_bias_dw(struct device *d, num *db, const num *dy, int64_t ldy, int64_t T, int64_t N);
 void op_rmsnorm(struct device *d, num *y, const num *x, const num *w, int64_t R, int64_t C, double eps);
-void op_rmsnorm_back(struct device *d, num *dx, const num *dy, const num *x, const num *w, int64_t R, int64_t C, double eps, int acc);
+void op_rmsnorm_back(struct device *d, num *dx, const num *dy, const num *x, const num *w, int64_t R, int64_t C, double eps,
+                     int acc);
 void op_rmsnorm_dw(struct device *d, num *dw, const num *dy, const num *x, int64_t R, int64_t C, double eps);
 void op_layernorm(struct device *d, num *y, const num *x, const num *w, const num *b, int64_t R, int64_t C, double eps);
-void op_layernorm_back(struct device *d, num *dx, const num *dy, const num *x, const num *w, int64_t R, int64_t C, double eps, int acc);
+void op_layernorm_back(struct device *d, num *dx, const num *dy, const num *x, const num *w, int64_t R, int64_t C, double eps,
+                       int acc);
 void op_layernorm_dw(struct device *d, num *dw, num *db, const num *dy, const num *x, int64_t R, int64_t C, double eps);
-void op_rope(struct device *d, num *x, int64_t ldx, int64_t R, int nh, int D, int rot, const num *cs, enum rope_style st, int back);
-void op_attn(struct device *d, num *o, num *lse, const num *q, int64_t T, const struct attn_span *sp, int nsp, const struct attn_shape *sh);
-void op_attn_back(struct device *d, num *dq, num *dk, num *dv, const num *do_, const num *q, const num *o, const num *lse, int64_t T,
-                  const struct attn_span *sp, int nsp, const struct attn_shape *sh);
+void op_rope(struct device *d, num *x, int64_t ldx, int64_t R, int nh, int D, int rot, const num *cs, enum rope_style st,
+             int back);
+void op_attn(struct device *d, num *o, num *lse, const num *q, int64_t T, const struct attn_span *sp, int nsp,
+             const struct attn_shape *sh);
+void op_attn_back(struct device *d, num *dq, num *dk, num *dv, const num *do_, const num *q, const num *o, const num *lse,
+                  int64_t T, const struct attn_span *sp, int nsp, const struct attn_shape *sh);
 void op_glu(struct device *d, num *h, const num *g, const num *u, enum act_kind act, int64_t n);
 void op_glu_back(struct device *d, num *dg, num *du, const num *dh, const num *g, const num *u, enum act_kind act, int64_t n);
 void op_axpy(struct device *d, num *y, double a, const num *x, int64_t n);

@@ -13,8 +13,14 @@
 #include <strings.h>
 
 #define QK 32
-struct block_q8_0 { f16 d; int8_t q[QK]; };
-struct block_q4_0 { f16 d; uint8_t b[QK / 2]; };
+struct block_q8_0 {
+    f16 d;
+    int8_t q[QK];
+};
+struct block_q4_0 {
+    f16 d;
+    uint8_t b[QK / 2];
+};
 _Static_assert(sizeof(struct block_q8_0) == 34, "Q8_0 is 34 bytes");
 _Static_assert(sizeof(struct block_q4_0) == 18, "Q4_0 is 18 bytes");
 _Static_assert(sizeof(float) == 4 && sizeof(double) == 8, "IEEE floats");

@@ -10,12 +10,12 @@
 typedef uint16_t bf16;
 typedef uint16_t f16;
 
-#define FMT_MAP(XX)                                                                                                    \
-    XX(0, F32, "F32", 1, 4)                                                                                            \
-    XX(1, F16, "F16", 1, 2)                                                                                            \
-    XX(2, Q4_0, "Q4_0", 32, 18)                                                                                        \
-    XX(8, Q8_0, "Q8_0", 32, 34)                                                                                        \
-    XX(28, F64, "F64", 1, 8)                                                                                           \
+#define FMT_MAP(XX)             \
+    XX(0, F32, "F32", 1, 4)     \
+    XX(1, F16, "F16", 1, 2)     \
+    XX(2, Q4_0, "Q4_0", 32, 18) \
+    XX(8, Q8_0, "Q8_0", 32, 34) \
+    XX(28, F64, "F64", 1, 8)    \
     XX(30, BF16, "BF16", 1, 2)
 enum fmt {
 #define XX(id, name, text, block, bytes) FMT_##name = id,
@@ -25,9 +25,9 @@ enum fmt {
 struct fmt_row {
     enum fmt id;
     const char *name;
-    int block, bytes;                                        /* elements and bytes of a block */
-    int is_float;                                            /* dW exists for float formats only */
-    void (*to_f32)(float *y, const void *x, int64_t n);      /* n elements, a multiple of block */
+    int block, bytes;                                   /* elements and bytes of a block */
+    int is_float;                                       /* dW exists for float formats only */
+    void (*to_f32)(float *y, const void *x, int64_t n); /* n elements, a multiple of block */
     void (*from_f32)(void *y, const float *x, int64_t n);
 };
 /* NULL for an id we do not know. */
@@ -39,9 +39,9 @@ const struct fmt_row *fmt_at(int i);
 size_t fmt_row_bytes(enum fmt f, int64_t cols);
 
 float f16_to_f32(f16 h);
-f16 f32_to_f16(float x);     /* round to nearest even */
+f16 f32_to_f16(float x); /* round to nearest even */
 float bf16_to_f32(bf16 h);
-bf16 f32_to_bf16(float x);   /* round to nearest even, NaN stays NaN */
+bf16 f32_to_bf16(float x); /* round to nearest even, NaN stays NaN */
 
 /* A matrix in storage: row-major [rows, cols], rows row_bytes apart (so a view may be a band of rows, or for float formats of columns).
  * Never owns its bytes. */

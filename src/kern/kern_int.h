@@ -8,7 +8,7 @@
 #include "kern/device.h"
 
 #define KERN_ATTN_ROWS 12
-#define KERN_ATTN_PAD 16
+#define KERN_ATTN_PAD  16
 
 void kern_fill_ref32(struct kernels *k);
 void kern_fill_ref64(struct kernels *k);

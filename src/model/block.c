@@ -16,13 +16,17 @@
 /* ---- linear layers ---- */
 
 void model__lin(const struct model *m, num *y, const num *x, int64_t T, const struct lin *l) {
-    if (l->trans) op_matmul_n(m->d, y, l->n_out, x, l->n_in, T, &l->w, l->bias, 0);
-    else op_matmul_t(m->d, y, l->n_out, x, l->n_in, T, &l->w, l->bias, 0);
+    if (l->trans)
+        op_matmul_n(m->d, y, l->n_out, x, l->n_in, T, &l->w, l->bias, 0);
+    else
+        op_matmul_t(m->d, y, l->n_out, x, l->n_in, T, &l->w, l->bias, 0);
 }
 /* dx (+)= dy W */
 void model__lin_back(const struct model *m, num *dx, const num *dy, int64_t T, const struct lin *l, int acc) {
-    if (l->trans) op_matmul_t(m->d, dx, l->n_in, dy, l->n_out, T, &l->w, NULL, acc);
-    else op_matmul_n(m->d, dx, l->n_in, dy, l->n_out, T, &l->w, NULL, acc);
+    if (l->trans)
+        op_matmul_t(m->d, dx, l->n_in, dy, l->n_out, T, &l->w, NULL, acc);
+    else
+        op_matmul_n(m->d, dx, l->n_in, dy, l->n_out, T, &l->w, NULL, acc);
 }
 /* dW += dyᵀ x, db += Σ dy. Parameters are always [out, in]: a trainable model is never transposed. */
 void model__lin_grad(const struct model *m, struct grads *g, const num *dy, const num *x, int64_t T, const struct lin *l) {
@@ -36,11 +40,13 @@ void model__lin_grad(const struct model *m, struct grads *g, const num *dy, cons
 /* ---- norms: y = norm(x) of R rows of width C ---- */
 
 static void norm_forward(const struct model *m, num *y, const num *x, const struct norm *n, int64_t R, int64_t C) {
-    if (m->cfg.norm == NORM_RMS) op_rmsnorm(m->d, y, x, n->w, R, C, m->cfg.norm_eps);
-    else op_layernorm(m->d, y, x, n->w, n->b, R, C, m->cfg.norm_eps);
+    if (m->cfg.norm == NORM_RMS)
+        op_rmsnorm(m->d, y, x, n->w, R, C, m->cfg.norm_eps);
+    else
+        op_layernorm(m->d, y, x, n->w, n->b, R, C, m->cfg.norm_eps);
 }
-static void norm_backward(const struct model *m, num *dx, const num *dy, const num *x, const struct norm *n, int64_t R, int64_t C, int acc,
-                          struct grads *g) {
+static void norm_backward(const struct model *m, num *dx, const num *dy, const num *x, const struct norm *n, int64_t R, int64_t C,
+                          int acc, struct grads *g) {
     num *dw = g && n->param >= 0 ? g->g[n->param] : NULL, *db = g && n->b_param >= 0 ? g->g[n->b_param] : NULL;
     if (m->cfg.norm == NORM_RMS) {
         if (dw) op_rmsnorm_dw(m->d, dw, dy, x, R, C, m->cfg.norm_eps);
@@ -73,12 +79,12 @@ static void kv_store(const struct model *m, const struct span *s, int layer, con
 
 static struct attn_shape attn_of(const struct model *m, int layer) {
     const struct model_cfg *c = &m->cfg;
-    return (struct attn_shape){c->n_head, c->n_kv, c->head_dim, layer >= c->window_from ? c->window : 0, 1.0 / sqrt((double)c->head_dim)};
+    return (struct attn_shape){c->n_head, c->n_kv, c->head_dim, layer >= c->window_from ? c->window : 0,
+                               1.0 / sqrt((double)c->head_dim)};
 }
 
 static void attn_spans(struct pass *p, const struct span *s, int n, int layer) {
-    for (int i = 0; i < n; i++)
-        p->spans[i] = (struct attn_span){s[i].row0, s[i].rows, s[i].pos0, kv_at(p->m, &s[i].kv, layer)};
+    for (int i = 0; i < n; i++) p->spans[i] = (struct attn_span){s[i].row0, s[i].rows, s[i].pos0, kv_at(p->m, &s[i].kv, layer)};
 }
 
 /* What one layer of a forward writes to and shows: the same for inference and training. */
@@ -157,7 +163,8 @@ static int attn_backward(const struct step *s, const struct tape *tp, num *dx, s
     attn_spans(p, tp->spans, tp->n_spans, s->layer);
     struct attn_shape sh = attn_of(m, s->layer);
     const num *o = t->att;
-    if (model__tapped(&tp->seen, TAP_ATTN_HEADS, s->layer)) { /* the softmax's mirror needs what it gave, not what an edit made of it */
+    if (model__tapped(&tp->seen, TAP_ATTN_HEADS,
+                      s->layer)) { /* the softmax's mirror needs what it gave, not what an edit made of it */
         op_attn(d, p->att, NULL, t->q, T, p->spans, tp->n_spans, &sh);
         o = p->att;
     }
@@ -233,8 +240,10 @@ static int ffn_backward(const struct step *s, const struct tape *tp, num *dx, st
         model__lin_grad(m, g, dout, p->gate, T, &y->down);
     }
     model__lin_back(m, p->dgate, dout, T, &y->down, 0); /* d h */
-    if (c->gated) op_glu_back(m->d, p->dgate, p->dup, p->dgate, a, b, c->act, T * F);
-    else op_glu_back(m->d, p->dup, NULL, p->dgate, a, NULL, c->act, T * F);
+    if (c->gated)
+        op_glu_back(m->d, p->dgate, p->dup, p->dgate, a, b, c->act, T * F);
+    else
+        op_glu_back(m->d, p->dup, NULL, p->dgate, a, NULL, c->act, T * F);
     if (c->gated) TRY(show(s, TAP_GATE, p->dgate, F));
     TRY(show(s, TAP_UP, p->dup, F));
     if (g) {
@@ -264,23 +273,26 @@ static int check_batch(const struct model *m, const struct pass *p, const struct
     for (int i = 0; i < b->n_spans; i++) {
         const struct span *s = &b->spans[i];
         if (s->row0 != row || s->rows < 1 || s->rows > b->T - row)
-            return fail(e, ERR_ARG, "sequence %d of the batch: expected rows from %lld on and at most %lld, found %lld rows from %lld on", i,
+            return fail(e, ERR_ARG,
+                        "sequence %d of the batch: expected rows from %lld on and at most %lld, found %lld rows from %lld on", i,
                         (long long)row, (long long)(b->T - row), (long long)s->rows, (long long)s->row0);
         if (s->pos0 < 0 || s->kv.page_len < 1 || !s->kv.pages)
-            return fail(e, ERR_ARG, "sequence %d of the batch: expected a position and pages, found position %lld, pages of %d", i,
-                        (long long)s->pos0, s->kv.page_len);
+            return fail(e, ERR_ARG, "sequence %d of the batch: expected a position and pages, found position %lld, pages of %d",
+                        i, (long long)s->pos0, s->kv.page_len);
         if (s->pos0 > p->max_ctx - s->rows)
-            return fail(e, ERR_LIMIT, "sequence %d of the batch: %lld rows from position %lld on are beyond the %lld this pass was made for", i,
+            return fail(e, ERR_LIMIT,
+                        "sequence %d of the batch: %lld rows from position %lld on are beyond the %lld this pass was made for", i,
                         (long long)s->rows, (long long)s->pos0, (long long)p->max_ctx);
         if (m->cfg.learned_pos && s->pos0 + s->rows > m->cfg.n_ctx)
-            return fail(e, ERR_LIMIT, "position %lld is beyond the model's %lld learned positions", (long long)(s->pos0 + s->rows - 1),
-                        (long long)m->cfg.n_ctx);
+            return fail(e, ERR_LIMIT, "position %lld is beyond the model's %lld learned positions",
+                        (long long)(s->pos0 + s->rows - 1), (long long)m->cfg.n_ctx);
         row += s->rows;
     }
     if (row != b->T) return fail(e, ERR_ARG, "the batch's sequences cover %lld of %lld rows", (long long)row, (long long)b->T);
     for (int64_t i = 0; b->ids && i < b->T; i++)
         if (b->ids[i] < 0 || b->ids[i] >= m->cfg.n_vocab)
-            return fail_at(e, ERR_RANGE, NULL, i, "token id at position %lld: expected 0 to %d, found %d", (long long)i, m->cfg.n_vocab - 1, b->ids[i]);
+            return fail_at(e, ERR_RANGE, NULL, i, "token id at position %lld: expected 0 to %d, found %d", (long long)i,
+                           m->cfg.n_vocab - 1, b->ids[i]);
     return 0;
 }
 
@@ -311,20 +323,23 @@ static void add_positions(const struct model *m, num *x, num *tmp, const struct 
 }
 
 static void embed(const struct model *m, struct pass *p, num *x, const struct batch *b) {
-    if (b->ids) op_gather(m->d, x, &m->embd, b->ids, b->T);
-    else dev_copy(m->d, x, b->embeds, b->T * m->cfg.n_embd);
+    if (b->ids)
+        op_gather(m->d, x, &m->embd, b->ids, b->T);
+    else
+        dev_copy(m->d, x, b->embeds, b->T * m->cfg.n_embd);
     if (m->cfg.learned_pos) add_positions(m, x, p->out, b);
 }
 
 static void tape_begin(struct tape *t, const struct batch *b, const struct taps *taps) {
-    t->T = 0, t->n_spans = b->n_spans; /* T is set when the forward has finished: a broken-off one leaves nothing to go back through */
+    t->T = 0,
+    t->n_spans = b->n_spans; /* T is set when the forward has finished: a broken-off one leaves nothing to go back through */
     t->seen = taps ? (struct taps){.mask = taps->mask, .layer_lo = taps->layer_lo, .layer_hi = taps->layer_hi} : (struct taps){0};
     memcpy(t->spans, b->spans, (size_t)b->n_spans * sizeof *t->spans);
     for (int64_t i = 0; i < b->T; i++) t->ids[i] = b->ids ? b->ids[i] : -1;
 }
 
-int model_forward(const struct model *m, struct pass *p, const struct batch *b, struct tape *tape, const struct taps *taps, num *h,
-                  struct err *e) {
+int model_forward(const struct model *m, struct pass *p, const struct batch *b, struct tape *tape, const struct taps *taps,
+                  num *h, struct err *e) {
     TRY(check_batch(m, p, b, tape, e));
     num *cs = tape ? tape->cs : p->cs, *x = tape ? tape->layers[0].x : p->x;
     if (tape) tape_begin(tape, b, taps);
@@ -354,18 +369,20 @@ static void embed_grads(const struct model *m, const struct tape *t, const num *
     if (t->ids[0] >= 0 && g->g[m->embd_param]) op_scatter_add(m->d, g->g[m->embd_param], dx, t->ids, t->T, C);
     if (m->pos_param < 0 || !g->g[m->pos_param]) return;
     for (int i = 0; i < t->n_spans; i++) /* positions of a span are consecutive rows of the table */
-        op_axpy(m->d, num_at(m->d, g->g[m->pos_param], t->spans[i].pos0 * C), 1.0, num_at(m->d, dx, t->spans[i].row0 * C), t->spans[i].rows * C);
+        op_axpy(m->d, num_at(m->d, g->g[m->pos_param], t->spans[i].pos0 * C), 1.0, num_at(m->d, dx, t->spans[i].row0 * C),
+                t->spans[i].rows * C);
 }
 
-int model_backward(const struct model *m, struct pass *p, const struct tape *t, num *dh, const struct taps *dtaps, struct grads *g,
-                   num *dembed, struct err *e) {
+int model_backward(const struct model *m, struct pass *p, const struct tape *t, num *dh, const struct taps *dtaps,
+                   struct grads *g, num *dembed, struct err *e) {
     if (p->m != m || t->m != m) return fail(e, ERR_ARG, "this pass or tape was made for another model");
     if (!(p->flags & PASS_BACKWARD)) return fail(e, ERR_STATE, "this pass was made without PASS_BACKWARD");
     if (t->T < 1 || t->T > p->max_rows || t->n_spans > p->max_spans)
-        return fail(e, ERR_STATE, "the tape holds %lld rows of %d sequences, the pass takes 1 to %lld rows of 1 to %d", (long long)t->T,
-                    t->n_spans, (long long)p->max_rows, p->max_spans);
+        return fail(e, ERR_STATE, "the tape holds %lld rows of %d sequences, the pass takes 1 to %lld rows of 1 to %d",
+                    (long long)t->T, t->n_spans, (long long)p->max_rows, p->max_spans);
     if (g && t->seen.mask & (1u << TAP_ATTN_NORM | 1u << TAP_FFN_NORM))
-        return fail(e, ERR_UNSUPPORTED, "weight gradients of a forward whose norm outputs were tapped: their edited values are not on the tape");
+        return fail(e, ERR_UNSUPPORTED,
+                    "weight gradients of a forward whose norm outputs were tapped: their edited values are not on the tape");
     struct batch b = {.T = t->T, .spans = t->spans, .n_spans = t->n_spans};
     struct step s = {p, &b, dtaps, t->cs, m->cfg.n_layer};
     num *dx = p->dx;

@@ -71,11 +71,10 @@ int config_int(const struct weights *w, const char *key, int required, int64_t l
     int64_t v;
     int rc = meta_i64(w, key, &v, e);
     if (rc < 0) return err_place(e, rc, weights_path(w));
-    if (!rc)
-        return required ? fail_at(e, ERR_FORMAT, weights_path(w), -1, "expected key %s, found none", key) : 0;
+    if (!rc) return required ? fail_at(e, ERR_FORMAT, weights_path(w), -1, "expected key %s, found none", key) : 0;
     if (v < lo || v > hi)
-        return fail_at(e, ERR_RANGE, weights_path(w), -1, "%s: expected %lld to %lld, found %lld", key, (long long)lo, (long long)hi,
-                       (long long)v);
+        return fail_at(e, ERR_RANGE, weights_path(w), -1, "%s: expected %lld to %lld, found %lld", key, (long long)lo,
+                       (long long)hi, (long long)v);
     *out = v;
     return 1;
 }
@@ -84,8 +83,7 @@ int config_real(const struct weights *w, const char *key, int required, double *
     double v;
     int rc = meta_f64(w, key, &v, e);
     if (rc < 0) return err_place(e, rc, weights_path(w));
-    if (!rc)
-        return required ? fail_at(e, ERR_FORMAT, weights_path(w), -1, "expected key %s, found none", key) : 0;
+    if (!rc) return required ? fail_at(e, ERR_FORMAT, weights_path(w), -1, "expected key %s, found none", key) : 0;
     if (!isfinite(v)) return fail_at(e, ERR_RANGE, weights_path(w), -1, "%s: expected a finite number, found %g", key, v);
     *out = v;
     return 1;
@@ -93,7 +91,12 @@ int config_real(const struct weights *w, const char *key, int required, double *
 
 enum { DIM_MAX = 1 << 20, LAYER_MAX = 4096 };
 
-struct wanted { const char *gguf, *hf; int required; int64_t lo, hi; int64_t *out; };
+struct wanted {
+    const char *gguf, *hf;
+    int required;
+    int64_t lo, hi;
+    int64_t *out;
+};
 
 static int read_wanted(const struct wanted *t, int n, const struct weights *w, const char *arch, struct err *e) {
     int hf = weights_kind(w) == WEIGHTS_SAFETENSORS;
@@ -108,28 +111,35 @@ static int read_wanted(const struct wanted *t, int n, const struct weights *w, c
 }
 
 static int scaling_by_name(struct rope_cfg *r, const char *key, const char *name, struct err *e) {
-    if (!strcmp(name, "none") || !strcmp(name, "default")) r->scaling = ROPE_SCALE_NONE;
-    else if (!strcmp(name, "linear")) r->scaling = ROPE_SCALE_LINEAR;
-    else if (!strcmp(name, "llama3")) r->scaling = ROPE_SCALE_LLAMA3;
-    else if (!strcmp(name, "yarn")) r->scaling = ROPE_SCALE_YARN;
-    else return fail(e, ERR_UNSUPPORTED, "%s: expected none, linear, llama3 or yarn, found \"%.60s\"", key, name);
+    if (!strcmp(name, "none") || !strcmp(name, "default"))
+        r->scaling = ROPE_SCALE_NONE;
+    else if (!strcmp(name, "linear"))
+        r->scaling = ROPE_SCALE_LINEAR;
+    else if (!strcmp(name, "llama3"))
+        r->scaling = ROPE_SCALE_LLAMA3;
+    else if (!strcmp(name, "yarn"))
+        r->scaling = ROPE_SCALE_YARN;
+    else
+        return fail(e, ERR_UNSUPPORTED, "%s: expected none, linear, llama3 or yarn, found \"%.60s\"", key, name);
     return 0;
 }
 
 static int check_scaling(const struct rope_cfg *r, struct err *e) {
     if (!(r->factor >= 1.0)) return fail(e, ERR_RANGE, "rope scaling factor: expected at least 1, found %g", r->factor);
     if (r->scaling == ROPE_SCALE_LLAMA3 && !(r->low_freq > 0 && r->high_freq > r->low_freq))
-        return fail(e, ERR_RANGE, "rope scaling llama3: expected 0 < low_freq_factor < high_freq_factor, found %g and %g", r->low_freq,
-                    r->high_freq);
+        return fail(e, ERR_RANGE, "rope scaling llama3: expected 0 < low_freq_factor < high_freq_factor, found %g and %g",
+                    r->low_freq, r->high_freq);
     if (r->scaling == ROPE_SCALE_YARN && !(r->beta_slow > 0 && r->beta_fast > 0 && r->base > 1 && r->attn_factor >= 0))
-        return fail(e, ERR_RANGE, "rope scaling yarn: expected positive betas and a base above 1, found %g, %g and %g", r->beta_fast,
-                    r->beta_slow, r->base);
+        return fail(e, ERR_RANGE, "rope scaling yarn: expected positive betas and a base above 1, found %g, %g and %g",
+                    r->beta_fast, r->beta_slow, r->base);
     return 0;
 }
 
 /* The prefix of the scaling's keys and the key of its type; in config.json "type" is the older and "rope_parameters" the newer spelling. */
-static int find_scaling(const struct weights *w, const char *arch, char *base, char *key, size_t size, struct meta_str *s, struct err *e) {
-    static const char *const hf[][2] = {{"hf.rope_scaling", "rope_type"}, {"hf.rope_scaling", "type"}, {"hf.rope_parameters", "rope_type"}};
+static int find_scaling(const struct weights *w, const char *arch, char *base, char *key, size_t size, struct meta_str *s,
+                        struct err *e) {
+    static const char *const hf[][2] = {
+        {"hf.rope_scaling", "rope_type"}, {"hf.rope_scaling", "type"}, {"hf.rope_parameters", "rope_type"}};
     if (weights_kind(w) == WEIGHTS_GGUF) {
         snprintf(base, size, "%s.rope.scaling", arch);
         snprintf(key, size, "%s.rope.scaling.type", arch);
@@ -192,12 +202,18 @@ static int read_common(struct model_cfg *c, const struct weights *w, const char 
         D = C / H;
     }
     if (D2 && D2 != D)
-        return fail_at(e, ERR_UNSUPPORTED, weights_path(w), -1, "%s.attention.value_length: expected %lld as the keys, found %lld", arch,
-                       (long long)D, (long long)D2);
+        return fail_at(e, ERR_UNSUPPORTED, weights_path(w), -1,
+                       "%s.attention.value_length: expected %lld as the keys, found %lld", arch, (long long)D, (long long)D2);
     c->n_layer = (int)L, c->n_head = (int)H, c->n_kv = (int)G, c->n_embd = (int)C, c->n_ff = (int)F, c->head_dim = (int)D;
     c->n_ctx = ctx;
-    c->rope = (struct rope_cfg){.dims = rot >= 0 ? (int)rot : (int)D, .base = 10000.0, .factor = 1, .low_freq = 1, .high_freq = 4,
-                                .beta_fast = 32, .beta_slow = 1, .orig_ctx = ctx};
+    c->rope = (struct rope_cfg){.dims = rot >= 0 ? (int)rot : (int)D,
+                                .base = 10000.0,
+                                .factor = 1,
+                                .low_freq = 1,
+                                .high_freq = 4,
+                                .beta_fast = 32,
+                                .beta_slow = 1,
+                                .orig_ctx = ctx};
     return 0;
 }
 
@@ -208,8 +224,9 @@ static int choose_family(struct model_cfg *c, const struct weights *w, char *arc
     int rc = meta_str(w, key, &s, e);
     if (rc < 0) return err_place(e, rc, weights_path(w));
     if (!rc)
-        return fail_at(e, ERR_FORMAT, weights_path(w), -1, hf ? "expected config.json with model_type beside the file, found none"
-                                                             : "expected key general.architecture, found none");
+        return fail_at(e, ERR_FORMAT, weights_path(w), -1,
+                       hf ? "expected config.json with model_type beside the file, found none"
+                          : "expected key general.architecture, found none");
     c->family = hf ? family_by_hf(s.s) : family_find(s.s);
     if (!c->family) return err_place(e, unknown_family(key, s.s, e), weights_path(w));
     snprintf(arch, size, "%s", hf ? "hf" : c->family->name);
@@ -227,22 +244,27 @@ int config_read(struct model_cfg *c, const struct weights *w, struct err *e) {
 }
 
 int config_check(const struct model_cfg *c, struct err *e) {
-    const struct { const char *name; int64_t n; } dims[] = {{"layers", c->n_layer}, {"heads", c->n_head}, {"key/value heads", c->n_kv},
-                                                            {"head size", c->head_dim}, {"channels", c->n_embd},
-                                                            {"feed-forward size", c->n_ff}, {"context", c->n_ctx}};
+    const struct {
+        const char *name;
+        int64_t n;
+    } dims[] = {{"layers", c->n_layer},  {"heads", c->n_head},           {"key/value heads", c->n_kv}, {"head size", c->head_dim},
+                {"channels", c->n_embd}, {"feed-forward size", c->n_ff}, {"context", c->n_ctx}};
     for (size_t i = 0; i < sizeof dims / sizeof *dims; i++)
         if (dims[i].n < 1) return fail(e, ERR_RANGE, "%s: expected at least 1, found %lld", dims[i].name, (long long)dims[i].n);
     if (c->n_head % c->n_kv)
-        return fail(e, ERR_FORMAT, "expected the head count to be a multiple of the key/value heads, found %d and %d", c->n_head, c->n_kv);
+        return fail(e, ERR_FORMAT, "expected the head count to be a multiple of the key/value heads, found %d and %d", c->n_head,
+                    c->n_kv);
     if (c->window < 0 || c->window_from < 0)
-        return fail(e, ERR_RANGE, "sliding window: expected 0 or more, found %lld from layer %d on", (long long)c->window, c->window_from);
+        return fail(e, ERR_RANGE, "sliding window: expected 0 or more, found %lld from layer %d on", (long long)c->window,
+                    c->window_from);
     if (c->rope.dims < 0 || c->rope.dims % 2 || c->rope.dims > c->head_dim)
         return fail(e, ERR_FORMAT, "expected an even number of rotated dims up to %d, found %d", c->head_dim, c->rope.dims);
     if (!(c->norm_eps >= 0 && c->norm_eps < 1)) return fail(e, ERR_RANGE, "norm epsilon: expected 0 to 1, found %g", c->norm_eps);
-    if (c->rope.dims && !(c->rope.base > 0)) return fail(e, ERR_RANGE, "rope base: expected a positive number, found %g", c->rope.base);
+    if (c->rope.dims && !(c->rope.base > 0))
+        return fail(e, ERR_RANGE, "rope base: expected a positive number, found %g", c->rope.base);
     if ((int64_t)c->n_head * c->head_dim > DIM_MAX || (int64_t)c->n_layer * c->n_embd > (1ll << 31))
-        return fail(e, ERR_LIMIT, "the model's dimensions exceed what is supported (%d heads of %d, %d layers of %d)", c->n_head, c->head_dim,
-                    c->n_layer, c->n_embd);
+        return fail(e, ERR_LIMIT, "the model's dimensions exceed what is supported (%d heads of %d, %d layers of %d)", c->n_head,
+                    c->head_dim, c->n_layer, c->n_embd);
     return c->rope.dims && c->rope.scaling != ROPE_SCALE_NONE ? check_scaling(&c->rope, e) : 0;
 }
 
@@ -272,9 +294,12 @@ double rope_freqs(double *freq, const struct rope_cfg *r, const double *factors)
     for (int i = 0; i < r->dims / 2; i++) {
         double f = pow(r->base, -2.0 * i / r->dims);
         if (factors) f /= factors[i];
-        if (r->scaling == ROPE_SCALE_LINEAR) f /= r->factor;
-        else if (r->scaling == ROPE_SCALE_LLAMA3) f = llama3_freq(r, f);
-        else if (r->scaling == ROPE_SCALE_YARN) f = yarn_freq(r, i, f);
+        if (r->scaling == ROPE_SCALE_LINEAR)
+            f /= r->factor;
+        else if (r->scaling == ROPE_SCALE_LLAMA3)
+            f = llama3_freq(r, f);
+        else if (r->scaling == ROPE_SCALE_YARN)
+            f = yarn_freq(r, i, f);
         freq[i] = f;
     }
     if (r->scaling != ROPE_SCALE_YARN) return 1.0;

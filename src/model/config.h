@@ -11,30 +11,30 @@ enum norm_kind { NORM_RMS, NORM_LAYER };
 enum rope_scaling { ROPE_SCALE_NONE, ROPE_SCALE_LINEAR, ROPE_SCALE_LLAMA3, ROPE_SCALE_YARN };
 
 struct rope_cfg {
-    int dims;               /* rotated dims of a head; 0: no rotation (learned positions) */
+    int dims; /* rotated dims of a head; 0: no rotation (learned positions) */
     enum rope_style style;
     double base;
     enum rope_scaling scaling;
-    double factor;          /* linear, llama3, yarn */
-    double low_freq, high_freq; /* llama3 */
+    double factor;                            /* linear, llama3, yarn */
+    double low_freq, high_freq;               /* llama3 */
     double beta_fast, beta_slow, attn_factor; /* yarn; attn_factor 0: 0.1 ln(factor) + 1 */
-    int64_t orig_ctx;       /* llama3, yarn */
+    int64_t orig_ctx;                         /* llama3, yarn */
 };
 
 struct family;
 struct model_cfg {
     const struct family *family;
     int n_layer, n_head, n_kv, head_dim, n_embd, n_ff, n_vocab;
-    int64_t n_ctx;          /* trained context, a hard limit only for learned positions */
+    int64_t n_ctx; /* trained context, a hard limit only for learned positions */
     enum norm_kind norm;
     double norm_eps;
     enum act_kind act;
-    int gated;              /* h = act(gate) * up; else h = act(up) */
+    int gated; /* h = act(gate) * up; else h = act(up) */
     int qkv_bias, out_bias, ffn_bias, qk_norm, learned_pos, tied;
     struct rope_cfg rope;
-    int64_t window;         /* sliding window, 0: none */
-    int window_from;        /* first layer with the window */
-    int n_score;            /* 0: language head; 1: scalar score head (reward model) */
+    int64_t window;  /* sliding window, 0: none */
+    int window_from; /* first layer with the window */
+    int n_score;     /* 0: language head; 1: scalar score head (reward model) */
 };
 
 /* Fill cfg from metadata; the family is chosen by general.architecture or hf.model_type. */

@@ -6,20 +6,22 @@
 
 /* A tensor under its GGUF name and under its Hugging Face name; %d is the layer. hf names are tried as given, then with the
  * family's prefixes ("model.", "transformer.") in front. */
-struct tensor_name { const char *gguf, *hf; };
+struct tensor_name {
+    const char *gguf, *hf;
+};
 
 struct family {
-    const char *name;               /* also the GGUF architecture */
-    const char *const *hf_types;    /* config.json model_type, NULL-terminated */
+    const char *name;                /* also the GGUF architecture */
+    const char *const *hf_types;     /* config.json model_type, NULL-terminated */
     const struct tensor_name *names; /* terminated by {NULL, NULL} */
-    int hf_transposed;              /* Hugging Face stores W[in, out] (Conv1D) */
-    int fused_qkv;                  /* one tensor attn_qkv holds q, k, v */
+    int hf_transposed;               /* Hugging Face stores W[in, out] (Conv1D) */
+    int fused_qkv;                   /* one tensor attn_qkv holds q, k, v */
     /* Flags and keys of this family over the common ones already read. */
     int (*configure)(struct model_cfg *cfg, const struct weights *w, const char *arch, struct err *e);
 };
 
 #define FAMILY_MAP(XX) XX(llama) XX(mistral) XX(qwen2) XX(qwen3) XX(gpt2)
-#define XX(n) extern const struct family family_##n;
+#define XX(n)          extern const struct family family_##n;
 FAMILY_MAP(XX)
 #undef XX
 const struct family *family_find(const char *name); /* by name */

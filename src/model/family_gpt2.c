@@ -41,7 +41,8 @@ static int read_hf(struct model_cfg *c, const struct weights *w, struct err *e) 
     TRY(meta_bool(w, "hf.scale_attn_by_inverse_layer_idx", &by_layer, e));
     TRY(meta_bool(w, "hf.scale_attn_weights", &scaled, e));
     if (by_layer || !scaled) return fail(e, ERR_UNSUPPORTED, "hf.scale_attn_*: expected scores scaled by the head size alone");
-    if (C % H) return fail(e, ERR_FORMAT, "hf.n_embd: expected a multiple of hf.n_head %lld, found %lld", (long long)H, (long long)C);
+    if (C % H)
+        return fail(e, ERR_FORMAT, "hf.n_embd: expected a multiple of hf.n_head %lld, found %lld", (long long)H, (long long)C);
     c->n_layer = (int)L, c->n_head = c->n_kv = (int)H, c->n_embd = (int)C, c->head_dim = (int)(C / H);
     c->n_ff = (int)(F ? F : 4 * C), c->n_ctx = ctx;
     c->norm_eps = 1e-5;
@@ -51,7 +52,8 @@ static int read_hf(struct model_cfg *c, const struct weights *w, struct err *e) 
 
 static int configure(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e) {
     char key[128];
-    if (weights_kind(w) == WEIGHTS_SAFETENSORS) TRY(read_hf(c, w, e));
+    if (weights_kind(w) == WEIGHTS_SAFETENSORS)
+        TRY(read_hf(c, w, e));
     else {
         snprintf(key, sizeof key, "%s.attention.layer_norm_epsilon", arch);
         TRY(config_real(w, key, 1, &c->norm_eps, e));
@@ -64,5 +66,5 @@ static int configure(struct model_cfg *c, const struct weights *w, const char *a
 }
 
 static const char *const hf_types[] = {"gpt2", NULL};
-const struct family family_gpt2 = {.name = "gpt2", .hf_types = hf_types, .names = names, .hf_transposed = 1, .fused_qkv = 1,
-                                   .configure = configure};
+const struct family family_gpt2 = {
+    .name = "gpt2", .hf_types = hf_types, .names = names, .hf_transposed = 1, .fused_qkv = 1, .configure = configure};

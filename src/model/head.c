@@ -26,7 +26,13 @@ int model_head(const struct model *m, struct pass *p, const num *h, int64_t R, s
     return 0;
 }
 
-struct nll { struct pass *p; const int32_t *target; const double *coef; double *logp; int seed; };
+struct nll {
+    struct pass *p;
+    const int32_t *target;
+    const double *coef;
+    double *logp;
+    int seed;
+};
 
 static int nll_seed(void *ctx, struct device *d, int64_t row0, int64_t rows, int64_t V, num *logits) {
     struct nll *o = ctx;
@@ -42,12 +48,14 @@ static int nll_seed(void *ctx, struct device *d, int64_t row0, int64_t rows, int
     return 0;
 }
 
-int model_nll(const struct model *m, struct pass *p, const num *h, int64_t R, const int32_t *target, const double *coef, double *logp,
-              num *dh, struct grads *g, struct err *e) {
-    if (m->cfg.n_score) return fail(e, ERR_STATE, "expected a language model, found a reward model: it has no vocabulary to predict");
+int model_nll(const struct model *m, struct pass *p, const num *h, int64_t R, const int32_t *target, const double *coef,
+              double *logp, num *dh, struct grads *g, struct err *e) {
+    if (m->cfg.n_score)
+        return fail(e, ERR_STATE, "expected a language model, found a reward model: it has no vocabulary to predict");
     for (int64_t i = 0; i < R; i++)
         if (target[i] >= m->cfg.n_vocab)
-            return fail(e, ERR_RANGE, "target %d of row %lld is outside the vocabulary of %d", target[i], (long long)i, m->cfg.n_vocab);
+            return fail(e, ERR_RANGE, "target %d of row %lld is outside the vocabulary of %d", target[i], (long long)i,
+                        m->cfg.n_vocab);
     struct nll o = {p, target, coef, logp, dh != NULL};
     return model_head(m, p, h, R, nll_seed, &o, dh, g, e);
 }

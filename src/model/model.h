@@ -24,8 +24,10 @@ struct pass;
 struct tape;
 struct grads;
 
-enum { MODEL_TRAINABLE = 1 /* copy all weights into master arrays of the device's numbers */,
-       MODEL_SCORE = 2 /* expect (or add, zero-initialised, if trainable) a scalar score head */ };
+enum {
+    MODEL_TRAINABLE = 1 /* copy all weights into master arrays of the device's numbers */,
+    MODEL_SCORE = 2 /* expect (or add, zero-initialised, if trainable) a scalar score head */
+};
 /* w is borrowed until model_close. */
 int model_open(struct model **out, struct device *d, const struct weights *w, unsigned flags, struct err *e);
 /* A fresh trainable model: N(0, 0.02) weights, output projections scaled by 1/sqrt(2L), unit norms (Radford et al. 2019). */
@@ -36,17 +38,18 @@ struct device *model_device(const struct model *m);
 const struct mat *model_embd(const struct model *m); /* [V, C] */
 /* Weights that take part in a matrix product per token (FLOPs forward = 2 * this * rows + attention). */
 int64_t model_matmul_params(const struct model *m);
-double model_flops(const struct model *m, int64_t rows, int64_t key_reads, int head_rows); /* forward; key_reads = Σ over rows of keys seen */
+double model_flops(const struct model *m, int64_t rows, int64_t key_reads,
+                   int head_rows); /* forward; key_reads = Σ over rows of keys seen */
 
 /* --- parameters (for training and saving) --- */
 struct param {
-    char name[64];      /* GGUF name */
+    char name[64]; /* GGUF name */
     int n_dims;
-    int64_t dims[2];    /* slowest first */
+    int64_t dims[2]; /* slowest first */
     int64_t count;
-    enum fmt fmt;       /* of the storage; a device float for trainable models */
-    num *value;         /* [count]; NULL unless trainable */
-    int decay;          /* takes part in weight decay: matrices yes, norms and biases no */
+    enum fmt fmt; /* of the storage; a device float for trainable models */
+    num *value;   /* [count]; NULL unless trainable */
+    int decay;    /* takes part in weight decay: matrices yes, norms and biases no */
 };
 int model_n_params(const struct model *m);
 const struct param *model_param(const struct model *m, int i);
@@ -58,20 +61,33 @@ int model_put(struct gguf_writer *g, const struct model *m, enum fmt f, void ***
 void model_put_free(const struct model *m, void **keep);
 
 /* Weight gradients: one array per parameter, zeroed by grads_zero; a NULL entry is not computed. */
-struct grads { int n; num **g; num *flat; int64_t count; struct device *dev; };
-int grads_new(struct grads *g, const struct model *m, struct err *e); /* all parameters; ERR_UNSUPPORTED if any is stored quantised */
+struct grads {
+    int n;
+    num **g;
+    num *flat;
+    int64_t count;
+    struct device *dev;
+};
+int grads_new(struct grads *g, const struct model *m,
+              struct err *e); /* all parameters; ERR_UNSUPPORTED if any is stored quantised */
 void grads_free(struct grads *g);
 void grads_zero(struct grads *g);
 
 /* --- batches --- */
-struct kv { num *const *pages; int page_len; }; /* page i: positions [i*page_len, …); layout [L][k, v][page_len][G][D] */
-struct span { int64_t row0, rows, pos0; struct kv kv; };
+struct kv {
+    num *const *pages;
+    int page_len;
+}; /* page i: positions [i*page_len, …); layout [L][k, v][page_len][G][D] */
+struct span {
+    int64_t row0, rows, pos0;
+    struct kv kv;
+};
 struct batch {
     int64_t T;
-    const int32_t *ids;   /* [T], each in [0, V); or */
-    const num *embeds;    /* [T, C] input embeddings (exactly one of the two) */
+    const int32_t *ids; /* [T], each in [0, V); or */
+    const num *embeds;  /* [T, C] input embeddings (exactly one of the two) */
     const struct span *spans;
-    int n_spans;          /* rows in order, gap-free */
+    int n_spans; /* rows in order, gap-free */
 };
 int64_t model_kv_page_nums(const struct model *m, int page_len); /* size of one page, in nums */
 
@@ -81,7 +97,8 @@ enum { PASS_BACKWARD = 1, PASS_GRADS = 2 /* dW too */ };
  * by all passes, and a tape's spans (sizeof(struct span) each) come on top. */
 int64_t pass_bytes(const struct model *m, int64_t max_rows, int max_spans, int64_t max_ctx, unsigned flags);
 int64_t tape_bytes(const struct model *m, int64_t max_rows);
-int pass_new(struct pass **out, const struct model *m, int64_t max_rows, int max_spans, int64_t max_ctx, unsigned flags, struct err *e);
+int pass_new(struct pass **out, const struct model *m, int64_t max_rows, int max_spans, int64_t max_ctx, unsigned flags,
+             struct err *e);
 void pass_free(struct pass *p);
 int tape_new(struct tape **out, const struct model *m, int64_t max_rows, int max_spans, struct err *e);
 void tape_free(struct tape *t);
@@ -89,12 +106,12 @@ int64_t tape_rows(const struct tape *t);
 const struct span *tape_spans(const struct tape *t, int *n); /* of the taped batch */
 
 /* h[T, C]: final normalised states. tape and taps may be NULL. Checks ids, positions and page tables' shape, never their content. */
-int model_forward(const struct model *m, struct pass *p, const struct batch *b, struct tape *tape, const struct taps *taps, num *h,
-                  struct err *e);
+int model_forward(const struct model *m, struct pass *p, const struct batch *b, struct tape *tape, const struct taps *taps,
+                  num *h, struct err *e);
 /* dh[T, C] is destroyed. dembed[T, C] written unless NULL. grads NULL: no dW. The pages of the taped forward must still stand.
  * A tape may be run backward more than once. */
-int model_backward(const struct model *m, struct pass *p, const struct tape *tape, num *dh, const struct taps *dtaps, struct grads *dw,
-                   num *dembed, struct err *e);
+int model_backward(const struct model *m, struct pass *p, const struct tape *tape, num *dh, const struct taps *dtaps,
+                   struct grads *dw, num *dembed, struct err *e);
 
 /* --- head --- */
 /* Plain rows: logits[R, V] = h[R, C] Wᵀ (language head), or scores [R, n_score]. */
@@ -107,7 +124,7 @@ int model_head(const struct model *m, struct pass *p, const num *h, int64_t R, s
                struct err *e);
 /* The commonest seed: loss = Σ_r coef[r] · (−log p(target[r] | row r)); target < 0: row takes no part. logp[R] (host, may be NULL) gets
  * log p of each target (0 where none). dh NULL: value only. */
-int model_nll(const struct model *m, struct pass *p, const num *h, int64_t R, const int32_t *target, const double *coef, double *logp,
-              num *dh, struct grads *dw, struct err *e);
+int model_nll(const struct model *m, struct pass *p, const num *h, int64_t R, const int32_t *target, const double *coef,
+              double *logp, num *dh, struct grads *dw, struct err *e);
 int64_t model_head_rows(const struct pass *p); /* rows of one head chunk */
 #endif

@@ -13,7 +13,10 @@ struct lin {
     int param, bias_param;
     int64_t param_off, bias_off;
 };
-struct norm { num *w, *b; int param, b_param; };
+struct norm {
+    num *w, *b;
+    int param, b_param;
+};
 struct layer {
     struct norm attn_norm, q_norm, k_norm, ffn_norm;
     struct lin q, k, v, o, gate, up, down;
@@ -49,11 +52,13 @@ struct pass {
     /* head chunk */
     num *logits, *lse, *coef;
     struct attn_span *spans;
-    double *cs_host; /* one row */
+    double *cs_host;  /* one row */
     double *row_host; /* [head_rows] */
 };
 
-struct tape_layer { num *x, *mid, *q, *att, *lse, *gate, *up, *qpre, *kpre; };
+struct tape_layer {
+    num *x, *mid, *q, *att, *lse, *gate, *up, *qpre, *kpre;
+};
 struct tape {
     const struct model *m;
     int64_t max_rows, T;
@@ -66,9 +71,14 @@ struct tape {
 };
 
 /* Hands out successive pieces of one slab; with base NULL it only counts. Pieces are multiples of 16 nums, so stay 64-byte aligned. */
-struct carve { struct device *d; num *base; int64_t used; };
+struct carve {
+    struct device *d;
+    num *base;
+    int64_t used;
+};
 num *model__carve(struct carve *c, int64_t n);
-int model__tap(const struct taps *t, struct device *d, enum tap tap, int layer, num *x, int64_t rows, int64_t width, const struct batch *b);
+int model__tap(const struct taps *t, struct device *d, enum tap tap, int layer, num *x, int64_t rows, int64_t width,
+               const struct batch *b);
 static inline int model__tapped(const struct taps *t, enum tap tap, int layer) {
     return t && (t->mask >> tap & 1) && layer >= t->layer_lo && layer <= t->layer_hi;
 }

@@ -32,7 +32,8 @@ static num *own(struct model *m, int64_t n, struct err *e) {
     return m->owned[m->n_owned++] = x;
 }
 
-static int add_param(struct model *m, const char *name, int n_dims, int64_t d0, int64_t d1, enum fmt f, num *value, struct err *e) {
+static int add_param(struct model *m, const char *name, int n_dims, int64_t d0, int64_t d1, enum fmt f, num *value,
+                     struct err *e) {
     if (m->n_params == m->cap_params) {
         int cap = m->cap_params ? 2 * m->cap_params : 64;
         struct param *p = realloc(m->params, (size_t)cap * sizeof *p);
@@ -61,20 +62,23 @@ static int missing(const struct loader *ld, const char *gguf, int layer) {
 static int check_shape(const struct loader *ld, const struct tensor *t, int n_dims, int64_t d0, int64_t d1) {
     if (t->n_dims == n_dims && t->dims[0] == d0 && (n_dims < 2 || t->dims[1] == d1)) return 0;
     char want[48], got[80] = "";
-    if (n_dims == 2) snprintf(want, sizeof want, "[%lld, %lld]", (long long)d0, (long long)d1);
-    else snprintf(want, sizeof want, "[%lld]", (long long)d0);
+    if (n_dims == 2)
+        snprintf(want, sizeof want, "[%lld, %lld]", (long long)d0, (long long)d1);
+    else
+        snprintf(want, sizeof want, "[%lld]", (long long)d0);
     size_t n = 0;
     for (int i = 0; i < t->n_dims; i++)
         n += (size_t)snprintf(got + n, sizeof got - n, "%s%lld", i ? ", " : "", (long long)t->dims[i]);
-    return fail_at(ld->e, ERR_FORMAT, weights_path(ld->w), (int64_t)t->file_offset, "tensor %s: expected shape %s, found [%s]", t->name,
-                   want, got);
+    return fail_at(ld->e, ERR_FORMAT, weights_path(ld->w), (int64_t)t->file_offset, "tensor %s: expected shape %s, found [%s]",
+                   t->name, want, got);
 }
 
 /* ---- reading numbers ---- */
 
 static void row_to_host(double *y, float *tmp, const struct mat *w, int64_t r) {
     const char *row = (const char *)w->data + (size_t)r * w->row_bytes;
-    if (w->fmt == FMT_F64) memcpy(y, row, (size_t)w->cols * 8);
+    if (w->fmt == FMT_F64)
+        memcpy(y, row, (size_t)w->cols * 8);
     else {
         fmt_find(w->fmt)->to_f32(tmp, row, w->cols);
         for (int64_t i = 0; i < w->cols; i++) y[i] = tmp[i];
@@ -89,8 +93,10 @@ static int copy_in(struct device *d, num *dst, const struct mat *w, int trans, s
     int rc = row && tmp ? 0 : fail(e, ERR_NOMEM, "out of memory");
     for (int64_t r = 0; !rc && r < w->rows; r++) {
         row_to_host(row, tmp, w, r);
-        if (!trans) dev_put_f64(d, num_at(d, dst, r * w->cols), row, w->cols);
-        else for (int64_t c = 0; c < w->cols; c++) dev_set1(d, dst, c * w->rows + r, row[c]);
+        if (!trans)
+            dev_put_f64(d, num_at(d, dst, r * w->cols), row, w->cols);
+        else
+            for (int64_t c = 0; c < w->cols; c++) dev_set1(d, dst, c * w->rows + r, row[c]);
     }
     free(row), free(tmp);
     return rc;
@@ -117,11 +123,14 @@ static int load_vec(struct loader *ld, const char *gguf, int layer, int64_t n, i
         t = find(ld, gguf, layer);
         if (!t) return required ? missing(ld, gguf, layer) : 0;
         TRY(check_shape(ld, t, 1, n, 1));
-    } else if (!required) return 0;
+    } else if (!required)
+        return 0;
     num *v = own(m, n, ld->e);
     if (!v) return ERR_NOMEM;
-    if (t) TRY(copy_in(m->d, v, &t->m, 0, ld->e));
-    else init_const(m->d, v, n, fill);
+    if (t)
+        TRY(copy_in(m->d, v, &t->m, 0, ld->e));
+    else
+        init_const(m->d, v, n, fill);
     snprintf(name, sizeof name, gguf, layer);
     int p = add_param(m, name, 1, n, 1, dev_mat(m->d, v, 1, n).fmt, v, ld->e);
     if (p < 0) return p;
@@ -130,8 +139,8 @@ static int load_vec(struct loader *ld, const char *gguf, int layer, int64_t n, i
 }
 
 /* A matrix [rows, cols]; *trans: the file has it the other way round and it is used as it lies. sd: of a new model. Returns 1 if loaded. */
-static int load_mat(struct loader *ld, const char *gguf, int layer, int64_t rows, int64_t cols, int required, double sd, struct mat *out,
-                    int *trans, int *param) {
+static int load_mat(struct loader *ld, const char *gguf, int layer, int64_t rows, int64_t cols, int required, double sd,
+                    struct mat *out, int *trans, int *param) {
     struct model *m = ld->m;
     char name[96];
     const struct tensor *t = NULL;
@@ -147,11 +156,14 @@ static int load_mat(struct loader *ld, const char *gguf, int layer, int64_t rows
     if (m->trainable) {
         v = own(m, rows * cols, ld->e);
         if (!v) return ERR_NOMEM;
-        if (t) TRY(copy_in(m->d, v, &t->m, turned, ld->e));
-        else if (sd > 0) init_normal(ld, v, rows * cols, sd);
+        if (t)
+            TRY(copy_in(m->d, v, &t->m, turned, ld->e));
+        else if (sd > 0)
+            init_normal(ld, v, rows * cols, sd);
         *out = dev_mat(m->d, v, rows, cols);
         turned = 0;
-    } else *out = t->m;
+    } else
+        *out = t->m;
     if (trans) *trans = turned;
     snprintf(name, sizeof name, gguf, layer);
     *param = add_param(m, name, 2, rows, cols, out->fmt, v, ld->e);
@@ -220,9 +232,11 @@ static int load_layer(struct loader *ld, int l) {
         TRY(load_norm(ld, "blk.%d.attn_q_norm.weight", NULL, l, c->head_dim, &y->q_norm));
         TRY(load_norm(ld, "blk.%d.attn_k_norm.weight", NULL, l, c->head_dim, &y->k_norm));
     }
-    TRY(load_lin(ld, "blk.%d.attn_output.weight", c->out_bias ? "blk.%d.attn_output.bias" : NULL, l, c->n_embd, HD, sd_out, &y->o));
+    TRY(load_lin(ld, "blk.%d.attn_output.weight", c->out_bias ? "blk.%d.attn_output.bias" : NULL, l, c->n_embd, HD, sd_out,
+                 &y->o));
     TRY(load_norm(ld, "blk.%d.ffn_norm.weight", ln ? "blk.%d.ffn_norm.bias" : NULL, l, c->n_embd, &y->ffn_norm));
-    if (c->gated) TRY(load_lin(ld, "blk.%d.ffn_gate.weight", fb ? "blk.%d.ffn_gate.bias" : NULL, l, c->n_ff, c->n_embd, 0.02, &y->gate));
+    if (c->gated)
+        TRY(load_lin(ld, "blk.%d.ffn_gate.weight", fb ? "blk.%d.ffn_gate.bias" : NULL, l, c->n_ff, c->n_embd, 0.02, &y->gate));
     TRY(load_lin(ld, "blk.%d.ffn_up.weight", fb ? "blk.%d.ffn_up.bias" : NULL, l, c->n_ff, c->n_embd, 0.02, &y->up));
     return load_lin(ld, "blk.%d.ffn_down.weight", fb ? "blk.%d.ffn_down.bias" : NULL, l, c->n_embd, c->n_ff, sd_out, &y->down);
 }
@@ -237,13 +251,14 @@ static int load_embd(struct loader *ld) {
         if (!t) return missing(ld, "token_embd.weight", 0);
         if (t->n_dims != 2 || t->dims[1] != c->n_embd) return check_shape(ld, t, 2, t->dims[0], c->n_embd);
         if (t->dims[0] < 1 || t->dims[0] > 1 << 24)
-            return fail_at(ld->e, ERR_LIMIT, weights_path(ld->w), -1, "tensor %s: expected 1 to %d tokens, found %lld", t->name, 1 << 24,
-                           (long long)t->dims[0]);
+            return fail_at(ld->e, ERR_LIMIT, weights_path(ld->w), -1, "tensor %s: expected 1 to %d tokens, found %lld", t->name,
+                           1 << 24, (long long)t->dims[0]);
         c->n_vocab = (int)t->dims[0];
     }
     TRY(load_mat(ld, "token_embd.weight", 0, c->n_vocab, c->n_embd, 1, 0.02, &m->embd, NULL, &m->embd_param));
     m->pos_param = -1;
-    if (c->learned_pos) TRY(load_mat(ld, "position_embd.weight", 0, c->n_ctx, c->n_embd, 1, 0.02, &m->pos_embd, NULL, &m->pos_param));
+    if (c->learned_pos)
+        TRY(load_mat(ld, "position_embd.weight", 0, c->n_ctx, c->n_embd, 1, 0.02, &m->pos_embd, NULL, &m->pos_param));
     return 0;
 }
 
@@ -252,7 +267,8 @@ static int load_score(struct loader *ld) {
     m->cfg.n_score = 1;
     m->head = (struct lin){.n_in = m->cfg.n_embd, .n_out = 1, .bias_param = -1};
     if (!ld->w || find(ld, "cls.output.weight", 0))
-        return load_mat(ld, "cls.output.weight", 0, 1, m->cfg.n_embd, 1, 0.0, &m->head.w, NULL, &m->head.param) < 0 ? ERR_FORMAT : 0;
+        return load_mat(ld, "cls.output.weight", 0, 1, m->cfg.n_embd, 1, 0.0, &m->head.w, NULL, &m->head.param) < 0 ? ERR_FORMAT
+                                                                                                                    : 0;
     num *v = own(m, m->cfg.n_embd, ld->e);
     if (!v) return ERR_NOMEM;
     m->head.w = dev_mat(m->d, v, 1, m->cfg.n_embd);
@@ -272,9 +288,12 @@ static int load_head(struct loader *ld) {
     if (ld->w) {
         int tied = 1; /* a folder that says "not tied" and has no head is a folder with a file missing */
         c->tied = find(ld, "output.weight", 0) == NULL;
-        if (c->tied && meta_bool(ld->w, "hf.tie_word_embeddings", &tied, NULL) > 0 && !tied) return missing(ld, "output.weight", 0);
+        if (c->tied && meta_bool(ld->w, "hf.tie_word_embeddings", &tied, NULL) > 0 && !tied)
+            return missing(ld, "output.weight", 0);
     }
-    if (!c->tied) return load_mat(ld, "output.weight", 0, c->n_vocab, c->n_embd, 1, 0.02, &m->head.w, NULL, &m->head.param) < 0 ? ERR_FORMAT : 0;
+    if (!c->tied)
+        return load_mat(ld, "output.weight", 0, c->n_vocab, c->n_embd, 1, 0.02, &m->head.w, NULL, &m->head.param) < 0 ? ERR_FORMAT
+                                                                                                                      : 0;
     m->head.w = m->embd, m->head.param = m->embd_param;
     return 0;
 }
@@ -287,8 +306,8 @@ static int read_factors(struct loader *ld, const struct tensor *t, int half, dou
     free(tmp);
     for (int i = 0; i < half; i++)
         if (!(f[i] > 0))
-            return fail_at(ld->e, ERR_RANGE, weights_path(ld->w), (int64_t)t->file_offset, "tensor %s: expected positive factors, found %g", t->name,
-                           f[i]);
+            return fail_at(ld->e, ERR_RANGE, weights_path(ld->w), (int64_t)t->file_offset,
+                           "tensor %s: expected positive factors, found %g", t->name, f[i]);
     return 0;
 }
 
@@ -334,8 +353,10 @@ static int model_make(struct model **out, struct device *d, const struct weights
     m->trainable = flags & MODEL_TRAINABLE;
     struct loader ld = {m, w, flags, seed, e};
     int rc = 0;
-    if (w) rc = config_read(&m->cfg, w, e);
-    else m->cfg = *cfg, rc = config_check(cfg, e);
+    if (w)
+        rc = config_read(&m->cfg, w, e);
+    else
+        m->cfg = *cfg, rc = config_check(cfg, e);
     if (!rc) rc = load_all(&ld);
     if (rc < 0) {
         model_close(m);
@@ -362,7 +383,9 @@ void model_close(struct model *m) {
 }
 
 const struct model_cfg *model_cfg(const struct model *m) { return &m->cfg; }
-struct device *model_device(const struct model *m) { return m->d; }
+struct device *model_device(const struct model *m) {
+    return m->d;
+}
 const struct mat *model_embd(const struct model *m) { return &m->embd; }
 int model_n_params(const struct model *m) { return m->n_params; }
 const struct param *model_param(const struct model *m, int i) { return &m->params[i]; }

@@ -50,7 +50,9 @@ static void put_config(struct gguf_writer *g, const struct model *m) {
 #undef F32
 }
 
-static int is_llama(const struct model *m) { return !strcmp(m->cfg.family->name, "llama") || !strcmp(m->cfg.family->name, "mistral"); }
+static int is_llama(const struct model *m) {
+    return !strcmp(m->cfg.family->name, "llama") || !strcmp(m->cfg.family->name, "mistral");
+}
 
 static int turned(const struct model *m, const struct param *p) {
     if (!m->cfg.rope.dims || m->cfg.rope.style != ROPE_HALVES || !is_llama(m)) return 0;
@@ -64,7 +66,8 @@ static int64_t halves_row(const struct model_cfg *c, int64_t r) {
 }
 
 /* A vector is written as rows of one number, so that its permutation is the matrices'. */
-static int put_param(struct gguf_writer *g, const struct model *m, const struct param *p, enum fmt f, void **keep, struct err *e) {
+static int put_param(struct gguf_writer *g, const struct model *m, const struct param *p, enum fmt f, void **keep,
+                     struct err *e) {
     int64_t rows = p->dims[0], cols = p->n_dims == 2 ? p->dims[1] : 1;
     if (p->n_dims == 1 || !fmt_row_bytes(f, cols)) f = FMT_F32;
     const struct fmt_row *row = fmt_find((int)f);
@@ -102,7 +105,8 @@ int model_put(struct gguf_writer *g, const struct model *m, enum fmt f, void ***
     const struct model_cfg *c = &m->cfg;
     if (!m->trainable) return fail(e, ERR_STATE, "only a trainable model can be written");
     if (c->window && c->window_from)
-        return fail(e, ERR_UNSUPPORTED, "a model whose sliding window begins at layer %d cannot be written as GGUF", c->window_from);
+        return fail(e, ERR_UNSUPPORTED, "a model whose sliding window begins at layer %d cannot be written as GGUF",
+                    c->window_from);
     if (m->rope_factors && (c->rope.scaling == ROPE_SCALE_LINEAR || c->rope.scaling == ROPE_SCALE_YARN))
         return fail(e, ERR_UNSUPPORTED, "a model with both rope factors and linear or YaRN scaling cannot be written as GGUF");
     put_config(g, m);

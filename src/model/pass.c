@@ -20,7 +20,8 @@ static int64_t head_rows(const struct model *m, int64_t max_rows) {
 
 static void carve_pass(struct pass *p, struct carve *c) {
     const struct model_cfg *f = &p->m->cfg;
-    int64_t T = p->max_rows, C = f->n_embd, HD = (int64_t)f->n_head * f->head_dim, GD = (int64_t)f->n_kv * f->head_dim, F = f->n_ff;
+    int64_t T = p->max_rows, C = f->n_embd, HD = (int64_t)f->n_head * f->head_dim, GD = (int64_t)f->n_kv * f->head_dim,
+            F = f->n_ff;
     p->x = model__carve(c, T * C), p->n = model__carve(c, T * C), p->out = model__carve(c, T * C);
     p->q = model__carve(c, T * HD), p->k = model__carve(c, T * GD), p->v = model__carve(c, T * GD);
     if (f->qk_norm) p->qpre = model__carve(c, T * HD), p->kpre = model__carve(c, T * GD);
@@ -31,13 +32,18 @@ static void carve_pass(struct pass *p, struct carve *c) {
     p->lse = model__carve(c, p->head_rows), p->coef = model__carve(c, p->head_rows);
     if (!(p->flags & PASS_BACKWARD)) return;
     p->dx = model__carve(c, T * C), p->dn = model__carve(c, T * C);
-    p->dq = model__carve(c, T * HD), p->dk = model__carve(c, T * GD), p->dv = model__carve(c, T * GD), p->datt = model__carve(c, T * HD);
+    p->dq = model__carve(c, T * HD), p->dk = model__carve(c, T * GD), p->dv = model__carve(c, T * GD),
+    p->datt = model__carve(c, T * HD);
     p->dgate = model__carve(c, T * F), p->dup = model__carve(c, T * F);
 }
 
 static struct pass pass_plan(const struct model *m, int64_t max_rows, int max_spans, int64_t max_ctx, unsigned flags) {
     if (flags & PASS_GRADS) flags |= PASS_BACKWARD;
-    return (struct pass){.m = m, .max_rows = max_rows, .max_spans = max_spans, .max_ctx = max_ctx, .flags = flags,
+    return (struct pass){.m = m,
+                         .max_rows = max_rows,
+                         .max_spans = max_spans,
+                         .max_ctx = max_ctx,
+                         .flags = flags,
                          .head_rows = head_rows(m, max_rows)};
 }
 
@@ -49,8 +55,10 @@ int64_t pass_bytes(const struct model *m, int64_t max_rows, int max_spans, int64
            (m->cfg.rope.dims + 1 + p.head_rows) * (int64_t)sizeof(double);
 }
 
-int pass_new(struct pass **out, const struct model *m, int64_t max_rows, int max_spans, int64_t max_ctx, unsigned flags, struct err *e) {
-    if (max_rows < 1 || max_spans < 1 || max_ctx < 1) return fail(e, ERR_ARG, "a pass needs at least one row, one span and one key");
+int pass_new(struct pass **out, const struct model *m, int64_t max_rows, int max_spans, int64_t max_ctx, unsigned flags,
+             struct err *e) {
+    if (max_rows < 1 || max_spans < 1 || max_ctx < 1)
+        return fail(e, ERR_ARG, "a pass needs at least one row, one span and one key");
     struct pass *p = malloc(sizeof *p);
     if (!p) return fail(e, ERR_NOMEM, "out of memory");
     *p = pass_plan(m, max_rows, max_spans, max_ctx, flags);
@@ -81,7 +89,8 @@ int64_t model_head_rows(const struct pass *p) { return p->head_rows; }
 /* Linear layers save nothing for dX; the tape holds what the non-linearities need. */
 static void carve_tape(struct tape *t, struct carve *c) {
     const struct model_cfg *f = &t->m->cfg;
-    int64_t T = t->max_rows, C = f->n_embd, HD = (int64_t)f->n_head * f->head_dim, GD = (int64_t)f->n_kv * f->head_dim, F = f->n_ff;
+    int64_t T = t->max_rows, C = f->n_embd, HD = (int64_t)f->n_head * f->head_dim, GD = (int64_t)f->n_kv * f->head_dim,
+            F = f->n_ff;
     for (int l = 0; l < f->n_layer; l++) {
         struct tape_layer y = {.x = model__carve(c, T * C), .mid = model__carve(c, T * C), .q = model__carve(c, T * HD)};
         y.att = model__carve(c, T * HD), y.lse = model__carve(c, T * f->n_head);
@@ -114,7 +123,8 @@ int tape_new(struct tape **out, const struct model *m, int64_t max_rows, int max
     t->slab = dev_alloc(m->d, count.used);
     if (!t->layers || !t->spans || !t->ids || !t->slab) {
         tape_free(t);
-        return fail(e, ERR_NOMEM, "out of memory for a tape of %lld rows (%lld bytes)", (long long)max_rows, (long long)tape_bytes(m, max_rows));
+        return fail(e, ERR_NOMEM, "out of memory for a tape of %lld rows (%lld bytes)", (long long)max_rows,
+                    (long long)tape_bytes(m, max_rows));
     }
     carve_tape(t, &(struct carve){.d = m->d, .base = t->slab});
     *out = t;
@@ -137,8 +147,8 @@ int grads_new(struct grads *g, const struct model *m, struct err *e) {
     *g = (struct grads){.n = m->n_params, .dev = m->d};
     for (int i = 0; i < m->n_params; i++) {
         if (!fmt_find(m->params[i].fmt)->is_float)
-            return fail(e, ERR_UNSUPPORTED, "tensor %s is stored as %s: weight gradients exist for float formats only", m->params[i].name,
-                        fmt_find(m->params[i].fmt)->name);
+            return fail(e, ERR_UNSUPPORTED, "tensor %s is stored as %s: weight gradients exist for float formats only",
+                        m->params[i].name, fmt_find(m->params[i].fmt)->name);
         g->count += (m->params[i].count + 15) / 16 * 16;
     }
     g->g = calloc((size_t)m->n_params, sizeof *g->g);

@@ -15,12 +15,15 @@ static int set_defaults(struct engine_opts *o, const struct model *m, struct err
     if (!o->max_rows) o->max_rows = MAX_ROWS;
     if (!o->max_sessions) o->max_sessions = MAX_SESSIONS;
     if (!o->max_kv_bytes) o->max_kv_bytes = KV_BYTES;
-    if (o->page_len < 1 || o->page_len > 4096 || o->max_ctx < 1 || o->max_ctx > CTX_LIMIT || o->max_rows < 1 || o->max_rows > CTX_LIMIT ||
-        o->max_sessions < 1 || o->max_sessions > 65536 || o->max_kv_bytes < 1)
-        return fail(e, ERR_ARG, "engine: expected pages of 1 to 4096 positions, contexts of 1 to %lld, steps of 1 to %lld rows and 1 to 65536 sessions",
+    if (o->page_len < 1 || o->page_len > 4096 || o->max_ctx < 1 || o->max_ctx > CTX_LIMIT || o->max_rows < 1 ||
+        o->max_rows > CTX_LIMIT || o->max_sessions < 1 || o->max_sessions > 65536 || o->max_kv_bytes < 1)
+        return fail(e, ERR_ARG,
+                    "engine: expected pages of 1 to 4096 positions, contexts of 1 to %lld, steps of 1 to %lld rows and 1 to "
+                    "65536 sessions",
                     (long long)CTX_LIMIT, (long long)CTX_LIMIT);
     if (c->learned_pos && o->max_ctx > c->n_ctx)
-        return fail(e, ERR_LIMIT, "expected a context of at most %lld (learned positions), found %lld", (long long)c->n_ctx, (long long)o->max_ctx);
+        return fail(e, ERR_LIMIT, "expected a context of at most %lld (learned positions), found %lld", (long long)c->n_ctx,
+                    (long long)o->max_ctx);
     if (o->max_rows > o->max_ctx * o->max_sessions) o->max_rows = o->max_ctx * o->max_sessions;
     return 0;
 }
@@ -72,9 +75,15 @@ void engine_free(struct engine *g) {
 }
 
 const struct model *engine_model(const struct engine *g) { return g->m; }
-struct account engine_account(const struct engine *g) { return g->account; }
-struct engine_opts engine_options(const struct engine *g) { return g->o; }
-struct pass *engine_pass(struct engine *g) { return g->pass; }
+struct account engine_account(const struct engine *g) {
+    return g->account;
+}
+struct engine_opts engine_options(const struct engine *g) {
+    return g->o;
+}
+struct pass *engine_pass(struct engine *g) {
+    return g->pass;
+}
 int64_t engine_pages_in_use(const struct engine *g) { return g->pool.n_pages - g->pool.n_free - g->pool.n_idle; }
 
 static int64_t pages_for(const struct engine *g, int64_t positions) { return (positions + g->o.page_len - 1) / g->o.page_len; }
@@ -122,10 +131,12 @@ static int check_feed(const struct engine *g, const struct feed *f, int i, struc
     f->s->mark = g->step_no;
     if (f->n < 1 || !f->ids == !f->embeds) return fail(e, ERR_ARG, "feed %d: expected ids or embeddings, at least one row", i);
     if (f->n > g->o.max_ctx - f->s->len)
-        return fail(e, ERR_LIMIT, "expected at most %lld positions (the context), found %lld", (long long)g->o.max_ctx, (long long)(f->s->len + f->n));
+        return fail(e, ERR_LIMIT, "expected at most %lld positions (the context), found %lld", (long long)g->o.max_ctx,
+                    (long long)(f->s->len + f->n));
     for (int64_t r = 0; f->ids && r < f->n; r++)
         if (f->ids[r] < 0 || f->ids[r] >= c->n_vocab)
-            return fail(e, ERR_RANGE, "token id at position %lld: expected 0 to %d, found %d", (long long)(f->s->len + r), c->n_vocab - 1, f->ids[r]);
+            return fail(e, ERR_RANGE, "token id at position %lld: expected 0 to %d, found %d", (long long)(f->s->len + r),
+                        c->n_vocab - 1, f->ids[r]);
     return 0;
 }
 
@@ -175,7 +186,8 @@ static int give_logits(struct engine *g, float *const *to, int64_t R, const stru
     return 0;
 }
 
-static int give_results(struct engine *g, const struct feed *feeds, int n_parts, const struct taps *taps, int64_t *head_rows, struct err *e) {
+static int give_results(struct engine *g, const struct feed *feeds, int n_parts, const struct taps *taps, int64_t *head_rows,
+                        struct err *e) {
     struct device *d = model_device(g->m);
     int64_t C = model_cfg(g->m)->n_embd, R = 0;
     enum { GROUP = 256 };
@@ -209,11 +221,14 @@ static void finish_chunk(struct engine *g, const struct feed *feeds, int n_parts
     }
 }
 
-static int run_chunk(struct engine *g, const struct feed *feeds, int n_parts, int64_t T, const struct taps *taps, struct tape *tape, struct err *e) {
+static int run_chunk(struct engine *g, const struct feed *feeds, int n_parts, int64_t T, const struct taps *taps,
+                     struct tape *tape, struct err *e) {
     struct batch b = {.T = T, .spans = g->spans, .n_spans = n_parts};
     int64_t head_rows = 0;
-    if (feeds[g->parts[0].feed].ids) b.ids = g->ids;
-    else TRY(chunk_embeds(g, feeds, n_parts, &b.embeds, e));
+    if (feeds[g->parts[0].feed].ids)
+        b.ids = g->ids;
+    else
+        TRY(chunk_embeds(g, feeds, n_parts, &b.embeds, e));
     TRY(model_forward(g->m, g->pass, &b, tape, taps, g->h, e));
     TRY(give_results(g, feeds, n_parts, taps, &head_rows, e));
     charge_forward(g, T, g->spans, n_parts, head_rows);
@@ -245,13 +260,16 @@ static int step(struct engine *g, const struct feed *f, int n, const struct taps
     return rc;
 }
 
-int engine_step(struct engine *g, const struct feed *f, int n, const struct taps *taps, struct err *e) { return step(g, f, n, taps, NULL, e); }
+int engine_step(struct engine *g, const struct feed *f, int n, const struct taps *taps, struct err *e) {
+    return step(g, f, n, taps, NULL, e);
+}
 
 int session_feed(struct session *s, const int32_t *ids, int64_t n, float *logits, struct err *e) {
     return step(s->g, &(struct feed){.s = s, .ids = ids, .n = n, .logits = logits}, 1, NULL, NULL, e);
 }
 
-static int show_rows(struct engine *g, const num *h, int64_t row0, int64_t R, rows_fn fn, void *ctx, const struct taps *taps, struct err *e) {
+static int show_rows(struct engine *g, const num *h, int64_t row0, int64_t R, rows_fn fn, void *ctx, const struct taps *taps,
+                     struct err *e) {
     struct device *d = model_device(g->m);
     int64_t C = model_cfg(g->m)->n_embd, V = model_n_out(g->m);
     for (int64_t r = 0; r < R; r += g->logit_rows) {
@@ -265,11 +283,13 @@ static int show_rows(struct engine *g, const num *h, int64_t row0, int64_t R, ro
     return 0;
 }
 
-int session_feed_logits(struct session *s, const int32_t *ids, int64_t n, rows_fn fn, void *ctx, const struct taps *taps, struct err *e) {
+int session_feed_logits(struct session *s, const int32_t *ids, int64_t n, rows_fn fn, void *ctx, const struct taps *taps,
+                        struct err *e) {
     struct engine *g = s->g;
     int64_t before = s->len, most = n < g->o.max_rows ? n : g->o.max_rows;
     if (n > g->o.max_ctx - s->len)
-        return fail(e, ERR_LIMIT, "expected at most %lld positions (the context), found %lld", (long long)g->o.max_ctx, (long long)(s->len + n));
+        return fail(e, ERR_LIMIT, "expected at most %lld positions (the context), found %lld", (long long)g->o.max_ctx,
+                    (long long)(s->len + n));
     num *h = dev_alloc(model_device(g->m), (most > 0 ? most : 1) * model_cfg(g->m)->n_embd);
     int rc = h ? 0 : fail(e, ERR_NOMEM, "out of memory");
     for (int64_t at = 0; !rc && at < n; at += most) {
@@ -287,16 +307,18 @@ int session_feed_logits(struct session *s, const int32_t *ids, int64_t n, rows_f
 
 /* ---- gradient ---- */
 
-int engine_step_taped(struct engine *g, struct session *s, const int32_t *ids, int64_t n, struct tape *tape, const struct taps *taps, num *h,
-                      struct err *e) {
-    if (n > g->o.max_rows) return fail(e, ERR_LIMIT, "a taped step: expected at most %lld rows, found %lld", (long long)g->o.max_rows, (long long)n);
+int engine_step_taped(struct engine *g, struct session *s, const int32_t *ids, int64_t n, struct tape *tape,
+                      const struct taps *taps, num *h, struct err *e) {
+    if (n > g->o.max_rows)
+        return fail(e, ERR_LIMIT, "a taped step: expected at most %lld rows, found %lld", (long long)g->o.max_rows, (long long)n);
     TRY(step(g, &(struct feed){.s = s, .ids = ids, .n = n, .h = h}, 1, taps, tape, e));
     s->taped = 1;
     return 0;
 }
 
 /* Attention's mirror runs five products (scores again, dP, dq, dk, dv) where the forward runs two. */
-int engine_backward(struct engine *g, const struct tape *tape, num *dh, const struct taps *dtaps, struct grads *dw, num *dembed, struct err *e) {
+int engine_backward(struct engine *g, const struct tape *tape, num *dh, const struct taps *dtaps, struct grads *dw, num *dembed,
+                    struct err *e) {
     int n;
     const struct span *s = tape_spans(tape, &n);
     int64_t rows = tape_rows(tape), keys = engine__key_reads(g, s, n);
@@ -306,7 +328,8 @@ int engine_backward(struct engine *g, const struct tape *tape, num *dh, const st
     return 0;
 }
 
-int engine_nll(struct engine *g, const num *h, int64_t R, const int32_t *target, const double *coef, double *logp, num *dh, struct err *e) {
+int engine_nll(struct engine *g, const num *h, int64_t R, const int32_t *target, const double *coef, double *logp, num *dh,
+               struct err *e) {
     TRY(model_nll(g->m, g->pass, h, R, target, coef, logp, dh, NULL, e));
     g->account.flops += (dh ? 2.0 : 1.0) * model_flops(g->m, 0, 0, (int)R);
     return 0;

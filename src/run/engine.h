@@ -12,31 +12,32 @@
 struct engine;
 struct session;
 
-struct engine_opts {     /* zero = default */
-    int page_len;        /* positions per page; 32 */
-    int64_t max_ctx;     /* longest session; the model's context, at most 1 << 20 */
-    int64_t max_rows;    /* rows of one step; 512. Longer input is fed in chunks of this */
-    int max_sessions;    /* sessions of one step; 64 */
+struct engine_opts {      /* zero = default */
+    int page_len;         /* positions per page; 32 */
+    int64_t max_ctx;      /* longest session; the model's context, at most 1 << 20 */
+    int64_t max_rows;     /* rows of one step; 512. Longer input is fed in chunks of this */
+    int max_sessions;     /* sessions of one step; 64 */
     int64_t max_kv_bytes; /* page pool limit; 0: 4 GiB. Pages are reserved in blocks as needed, never inside a guarded decode */
-    int backward;        /* the pass can run backward (engine_backward) */
+    int backward;         /* the pass can run backward (engine_backward) */
 };
 /* What was spent since the engine was made (or reset): honest counting. */
 struct account {
-    int64_t steps;         /* forward steps that the machine ran (a batch of many sessions is one) */
-    int64_t rows;          /* token rows forwarded */
-    int64_t generated;     /* rows that were decoded one at a time */
+    int64_t steps;     /* forward steps that the machine ran (a batch of many sessions is one) */
+    int64_t rows;      /* token rows forwarded */
+    int64_t generated; /* rows that were decoded one at a time */
     int64_t backward_rows;
-    double flops;          /* forward and backward, attention included */
+    double flops; /* forward and backward, attention included */
 };
 
 int engine_new(struct engine **out, const struct model *m, const struct engine_opts *o, struct err *e);
 void engine_free(struct engine *g);
 const struct model *engine_model(const struct engine *g);
 struct account engine_account(const struct engine *g);
-struct engine_opts engine_options(const struct engine *g); /* with the defaults filled in */
+struct engine_opts engine_options(const struct engine *g);          /* with the defaults filled in */
 int64_t engine_kv_bytes(const struct engine *g, int64_t positions); /* what that many positions take */
 int64_t engine_pages_in_use(const struct engine *g);
-int engine_reserve(struct engine *g, int64_t positions, int sessions, struct err *e); /* pages for so much growth, before a guarded loop */
+int engine_reserve(struct engine *g, int64_t positions, int sessions,
+                   struct err *e); /* pages for so much growth, before a guarded loop */
 
 int session_new(struct session **out, struct engine *g, struct err *e);
 /* A new session whose pages for the longest known prefix of ids are shared with what this engine computed before (whole pages only,
@@ -55,21 +56,25 @@ struct feed {
     const int32_t *ids; /* or */
     const num *embeds;  /* [n, C] */
     int64_t n;
-    num *h;             /* [n, C] final states of all rows, or NULL */
-    float *logits;      /* [V] of the last row, host, or NULL */
+    num *h;        /* [n, C] final states of all rows, or NULL */
+    float *logits; /* [V] of the last row, host, or NULL */
 };
 int engine_step(struct engine *g, const struct feed *f, int n, const struct taps *taps, struct err *e);
 /* The one-session form: feeds ids, gives the last row's logits (host, [V]). */
 int session_feed(struct session *s, const int32_t *ids, int64_t n, float *logits, struct err *e);
 /* All rows' logits through a callback in chunks, rows in order. */
 typedef int (*rows_fn)(void *ctx, int64_t row0, int64_t rows, const float *x, int64_t width);
-int session_feed_logits(struct session *s, const int32_t *ids, int64_t n, rows_fn fn, void *ctx, const struct taps *taps, struct err *e);
+int session_feed_logits(struct session *s, const int32_t *ids, int64_t n, rows_fn fn, void *ctx, const struct taps *taps,
+                        struct err *e);
 
 /* A taped step of one session: appends ids and records; h[n, C] (device) is written. n ≤ max_rows. */
-int engine_step_taped(struct engine *g, struct session *s, const int32_t *ids, int64_t n, struct tape *tape, const struct taps *taps, num *h, struct err *e);
+int engine_step_taped(struct engine *g, struct session *s, const int32_t *ids, int64_t n, struct tape *tape,
+                      const struct taps *taps, num *h, struct err *e);
 /* Backward of that step; charges the account. dh destroyed. */
-int engine_backward(struct engine *g, const struct tape *tape, num *dh, const struct taps *dtaps, struct grads *dw, num *dembed, struct err *e);
+int engine_backward(struct engine *g, const struct tape *tape, num *dh, const struct taps *dtaps, struct grads *dw, num *dembed,
+                    struct err *e);
 struct pass *engine_pass(struct engine *g);
 /* Fused head on rows a step left: see model_nll; charges the account. */
-int engine_nll(struct engine *g, const num *h, int64_t R, const int32_t *target, const double *coef, double *logp, num *dh, struct err *e);
+int engine_nll(struct engine *g, const num *h, int64_t R, const int32_t *target, const double *coef, double *logp, num *dh,
+               struct err *e);
 #endif

@@ -1,8 +1,8 @@
 /* The decode loop. At most max_sessions generations run side by side; when one ends the next takes its place. Pages, tables and
  * scratch for all that may come are taken before the loop; inside it the guard ends the program if anything allocates. */
+#include "run/generate.h"
 #include "base/guard.h"
 #include "base/rng.h"
-#include "run/generate.h"
 #include "run/run_int.h"
 #include <stdlib.h>
 
@@ -40,8 +40,10 @@ static int reserve(struct decode *d, struct err *e) {
 }
 
 static int decode_init(struct decode *d, struct engine *g, struct generation *gen, int n, struct err *e) {
-    *d = (struct decode){.g = g, .gen = gen, .n = n, .V = model_n_out(g->m), .slots = n < g->o.max_sessions ? n : g->o.max_sessions};
-    if (model_cfg(g->m)->n_score) return fail(e, ERR_STATE, "expected a language model, found a reward model: it has no vocabulary to speak with");
+    *d = (struct decode){
+        .g = g, .gen = gen, .n = n, .V = model_n_out(g->m), .slots = n < g->o.max_sessions ? n : g->o.max_sessions};
+    if (model_cfg(g->m)->n_score)
+        return fail(e, ERR_STATE, "expected a language model, found a reward model: it has no vocabulary to speak with");
     d->live = malloc((size_t)d->slots * sizeof *d->live);
     d->feeds = malloc((size_t)d->slots * sizeof *d->feeds);
     d->logits = malloc((size_t)(d->slots * d->V) * sizeof *d->logits);
@@ -58,9 +60,12 @@ static void decode_fini(struct decode *d) {
 static void admit(struct decode *d) {
     while (d->n_live < d->slots && d->next < d->n) {
         struct generation *x = &d->gen[d->next];
-        if (x->max_new < 1) x->stop = GEN_MAX;
-        else if (growth(d->g, x) < 1) x->stop = GEN_CTX;
-        else d->live[d->n_live++] = d->next;
+        if (x->max_new < 1)
+            x->stop = GEN_MAX;
+        else if (growth(d->g, x) < 1)
+            x->stop = GEN_CTX;
+        else
+            d->live[d->n_live++] = d->next;
         d->next++;
     }
 }
@@ -85,11 +90,16 @@ static int advance(struct decode *d, struct generation *x, const float *logits) 
         stopped = x->on_token(x->ctx, id, logprob, i);
         guard_resume();
     }
-    if (is_end(x, id)) x->stop = GEN_END;
-    else if (stopped) x->stop = GEN_CALLER;
-    else if (x->n >= x->max_new) x->stop = GEN_MAX;
-    else if (x->s->len >= d->g->o.max_ctx) x->stop = GEN_CTX;
-    else return 1;
+    if (is_end(x, id))
+        x->stop = GEN_END;
+    else if (stopped)
+        x->stop = GEN_CALLER;
+    else if (x->n >= x->max_new)
+        x->stop = GEN_MAX;
+    else if (x->s->len >= d->g->o.max_ctx)
+        x->stop = GEN_CTX;
+    else
+        return 1;
     return 0;
 }
 

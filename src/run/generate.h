@@ -7,12 +7,12 @@
 enum gen_stop { GEN_MAX, GEN_END, GEN_CALLER, GEN_CTX };
 struct generation {
     /* in */
-    struct session *s;       /* already holds the prompt but its last token */
-    int32_t last;            /* the prompt's last token: the first row fed */
+    struct session *s; /* already holds the prompt but its last token */
+    int32_t last;      /* the prompt's last token: the first row fed */
     int64_t max_new;
     struct sampling sampling;
-    uint64_t seed, stream;   /* uniform draw of step i: RNG(seed, stream, i) */
-    const int32_t *ends;     /* tokens that end it (kept in ids) */
+    uint64_t seed, stream; /* uniform draw of step i: RNG(seed, stream, i) */
+    const int32_t *ends;   /* tokens that end it (kept in ids) */
     int n_ends;
     /* called after each token; nonzero stops. May allocate (the guard is paused). NULL allowed */
     int (*on_token)(void *ctx, int32_t id, double logprob, int64_t i);

@@ -16,12 +16,12 @@ struct side {
 struct gradient {
     struct side lm, rm;
     int64_t max_rows, V, chunk; /* chunk: rows of V-vectors at a time */
-    int32_t *target;  /* [max_rows] what each row predicts, -1: nothing */
+    int32_t *target;            /* [max_rows] what each row predicts, -1: nothing */
     double *coef, *logp;
-    float *prefix;    /* [V] logits before the first position */
-    num *rows;        /* [chunk, V] */
-    float *row_f;     /* [chunk, V] */
-    double *sum;      /* [V] */
+    float *prefix; /* [V] logits before the first position */
+    num *rows;     /* [chunk, V] */
+    float *row_f;  /* [chunk, V] */
+    double *sum;   /* [V] */
     /* of the last run */
     int64_t n;
     double A, B;
@@ -49,10 +49,12 @@ static void side_fini(struct side *s) {
 static int check_models(const struct engine *lm, const struct engine *rm, struct err *e) {
     if (!lm && !rm) return fail(e, ERR_ARG, "a gradient needs a language model or a reward model");
     if (lm && model_cfg(engine_model(lm))->n_score) return fail(e, ERR_ARG, "expected a language model, found a reward model");
-    if (rm && !model_cfg(engine_model(rm))->n_score) return fail(e, ERR_ARG, "expected a reward model, found a language model without a score head");
+    if (rm && !model_cfg(engine_model(rm))->n_score)
+        return fail(e, ERR_ARG, "expected a reward model, found a language model without a score head");
     if (!lm || !rm) return 0;
     int a = model_cfg(engine_model(lm))->n_vocab, b = model_cfg(engine_model(rm))->n_vocab;
-    if (a != b) return fail(e, ERR_ARG, "expected a reward model with the language model's vocabulary of %d tokens, found %d", a, b);
+    if (a != b)
+        return fail(e, ERR_ARG, "expected a reward model with the language model's vocabulary of %d tokens, found %d", a, b);
     return 0;
 }
 
@@ -74,8 +76,10 @@ int gradient_new(struct gradient **out, struct engine *lm, struct engine *rm, in
     x->rows = dev_alloc(model_device(m), x->chunk * x->V);
     if (!rc && (!x->target || !x->is_target || !x->coef || !x->logp || !x->prefix || !x->sum || !x->row_f || !x->rows))
         rc = fail(e, ERR_NOMEM, "out of memory for a gradient over %lld positions", (long long)max_rows);
-    if (rc < 0) gradient_free(x);
-    else *out = x;
+    if (rc < 0)
+        gradient_free(x);
+    else
+        *out = x;
     return rc;
 }
 
@@ -87,15 +91,19 @@ void gradient_free(struct gradient *x) {
 }
 
 static int check_job(const struct gradient *x, const struct gradient_job *j, struct err *e) {
-    if (j->from < 0 || j->from >= j->T) return fail(e, ERR_ARG, "expected a first position of 0 to %lld, found %lld", (long long)(j->T - 1), (long long)j->from);
+    if (j->from < 0 || j->from >= j->T)
+        return fail(e, ERR_ARG, "expected a first position of 0 to %lld, found %lld", (long long)(j->T - 1), (long long)j->from);
     if (j->T - j->from > x->max_rows)
-        return fail(e, ERR_LIMIT, "expected at most %lld positions to differentiate, found %lld", (long long)x->max_rows, (long long)(j->T - j->from));
+        return fail(e, ERR_LIMIT, "expected at most %lld positions to differentiate, found %lld", (long long)x->max_rows,
+                    (long long)(j->T - j->from));
     if (j->nll != 0 && !x->lm.g) return fail(e, ERR_ARG, "log probabilities need a language model");
     if (j->reward != 0 && !x->rm.g) return fail(e, ERR_ARG, "a reward needs a reward model");
-    if (!isfinite(j->nll) || !isfinite(j->reward)) return fail(e, ERR_ARG, "expected finite weights, found %g and %g", j->nll, j->reward);
+    if (!isfinite(j->nll) || !isfinite(j->reward))
+        return fail(e, ERR_ARG, "expected finite weights, found %g and %g", j->nll, j->reward);
     for (int64_t i = 0; j->targets && i < j->T; i++)
         if (j->targets[i] && (i < j->from || i < 1))
-            return fail(e, ERR_ARG, "target %lld: expected a position of %lld to %lld", (long long)i, (long long)(j->from > 1 ? j->from : 1), (long long)(j->T - 1));
+            return fail(e, ERR_ARG, "target %lld: expected a position of %lld to %lld", (long long)i,
+                        (long long)(j->from > 1 ? j->from : 1), (long long)(j->T - 1));
     return 0;
 }
 
@@ -140,7 +148,10 @@ static int lm_part(struct gradient *x, const struct gradient_job *j, struct sess
     return 0;
 }
 
-struct score_seed { int64_t last; double coef, score; };
+struct score_seed {
+    int64_t last;
+    double coef, score;
+};
 static int score_seed(void *ctx, struct device *d, int64_t row0, int64_t rows, int64_t V, num *logits) {
     struct score_seed *s = ctx;
     int has = s->last >= row0 && s->last < row0 + rows;
@@ -163,7 +174,8 @@ static int rm_part(struct gradient *x, const struct gradient_job *j, struct sess
 }
 
 typedef int (*part_fn)(struct gradient *, const struct gradient_job *, struct session *, double *, struct err *);
-static int with_session(struct gradient *x, struct side *s, part_fn part, const struct gradient_job *j, double *value, struct err *e) {
+static int with_session(struct gradient *x, struct side *s, part_fn part, const struct gradient_job *j, double *value,
+                        struct err *e) {
     struct session *t = NULL;
     s->active = 0;
     if (!s->g) return 0;
@@ -192,7 +204,9 @@ static int64_t width(const struct side *s) { return s->g ? model_cfg(engine_mode
 int gradient_width(const struct gradient *x, const struct gradient_job *job, int64_t *C, struct err *e) {
     int64_t a = width(&x->lm), b = width(&x->rm);
     if (a && b && a != b && job->reward != 0 && job->nll != 0)
-        return fail(e, ERR_ARG, "the gradients cannot be added: the language model's embeddings are %lld wide, the reward model's %lld (--onehot adds them over the vocabulary)",
+        return fail(e, ERR_ARG,
+                    "the gradients cannot be added: the language model's embeddings are %lld wide, the reward model's %lld "
+                    "(--onehot adds them over the vocabulary)",
                     (long long)a, (long long)b);
     *C = a && (job->nll != 0 || !b || job->reward == 0) ? a : b;
     return 0;

@@ -21,7 +21,9 @@ struct gradient_job {
     double nll, reward;           /* A, B */
     const unsigned char *targets; /* [T], nonzero: a target; NULL: all i >= max(from, 1). Only i >= max(from, 1) can be one */
 };
-struct gradient_value { double nll, reward, loss; }; /* Σ −log p of the targets, score, A·nll − B·reward */
+struct gradient_value {
+    double nll, reward, loss;
+}; /* Σ −log p of the targets, score, A·nll − B·reward */
 
 /* lm or rm may be NULL (then A or B must be 0). Their vocabularies must be of one size. */
 int gradient_new(struct gradient **out, struct engine *lm, struct engine *rm, int64_t max_rows, struct err *e);

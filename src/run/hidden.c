@@ -15,7 +15,12 @@ int64_t hidden_width(const struct model_cfg *c, enum tap t) {
     }
 }
 
-struct capture { float *out; int64_t T; int lo; enum tap tap; };
+struct capture {
+    float *out;
+    int64_t T;
+    int lo;
+    enum tap tap;
+};
 
 static int capture_rows(void *ctx, struct device *d, const struct tap_rows *r) {
     struct capture *c = ctx;
@@ -29,7 +34,8 @@ int hidden_capture(struct engine *g, const int32_t *ids, int64_t T, enum tap t, 
     struct taps taps = {1u << t, lo, hi, capture_rows, &c};
     struct session *s = NULL;
     if (t == TAP_LOGITS || !hidden_width(model_cfg(engine_model(g)), t))
-        return fail(e, ERR_ARG, "tap %s: not to be captured from a %s model", tap_name(t), t == TAP_LOGITS ? "whole" : "family without it");
+        return fail(e, ERR_ARG, "tap %s: not to be captured from a %s model", tap_name(t),
+                    t == TAP_LOGITS ? "whole" : "family without it");
     TRY(session_new(&s, g, e));
     int rc = engine_step(g, &(struct feed){.s = s, .ids = ids, .n = T}, 1, &taps, e);
     session_free(s);

@@ -45,7 +45,8 @@ static void evict(struct kv_pool *p) {
 }
 
 static int block_fill(const struct kv_pool *p, struct kv_block *b, int64_t n) {
-    *b = (struct kv_block){.slab = dev_alloc(p->d, n * p->page_nums), .pages = calloc((size_t)n, sizeof *b->pages),
+    *b = (struct kv_block){.slab = dev_alloc(p->d, n * p->page_nums),
+                           .pages = calloc((size_t)n, sizeof *b->pages),
                            .ids = calloc((size_t)(n * p->page_len), sizeof *b->ids)};
     if (b->slab && b->pages && b->ids) return 0;
     dev_free(p->d, b->slab);
@@ -77,7 +78,8 @@ static int grow(struct kv_pool *p, int64_t want, struct err *e) {
 int kv_pool_reserve(struct kv_pool *p, int64_t pages, struct err *e) {
     int64_t held = p->n_pages - p->n_free - p->n_idle;
     if (pages > p->limit - held)
-        return fail(e, ERR_LIMIT, "keys and values: expected at most %lld more pages of %d positions (limit %lld), found need of %lld",
+        return fail(e, ERR_LIMIT,
+                    "keys and values: expected at most %lld more pages of %d positions (limit %lld), found need of %lld",
                     (long long)(p->limit - held), p->page_len, (long long)p->limit, (long long)pages);
     if (pages > p->n_free && p->n_pages < p->limit) TRY(grow(p, pages - p->n_free, e));
     while (p->n_free < pages) evict(p);
@@ -99,6 +101,8 @@ void kv_page_hold(struct kv_pool *p, struct kv_page *g) {
 
 void kv_page_drop(struct kv_pool *p, struct kv_page *g) {
     if (--g->refs) return;
-    if (g->uid) idle_push(p, g);
-    else free_push(p, g);
+    if (g->uid)
+        idle_push(p, g);
+    else
+        free_push(p, g);
 }

@@ -13,7 +13,9 @@ uint64_t prefix_hash(uint64_t parent_hash, const int32_t *ids, int n) {
     return hash_mix(hash_bytes(hash_bytes(HASH_START, &parent_hash, sizeof parent_hash), ids, (size_t)n * sizeof *ids));
 }
 
-static struct kv_page **bucket(const struct kv_pool *p, uint64_t hash) { return &p->buckets[hash & (uint64_t)(p->n_buckets - 1)]; }
+static struct kv_page **bucket(const struct kv_pool *p, uint64_t hash) {
+    return &p->buckets[hash & (uint64_t)(p->n_buckets - 1)];
+}
 
 struct kv_page *prefix_find(const struct kv_pool *p, uint64_t parent, uint64_t hash, const int32_t *ids) {
     for (struct kv_page *g = *bucket(p, hash); g; g = g->chain)

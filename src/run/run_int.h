@@ -14,7 +14,11 @@ struct kv_page {
     int32_t *ids; /* [page_len] */
     struct kv_page *chain;
 };
-struct kv_block { num *slab; struct kv_page *pages; int32_t *ids; };
+struct kv_block {
+    num *slab;
+    struct kv_page *pages;
+    int32_t *ids;
+};
 struct kv_pool {
     struct device *d;
     int64_t page_nums, limit; /* limit in pages */
@@ -41,7 +45,10 @@ void prefix_remove(struct kv_pool *p, struct kv_page *g);
 int prefix_resize(struct kv_pool *p, int64_t pages, struct err *e);
 
 /* A row of a session's page table. uid and hash name the content of positions 0 … end of this page, if known to the registry. */
-struct slot { struct kv_page *page; uint64_t uid, hash; };
+struct slot {
+    struct kv_page *page;
+    uint64_t uid, hash;
+};
 struct session {
     struct engine *g;
     int32_t *ids;
@@ -61,14 +68,18 @@ int session__room(struct session *s, int64_t len, struct err *e); /* ids and tab
 /* The step that wrote n positions is finished. ids NULL: embeddings. */
 void session__advance(struct session *s, const int32_t *ids, int64_t n, int pure);
 
-struct part { int feed; int64_t at, rows; }; /* rows [at, at+rows) of a feed, as one span of a chunk */
+struct part {
+    int feed;
+    int64_t at, rows;
+}; /* rows [at, at+rows) of a feed, as one span of a chunk */
 struct engine {
     const struct model *m;
     struct engine_opts o;
     struct kv_pool pool;
     struct pass *pass;
-    num *h, *h_last, *logits, *embeds; /* [max_rows, C], [max_sessions, C], [logit_rows, V], [max_rows, C] (made when first needed) */
-    float *logits_host;                /* [logit_rows, V] */
+    num *h, *h_last, *logits,
+        *embeds;        /* [max_rows, C], [max_sessions, C], [logit_rows, V], [max_rows, C] (made when first needed) */
+    float *logits_host; /* [logit_rows, V] */
     int64_t logit_rows;
     int32_t *ids;       /* [max_rows] */
     struct span *spans; /* [max_sessions] */

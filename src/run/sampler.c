@@ -88,7 +88,8 @@ static int candidates(struct sampler *s, const struct sampling *o) {
     for (int i = 0; i < V; i++) s->order[i] = i;
     for (int i = V / 2 - 1; i >= 0; i--) sift(s->order, V, i, s->p);
     double total = 0, sum = 0;
-    if (k == V) total = mass(s);
+    if (k == V)
+        total = mass(s);
     else
         for (; n < k; n++) total += s->p[heap_pop(s->order, V - n, s->p)];
     if (o->top_p >= 1.0 && k < V) return k;
@@ -125,15 +126,16 @@ static int32_t draw_by_id(const struct sampler *s, double min_p, double u) {
     return last;
 }
 
-int32_t sampler_pick(struct sampler *s, const float *logits, const struct sampling *o, double u, const int32_t *history, int64_t n,
-                     double *logprob) {
+int32_t sampler_pick(struct sampler *s, const float *logits, const struct sampling *o, double u, const int32_t *history,
+                     int64_t n, double *logprob) {
     double *p = s->p;
     for (int i = 0; i < s->V; i++) p[i] = isnan(logits[i]) ? -INFINITY : (double)logits[i];
     penalise(p, s->V, o, history, n);
     int32_t best = argmax(p, s->V), id = best;
     if (o->temp > 0 && isfinite(p[best])) {
         double max = p[best];
-        for (int i = 0; i < s->V; i++) p[i] = exp((p[i] - max) / o->temp); /* relative to the most probable: min-p is a threshold on this */
+        for (int i = 0; i < s->V; i++)
+            p[i] = exp((p[i] - max) / o->temp); /* relative to the most probable: min-p is a threshold on this */
         int ordered = (o->top_k > 0 && o->top_k < s->V) || o->top_p < 1.0;
         id = ordered ? draw_ordered(s, candidates(s, o), o->min_p, u) : draw_by_id(s, o->min_p, u);
     }

@@ -15,11 +15,15 @@ struct sampling {
     int repeat_window;     /* last n tokens; 64 */
 };
 #define SAMPLING_DEFAULT ((struct sampling){.temp = 0, .top_p = 1, .repeat_penalty = 1, .repeat_window = 64})
-struct sampler { int V; double *p; int32_t *order; };
+struct sampler {
+    int V;
+    double *p;
+    int32_t *order;
+};
 int sampler_init(struct sampler *s, int V, struct err *e);
 void sampler_fini(struct sampler *s);
 /* u in [0, 1). history[n]: tokens so far. *logprob (may be NULL): log softmax of the raw logits at the picked token, temperature 1. */
-int32_t sampler_pick(struct sampler *s, const float *logits, const struct sampling *o, double u, const int32_t *history, int64_t n,
-                     double *logprob);
+int32_t sampler_pick(struct sampler *s, const float *logits, const struct sampling *o, double u, const int32_t *history,
+                     int64_t n, double *logprob);
 int sampling_check(const struct sampling *o, struct err *e);
 #endif

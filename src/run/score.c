@@ -11,7 +11,7 @@ struct scorer {
     num *h;          /* [rows, C] */
     int32_t *target; /* [rows] */
     double *coef, *got;
-    int32_t *input;  /* [window] */
+    int32_t *input; /* [window] */
     int64_t rows, n_input;
 };
 
@@ -73,12 +73,15 @@ static int score_all(struct scorer *x, int64_t n, int64_t room, int64_t stride, 
     return 0;
 }
 
-int score_tokens(struct engine *g, const int32_t *ids, int64_t n, const struct score_opts *o, double *logp, int64_t *scored, struct err *e) {
+int score_tokens(struct engine *g, const int32_t *ids, int64_t n, const struct score_opts *o, double *logp, int64_t *scored,
+                 struct err *e) {
     int64_t ctx = engine_options(g).max_ctx, window = o->window ? o->window : ctx, room = window - (o->bos >= 0);
     int64_t stride = o->stride ? o->stride : room / 2 > 0 ? room / 2 : 1, done = 0;
-    if (window < 2 || window > ctx) return fail(e, ERR_ARG, "window: expected 2 to %lld tokens (the context), found %lld", (long long)ctx, (long long)window);
+    if (window < 2 || window > ctx)
+        return fail(e, ERR_ARG, "window: expected 2 to %lld tokens (the context), found %lld", (long long)ctx, (long long)window);
     if (stride < 1 || stride > room - (o->bos < 0) || room < 1)
-        return fail(e, ERR_ARG, "stride: expected 1 to %lld tokens, found %lld", (long long)(room - (o->bos < 0)), (long long)stride);
+        return fail(e, ERR_ARG, "stride: expected 1 to %lld tokens, found %lld", (long long)(room - (o->bos < 0)),
+                    (long long)stride);
     for (int64_t i = 0; i < n; i++) logp[i] = NAN;
     struct scorer x = {.g = g, .o = o, .ids = ids, .logp = logp};
     int rc = scorer_init(&x, window, e);

@@ -136,7 +136,8 @@ void session_rewind(struct session *s, int64_t len) {
     s->len = len;
     if (s->pure > len) s->pure = len;
     if (!s->taped) drop_pages(s, pages_for(s, len));
-    for (int64_t i = len / s->g->o.page_len; i < s->n_pages; i++) s->slots[i].uid = 0; /* no longer full: another content will follow */
+    for (int64_t i = len / s->g->o.page_len; i < s->n_pages; i++)
+        s->slots[i].uid = 0; /* no longer full: another content will follow */
 }
 
 int session_fork(struct session **out, const struct session *s, struct err *e) {

@@ -4,8 +4,7 @@
 #include "text/tok_int.h"
 #include <string.h>
 
-static int rank_rule(const void *ctx, uint32_t a, uint32_t b, size_t from, size_t to, uint32_t *prio, uint32_t *made)
-{
+static int rank_rule(const void *ctx, uint32_t a, uint32_t b, size_t from, size_t to, uint32_t *prio, uint32_t *made) {
     const struct tokenizer *t = ctx;
     (void)from;
     (void)to;
@@ -17,8 +16,7 @@ static int rank_rule(const void *ctx, uint32_t a, uint32_t b, size_t from, size_
     return 1;
 }
 
-int tok__emit_bytes(struct encoder *c, const char *s, size_t n, struct err *e)
-{
+int tok__emit_bytes(struct encoder *c, const char *s, size_t n, struct err *e) {
     const struct tokenizer *t = c->t;
     int whole = t->model == TOK_BPE_BYTES || t->byte_fallback;
     for (size_t i = 0; i < n && whole; i++) {
@@ -35,8 +33,7 @@ int tok__emit_bytes(struct encoder *c, const char *s, size_t n, struct err *e)
 }
 
 /* The tokens of a stretch that merged into something that is none. */
-static int emit_parts(struct encoder *c, const char *s, size_t n, struct err *e)
-{
+static int emit_parts(struct encoder *c, const char *s, size_t n, struct err *e) {
     for (size_t i = 0, len; i < n; i += len) {
         len = c->t->model == TOK_BPE_BYTES ? 1 : utf8_len(s + i, n - i);
         uint32_t id = c->t->model == TOK_BPE_BYTES ? TOK_NONE : tok__find_plain(c->t, s + i, len);
@@ -48,8 +45,7 @@ static int emit_parts(struct encoder *c, const char *s, size_t n, struct err *e)
     return 0;
 }
 
-static int emit(struct encoder *c, const char *s, struct err *e)
-{
+static int emit(struct encoder *c, const char *s, struct err *e) {
     struct merge_work *w = &c->work;
     for (int32_t i = 0; i >= 0; i = w->next[i]) {
         int32_t next = w->next[i];
@@ -63,8 +59,7 @@ static int emit(struct encoder *c, const char *s, struct err *e)
 }
 
 /* A word that is a token as it stands, in the spelling of the vocabulary. */
-static uint32_t whole_word(struct encoder *c, const char *s, size_t n)
-{
+static uint32_t whole_word(struct encoder *c, const char *s, size_t n) {
     const struct tokenizer *t = c->t;
     if (t->model != TOK_BPE_BYTES) return tok__find_plain(t, s, n);
     if (n > t->max_piece) return TOK_NONE;
@@ -76,8 +71,7 @@ static uint32_t whole_word(struct encoder *c, const char *s, size_t n)
     return c->word.failed || !c->word.len ? TOK_NONE : tok__find_plain(t, c->word.s, c->word.len);
 }
 
-static int word_symbols(struct encoder *c, const char *s, size_t n, struct err *e)
-{
+static int word_symbols(struct encoder *c, const char *s, size_t n, struct err *e) {
     const struct tokenizer *t = c->t;
     struct merge_work *w = &c->work;
     TRY(tok__merge_room(w, n, e));
@@ -92,8 +86,7 @@ static int word_symbols(struct encoder *c, const char *s, size_t n, struct err *
     return 0;
 }
 
-int tok__bpe_word(struct encoder *c, const char *s, size_t n, struct err *e)
-{
+int tok__bpe_word(struct encoder *c, const char *s, size_t n, struct err *e) {
     c->word_from = c->out->n;
     if (c->t->whole_words) {
         uint32_t id = whole_word(c, s, n);

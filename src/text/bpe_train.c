@@ -8,9 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct word { const char *s; uint32_t n; uint32_t sym; int64_t count; }; /* n: bytes, later symbols; sym: offset */
-struct pair { int64_t count; uint32_t a, b; uint32_t *words; uint32_t n, cap; int touched; };
-struct rank { int64_t count; uint32_t a, b, pair; };
+struct word {
+    const char *s;
+    uint32_t n;
+    uint32_t sym;
+    int64_t count;
+}; /* n: bytes, later symbols; sym: offset */
+struct pair {
+    int64_t count;
+    uint32_t a, b;
+    uint32_t *words;
+    uint32_t n, cap;
+    int touched;
+};
+struct rank {
+    int64_t count;
+    uint32_t a, b, pair;
+};
 struct trainer {
     struct word *words;
     size_t n_words, cap_words;
@@ -29,14 +43,10 @@ struct trainer {
     int32_t room; /* capacity of v.tokens and v.merges */
 };
 
-static int no_memory(struct err *e)
-{
-    return fail(e, ERR_NOMEM, "out of memory while training a vocabulary");
-}
+static int no_memory(struct err *e) { return fail(e, ERR_NOMEM, "out of memory while training a vocabulary"); }
 
 /* room for one more in a growing array */
-static int more(void *pp, size_t n, size_t *cap, size_t size, struct err *e)
-{
+static int more(void *pp, size_t n, size_t *cap, size_t size, struct err *e) {
     if (n < *cap) return 0;
     void **p = pp;
     size_t k = *cap ? *cap * 2 : 256;
@@ -49,8 +59,7 @@ static int more(void *pp, size_t n, size_t *cap, size_t size, struct err *e)
 
 /* ---- counting words ---- */
 
-static size_t word_slot(const struct trainer *r, const char *s, size_t n)
-{
+static size_t word_slot(const struct trainer *r, const char *s, size_t n) {
     size_t i = (size_t)hash_mix(hash_bytes(HASH_START, s, n)) & (r->n_slots - 1);
     for (; r->slots[i]; i = (i + 1) & (r->n_slots - 1)) {
         const struct word *w = &r->words[r->slots[i] - 1];
@@ -59,8 +68,7 @@ static size_t word_slot(const struct trainer *r, const char *s, size_t n)
     return i;
 }
 
-static int grow_slots(struct trainer *r, struct err *e)
-{
+static int grow_slots(struct trainer *r, struct err *e) {
     if (r->n_words * 2 < r->n_slots) return 0;
     size_t n = r->n_slots ? r->n_slots * 2 : 1024;
     uint32_t *p = calloc(n, sizeof *p);
@@ -72,8 +80,7 @@ static int grow_slots(struct trainer *r, struct err *e)
     return 0;
 }
 
-static int count_word(void *ctx, const char *s, size_t n, struct err *e)
-{
+static int count_word(void *ctx, const char *s, size_t n, struct err *e) {
     struct trainer *r = ctx;
     TRY(grow_slots(r, e));
     size_t i = word_slot(r, s, n);
@@ -87,8 +94,7 @@ static int count_word(void *ctx, const char *s, size_t n, struct err *e)
     return 0;
 }
 
-static size_t special_len(const char *s, size_t n, const char *const *specials, int n_specials)
-{
+static size_t special_len(const char *s, size_t n, const char *const *specials, int n_specials) {
     size_t best = 0;
     for (int i = 0; i < n_specials; i++) {
         if (specials[i][0] != s[0]) continue;
@@ -99,8 +105,7 @@ static size_t special_len(const char *s, size_t n, const char *const *specials, 
 }
 
 static int count_words(struct trainer *r, const struct pretok *p, const char *s, size_t n, const char *const *specials,
-                       int n_specials, struct err *e)
-{
+                       int n_specials, struct err *e) {
     size_t from = 0, i = 0;
     while (i < n) {
         size_t k = special_len(s + i, n - i, specials, n_specials);
@@ -113,8 +118,7 @@ static int count_words(struct trainer *r, const struct pretok *p, const char *s,
 
 /* ---- pairs ---- */
 
-static int pair_at(struct trainer *r, uint32_t a, uint32_t b, uint32_t *out, struct err *e)
-{
+static int pair_at(struct trainer *r, uint32_t a, uint32_t b, uint32_t *out, struct err *e) {
     const struct pair_val *v = tok__pair_get(&r->of_pair, a, b);
     if (v) {
         *out = v->x;
@@ -127,8 +131,7 @@ static int pair_at(struct trainer *r, uint32_t a, uint32_t b, uint32_t *out, str
     return 0;
 }
 
-static int touch(struct trainer *r, uint32_t p, struct err *e)
-{
+static int touch(struct trainer *r, uint32_t p, struct err *e) {
     if (r->pairs[p].touched) return 0;
     TRY(more(&r->touched, r->n_touched, &r->cap_touched, sizeof *r->touched, e));
     r->touched[r->n_touched++] = p;
@@ -136,8 +139,7 @@ static int touch(struct trainer *r, uint32_t p, struct err *e)
     return 0;
 }
 
-static int note_word(struct pair *p, uint32_t w, struct err *e)
-{
+static int note_word(struct pair *p, uint32_t w, struct err *e) {
     if (p->n && p->words[p->n - 1] == w) return 0;
     size_t cap = p->cap;
     TRY(more(&p->words, p->n, &cap, sizeof *p->words, e));
@@ -147,8 +149,7 @@ static int note_word(struct pair *p, uint32_t w, struct err *e)
 }
 
 /* Adds sign * count to every pair of a word; pairs with `made` in them (any, if TOK_NONE) learn the word. */
-static int count_pairs(struct trainer *r, uint32_t w, int sign, uint32_t made, struct err *e)
-{
+static int count_pairs(struct trainer *r, uint32_t w, int sign, uint32_t made, struct err *e) {
     const struct word *x = &r->words[w];
     for (uint32_t i = 0; i + 1 < x->n; i++) {
         uint32_t a = r->sym[x->sym + i], b = r->sym[x->sym + i + 1], p;
@@ -163,14 +164,12 @@ static int count_pairs(struct trainer *r, uint32_t w, int sign, uint32_t made, s
 
 /* ---- heap: most frequent first ---- */
 
-static int ahead(const struct rank *x, const struct rank *y)
-{
+static int ahead(const struct rank *x, const struct rank *y) {
     if (x->count != y->count) return x->count > y->count;
     return x->a != y->a ? x->a < y->a : x->b < y->b;
 }
 
-static int push(struct trainer *r, uint32_t p, struct err *e)
-{
+static int push(struct trainer *r, uint32_t p, struct err *e) {
     TRY(more(&r->heap, r->n_heap, &r->cap_heap, sizeof *r->heap, e));
     struct rank x = {r->pairs[p].count, r->pairs[p].a, r->pairs[p].b, p};
     size_t i = r->n_heap++;
@@ -179,8 +178,7 @@ static int push(struct trainer *r, uint32_t p, struct err *e)
     return 0;
 }
 
-static struct rank pop(struct trainer *r)
-{
+static struct rank pop(struct trainer *r) {
     struct rank top = r->heap[0], last = r->heap[--r->n_heap];
     size_t i = 0, k;
     while ((k = 2 * i + 1) < r->n_heap) {
@@ -193,8 +191,7 @@ static struct rank pop(struct trainer *r)
     return top;
 }
 
-static int push_touched(struct trainer *r, struct err *e)
-{
+static int push_touched(struct trainer *r, struct err *e) {
     for (size_t i = 0; i < r->n_touched; i++) {
         r->pairs[r->touched[i]].touched = 0;
         TRY(push(r, r->touched[i], e));
@@ -205,16 +202,14 @@ static int push_touched(struct trainer *r, struct err *e)
 
 /* ---- merging ---- */
 
-static int has_pair(const struct trainer *r, const struct word *x, uint32_t a, uint32_t b)
-{
+static int has_pair(const struct trainer *r, const struct word *x, uint32_t a, uint32_t b) {
     for (uint32_t i = 0; i + 1 < x->n; i++)
         if (r->sym[x->sym + i] == a && r->sym[x->sym + i + 1] == b) return 1;
     return 0;
 }
 
 /* Joins a b into made throughout a word, from the left. */
-static void join(struct trainer *r, struct word *x, uint32_t a, uint32_t b, uint32_t made)
-{
+static void join(struct trainer *r, struct word *x, uint32_t a, uint32_t b, uint32_t made) {
     uint32_t *s = r->sym + x->sym, k = 0;
     for (uint32_t i = 0; i < x->n; k++) {
         int hit = i + 1 < x->n && s[i] == a && s[i + 1] == b;
@@ -224,8 +219,7 @@ static void join(struct trainer *r, struct word *x, uint32_t a, uint32_t b, uint
     x->n = k;
 }
 
-static int add_text(char ***list, int32_t *n, const char *s, size_t k, struct err *e)
-{
+static int add_text(char ***list, int32_t *n, const char *s, size_t k, struct err *e) {
     char *z = strndup(s, k);
     if (!z) return no_memory(e);
     (*list)[(*n)++] = z;
@@ -233,8 +227,7 @@ static int add_text(char ***list, int32_t *n, const char *s, size_t k, struct er
 }
 
 /* Records the merge; a spelling that exists already (reached by another road) keeps its id. */
-static int make_token(struct trainer *r, uint32_t a, uint32_t b, uint32_t *made, struct err *e)
-{
+static int make_token(struct trainer *r, uint32_t a, uint32_t b, uint32_t *made, struct err *e) {
     struct tokenizer *t = r->t;
     struct piece x = t->sym[a], y = t->sym[b];
     int64_t before = t->n_sym;
@@ -251,8 +244,7 @@ static int make_token(struct trainer *r, uint32_t a, uint32_t b, uint32_t *made,
     return 0;
 }
 
-static int merge_pair(struct trainer *r, uint32_t p, struct err *e)
-{
+static int merge_pair(struct trainer *r, uint32_t p, struct err *e) {
     uint32_t a = r->pairs[p].a, b = r->pairs[p].b, made;
     TRY(make_token(r, a, b, &made, e));
     uint32_t *list = r->pairs[p].words, n = r->pairs[p].n;
@@ -270,8 +262,7 @@ static int merge_pair(struct trainer *r, uint32_t p, struct err *e)
     return rc < 0 ? rc : push_touched(r, e);
 }
 
-static int merge_all(struct trainer *r, int32_t want, struct err *e)
-{
+static int merge_all(struct trainer *r, int32_t want, struct err *e) {
     while (r->v.n_tokens < want && r->n_heap && r->v.n_merges < r->room) {
         struct rank top = pop(r);
         int64_t now = r->pairs[top.pair].count;
@@ -287,8 +278,7 @@ static int merge_all(struct trainer *r, int32_t want, struct err *e)
 
 /* ---- the whole ---- */
 
-static int start_symbols(struct trainer *r, struct err *e)
-{
+static int start_symbols(struct trainer *r, struct err *e) {
     size_t total = 0;
     for (size_t i = 0; i < r->n_words; i++) total += r->words[i].n;
     if (total >= UINT32_MAX) return fail(e, ERR_LIMIT, "too many distinct words to train on (%zu bytes)", total);
@@ -304,8 +294,7 @@ static int start_symbols(struct trainer *r, struct err *e)
 }
 
 /* The 256 bytes in the order of GPT-2's vocabulary: the printable ones first. */
-static int start_bytes(struct trainer *r, struct err *e)
-{
+static int start_bytes(struct trainer *r, struct err *e) {
     TRY(tok__new(&r->t, e));
     r->t->model = TOK_BPE_BYTES;
     TRY(tok__size(r->t, 256, e));
@@ -323,8 +312,7 @@ static int start_bytes(struct trainer *r, struct err *e)
     return tok__index(r->t, e);
 }
 
-static void trainer_fini(struct trainer *r)
-{
+static void trainer_fini(struct trainer *r) {
     for (size_t i = 0; i < r->n_pairs; i++) free(r->pairs[i].words);
     tok__pair_free(&r->of_pair);
     tokenizer_free(r->t);
@@ -338,8 +326,7 @@ static void trainer_fini(struct trainer *r)
 }
 
 static int train(struct trainer *r, const struct pretok *p, const char *text, size_t n, const char *const *specials,
-                 int n_specials, int vocab_size, struct err *e)
-{
+                 int n_specials, int vocab_size, struct err *e) {
     r->room = vocab_size * 2; /* a spelling reached twice costs a merge but no token */
     r->v.tokens = calloc((size_t)vocab_size, sizeof *r->v.tokens);
     r->v.merges = calloc((size_t)r->room, sizeof *r->v.merges);
@@ -348,15 +335,13 @@ static int train(struct trainer *r, const struct pretok *p, const char *text, si
     TRY(count_words(r, p, text, n, specials, n_specials, e));
     TRY(start_symbols(r, e));
     TRY(merge_all(r, vocab_size - n_specials, e));
-    for (int i = 0; i < n_specials; i++)
-        TRY(add_text(&r->v.tokens, &r->v.n_tokens, specials[i], strlen(specials[i]), e));
+    for (int i = 0; i < n_specials; i++) TRY(add_text(&r->v.tokens, &r->v.n_tokens, specials[i], strlen(specials[i]), e));
     r->v.n_specials = n_specials;
     return 0;
 }
 
 int bpe_train(const char *text, size_t n, const char *pre, const char *const *specials, int n_specials, int vocab_size,
-              struct bpe_vocab *out, struct err *e)
-{
+              struct bpe_vocab *out, struct err *e) {
     if (n_specials < 0 || vocab_size < 256 + n_specials || vocab_size > 1 << 24)
         return fail(e, ERR_ARG, "expected a vocabulary size from %d to %d, found %d", 256 + n_specials, 1 << 24, vocab_size);
     struct trainer r = {0};
@@ -380,8 +365,7 @@ int bpe_train(const char *text, size_t n, const char *pre, const char *const *sp
     return rc;
 }
 
-void bpe_vocab_free(struct bpe_vocab *v)
-{
+void bpe_vocab_free(struct bpe_vocab *v) {
     if (!v) return;
     for (int32_t i = 0; i < v->n_tokens; i++) free(v->tokens[i]);
     for (int32_t i = 0; i < v->n_merges; i++) free(v->merges[i]);
@@ -390,15 +374,13 @@ void bpe_vocab_free(struct bpe_vocab *v)
     *v = (struct bpe_vocab){0};
 }
 
-tok bpe_vocab_find(const struct bpe_vocab *v, const char *token)
-{
+tok bpe_vocab_find(const struct bpe_vocab *v, const char *token) {
     for (int32_t i = v->n_tokens; i-- > 0;)
         if (strcmp(v->tokens[i], token) == 0) return i;
     return -1;
 }
 
-static int put_list(struct gguf_writer *g, const char *key, char *const *s, int32_t n)
-{
+static int put_list(struct gguf_writer *g, const char *key, char *const *s, int32_t n) {
     struct meta_str *m = calloc((size_t)n + 1, sizeof *m);
     if (!m) return ERR_NOMEM;
     for (int32_t i = 0; i < n; i++) m[i] = (struct meta_str){s[i], strlen(s[i])};
@@ -407,8 +389,7 @@ static int put_list(struct gguf_writer *g, const char *key, char *const *s, int3
     return 0;
 }
 
-int bpe_vocab_put(struct gguf_writer *g, const struct bpe_vocab *v, const char *pre, tok bos, tok eos, int add_bos)
-{
+int bpe_vocab_put(struct gguf_writer *g, const struct bpe_vocab *v, const char *pre, tok bos, tok eos, int add_bos) {
     int32_t *type = calloc((size_t)v->n_tokens + 1, sizeof *type);
     if (!type) return ERR_NOMEM;
     for (int32_t i = 0; i < v->n_tokens; i++) type[i] = i < v->n_tokens - v->n_specials ? TOK_NORMAL : TOK_CONTROL;

@@ -15,30 +15,36 @@
 #include <string.h>
 
 enum { MAX_STAGES = 16 };
-struct stage { pcre2_code *re; enum pretok_how how; };
-struct pretok { struct stage stage[MAX_STAGES]; int n; };
+struct stage {
+    pcre2_code *re;
+    enum pretok_how how;
+};
+struct pretok {
+    struct stage stage[MAX_STAGES];
+    int n;
+};
 
 #define GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-#define LLAMA3                                                                                                         \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"            \
+#define LLAMA3                                                                                              \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" \
     "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-#define QWEN2                                                                                                          \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"                 \
+#define QWEN2                                                                                          \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" \
     "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 /* cased letters as deepseek-llm lists them (Unicode 13) */
-#define CASED \
-    "A-Za-z\\x{B5}\\x{C0}-\\x{D6}\\x{D8}-\\x{F6}\\x{F8}-\\x{1BA}\\x{1BC}-\\x{1BF}\\x{1C4}-\\x{293}\\x{295}-\\x{2AF}" \
-    "\\x{370}-\\x{373}\\x{376}\\x{377}\\x{37B}-\\x{37D}\\x{37F}\\x{386}\\x{388}-\\x{38A}\\x{38C}\\x{38E}-\\x{3A1}" \
-    "\\x{3A3}-\\x{3F5}\\x{3F7}-\\x{481}\\x{48A}-\\x{52F}\\x{531}-\\x{556}\\x{10A0}-\\x{10C5}\\x{13A0}-\\x{13F5}" \
-    "\\x{13F8}-\\x{13FD}\\x{1C90}-\\x{1CBA}\\x{1CBD}-\\x{1CBF}\\x{1D00}-\\x{1D2B}\\x{1D6B}-\\x{1D77}" \
-    "\\x{1D79}-\\x{1D9A}\\x{1E00}-\\x{1F15}\\x{1F18}-\\x{1F1D}\\x{1F20}-\\x{1F45}\\x{1F48}-\\x{1F4D}" \
-    "\\x{1F50}-\\x{1F57}\\x{1F59}\\x{1F5B}\\x{1F5D}\\x{1F5F}-\\x{1F7D}\\x{1F80}-\\x{1FB4}\\x{1FB6}-\\x{1FBC}\\x{1FBE}" \
+#define CASED                                                                                                            \
+    "A-Za-z\\x{B5}\\x{C0}-\\x{D6}\\x{D8}-\\x{F6}\\x{F8}-\\x{1BA}\\x{1BC}-\\x{1BF}\\x{1C4}-\\x{293}\\x{295}-\\x{2AF}"     \
+    "\\x{370}-\\x{373}\\x{376}\\x{377}\\x{37B}-\\x{37D}\\x{37F}\\x{386}\\x{388}-\\x{38A}\\x{38C}\\x{38E}-\\x{3A1}"       \
+    "\\x{3A3}-\\x{3F5}\\x{3F7}-\\x{481}\\x{48A}-\\x{52F}\\x{531}-\\x{556}\\x{10A0}-\\x{10C5}\\x{13A0}-\\x{13F5}"         \
+    "\\x{13F8}-\\x{13FD}\\x{1C90}-\\x{1CBA}\\x{1CBD}-\\x{1CBF}\\x{1D00}-\\x{1D2B}\\x{1D6B}-\\x{1D77}"                    \
+    "\\x{1D79}-\\x{1D9A}\\x{1E00}-\\x{1F15}\\x{1F18}-\\x{1F1D}\\x{1F20}-\\x{1F45}\\x{1F48}-\\x{1F4D}"                    \
+    "\\x{1F50}-\\x{1F57}\\x{1F59}\\x{1F5B}\\x{1F5D}\\x{1F5F}-\\x{1F7D}\\x{1F80}-\\x{1FB4}\\x{1FB6}-\\x{1FBC}\\x{1FBE}"   \
     "\\x{1FC2}-\\x{1FC4}\\x{1FC6}-\\x{1FCC}\\x{1FD0}-\\x{1FD3}\\x{1FD6}-\\x{1FDB}\\x{1FE0}-\\x{1FEC}\\x{1FF2}-\\x{1FF4}" \
-    "\\x{1FF6}-\\x{1FFC}\\x{2102}\\x{2107}\\x{210A}-\\x{2113}\\x{2115}\\x{2119}-\\x{211D}\\x{2124}\\x{2126}\\x{2128}" \
-    "\\x{212A}-\\x{212D}\\x{212F}-\\x{2134}\\x{2139}\\x{213C}-\\x{213F}\\x{2145}-\\x{2149}\\x{214E}\\x{2183}\\x{2184}" \
-    "\\x{2C00}-\\x{2C7B}\\x{2C7E}-\\x{2CE4}\\x{2CEB}-\\x{2CEE}\\x{2CF2}\\x{2CF3}\\x{A640}-\\x{A66D}\\x{A680}-\\x{A69B}" \
-    "\\x{A722}-\\x{A76F}\\x{A771}-\\x{A787}\\x{A78B}-\\x{A78E}\\x{AB70}-\\x{ABBF}\\x{FB00}-\\x{FB06}" \
-    "\\x{FB13}-\\x{FB17}\\x{FF21}-\\x{FF3A}\\x{FF41}-\\x{FF5A}\\x{10400}-\\x{1044F}\\x{104B0}-\\x{104D3}" \
+    "\\x{1FF6}-\\x{1FFC}\\x{2102}\\x{2107}\\x{210A}-\\x{2113}\\x{2115}\\x{2119}-\\x{211D}\\x{2124}\\x{2126}\\x{2128}"    \
+    "\\x{212A}-\\x{212D}\\x{212F}-\\x{2134}\\x{2139}\\x{213C}-\\x{213F}\\x{2145}-\\x{2149}\\x{214E}\\x{2183}\\x{2184}"   \
+    "\\x{2C00}-\\x{2C7B}\\x{2C7E}-\\x{2CE4}\\x{2CEB}-\\x{2CEE}\\x{2CF2}\\x{2CF3}\\x{A640}-\\x{A66D}\\x{A680}-\\x{A69B}"  \
+    "\\x{A722}-\\x{A76F}\\x{A771}-\\x{A787}\\x{A78B}-\\x{A78E}\\x{AB70}-\\x{ABBF}\\x{FB00}-\\x{FB06}"                    \
+    "\\x{FB13}-\\x{FB17}\\x{FF21}-\\x{FF3A}\\x{FF41}-\\x{FF5A}\\x{10400}-\\x{1044F}\\x{104B0}-\\x{104D3}"                \
     "\\x{104D8}-\\x{104FB}\\x{10C80}-\\x{10CB2}\\x{10CC0}-\\x{10CF2}\\x{118A0}-\\x{118DF}\\x{1E900}-\\x{1E943}"
 #define CJK_ETC "[\\x{4E00}-\\x{9FA5}\\x{800}-\\x{4E00}\\x{AC00}-\\x{D7FF}]+"
 
@@ -66,23 +72,20 @@ enum { N_ROWS = sizeof rows / sizeof *rows };
 
 /* ---- building ---- */
 
-int pretok_new(struct pretok **out, struct err *e)
-{
+int pretok_new(struct pretok **out, struct err *e) {
     struct pretok *p = calloc(1, sizeof *p);
     if (!p) return fail(e, ERR_NOMEM, "out of memory for a pre-tokenizer");
     *out = p;
     return 0;
 }
 
-void pretok_free(struct pretok *p)
-{
+void pretok_free(struct pretok *p) {
     if (!p) return;
     for (int i = 0; i < p->n; i++) pcre2_code_free(p->stage[i].re);
     free(p);
 }
 
-int pretok_add(struct pretok *p, const char *pattern, size_t n, enum pretok_how how, int literal, struct err *e)
-{
+int pretok_add(struct pretok *p, const char *pattern, size_t n, enum pretok_how how, int literal, struct err *e) {
     if (p->n == MAX_STAGES) return fail(e, ERR_LIMIT, "a pre-tokenizer has more than %d steps", MAX_STAGES);
     /* \C could cut a character in two, which the matcher would then trust to be whole */
     uint32_t opt = literal ? PCRE2_UTF | PCRE2_LITERAL : PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
@@ -100,14 +103,10 @@ int pretok_add(struct pretok *p, const char *pattern, size_t n, enum pretok_how 
     return 0;
 }
 
-int pretok_size(const struct pretok *p)
-{
-    return p->n;
-}
+int pretok_size(const struct pretok *p) { return p->n; }
 
 /* names is a list with single spaces between */
-static int has_name(const char *names, const char *name)
-{
+static int has_name(const char *names, const char *name) {
     size_t n = strlen(name);
     for (const char *s = names; *s;) {
         size_t k = strcspn(s, " ");
@@ -117,15 +116,13 @@ static int has_name(const char *names, const char *name)
     return 0;
 }
 
-static const struct row *row_of(const char *name)
-{
+static const struct row *row_of(const char *name) {
     for (int i = 0; i < N_ROWS; i++)
         if (has_name(rows[i].names, name)) return &rows[i];
     return NULL;
 }
 
-static int unknown_name(const char *name, struct err *e)
-{
+static int unknown_name(const char *name, struct err *e) {
     char list[320];
     size_t n = 0;
     list[0] = 0;
@@ -141,20 +138,17 @@ static int unknown_name(const char *name, struct err *e)
     return fail(e, ERR_UNSUPPORTED, "pre-tokenizer '%.40s' is not supported; supported are: %s", name, list);
 }
 
-static int add_row(struct pretok *p, const struct row *r, struct err *e)
-{
+static int add_row(struct pretok *p, const struct row *r, struct err *e) {
     for (int i = 0; i < 6 && r->re[i]; i++) TRY(pretok_add(p, r->re[i], strlen(r->re[i]), PRETOK_ISOLATE, 0, e));
     return 0;
 }
 
-int pretok_add_named(struct pretok *p, const char *name, struct err *e)
-{
+int pretok_add_named(struct pretok *p, const char *name, struct err *e) {
     const struct row *r = row_of(name);
     return r ? add_row(p, r, e) : unknown_name(name, e);
 }
 
-int pretok_named(struct pretok **out, const char *name, unsigned *flags, struct err *e)
-{
+int pretok_named(struct pretok **out, const char *name, unsigned *flags, struct err *e) {
     const struct row *r = row_of(name);
     if (!r) return unknown_name(name, e);
     struct pretok *p;
@@ -169,8 +163,7 @@ int pretok_named(struct pretok **out, const char *name, unsigned *flags, struct 
     return 0;
 }
 
-const char *pretok_name_at(int i)
-{
+const char *pretok_name_at(int i) {
     static _Thread_local char name[32];
     for (int r = 0; r < N_ROWS; r++) {
         for (const char *s = rows[r].names; *s; i--) {
@@ -198,8 +191,7 @@ struct split {
 static int split_from(struct split *sp, int stage, const char *s, size_t n, struct err *e);
 
 /* 1: match in [*a, *b), 0: none from `at` on */
-static int next_match(struct split *sp, int stage, const char *s, size_t n, size_t at, size_t *a, size_t *b, struct err *e)
-{
+static int next_match(struct split *sp, int stage, const char *s, size_t n, size_t at, size_t *a, size_t *b, struct err *e) {
     pcre2_code *re = sp->p->stage[stage].re;
     pcre2_match_data *md = sp->md[stage];
     while (at < n) {
@@ -221,8 +213,7 @@ static int next_match(struct split *sp, int stage, const char *s, size_t n, size
 }
 
 /* One stage over one fragment. `from` is where the fragment that is being collected begins. */
-static int split_stage(struct split *sp, int stage, const char *s, size_t n, struct err *e)
-{
+static int split_stage(struct split *sp, int stage, const char *s, size_t n, struct err *e) {
     enum pretok_how how = sp->p->stage[stage].how;
     size_t from = 0, at = 0, a = 0, b = 0;
     int got;
@@ -238,14 +229,12 @@ static int split_stage(struct split *sp, int stage, const char *s, size_t n, str
     return how == PRETOK_KEEP ? 0 : split_from(sp, stage + 1, s + from, n - from, e);
 }
 
-static int split_from(struct split *sp, int stage, const char *s, size_t n, struct err *e)
-{
+static int split_from(struct split *sp, int stage, const char *s, size_t n, struct err *e) {
     if (n == 0) return 0;
     return stage == sp->p->n ? sp->word(sp->ctx, s, n, e) : split_stage(sp, stage, s, n, e);
 }
 
-static int split_runs(struct split *sp, const char *s, size_t n, struct err *e)
-{
+static int split_runs(struct split *sp, const char *s, size_t n, struct err *e) {
     for (size_t i = 0; i < n;) {
         size_t v = utf8_valid(s + i, n - i), bad = i + v;
         TRY(split_from(sp, 0, s + i, v, e));
@@ -255,8 +244,7 @@ static int split_runs(struct split *sp, const char *s, size_t n, struct err *e)
     return 0;
 }
 
-int pretok_split(const struct pretok *p, const char *s, size_t n, pretok_word word, void *ctx, struct err *e)
-{
+int pretok_split(const struct pretok *p, const char *s, size_t n, pretok_word word, void *ctx, struct err *e) {
     if (n == 0) return 0;
     if (!p || p->n == 0) return word(ctx, s, n, e);
     struct split sp = {.p = p, .word = word, .ctx = ctx};

@@ -10,9 +10,9 @@
 
 struct pretok;
 enum pretok_how {
-    PRETOK_ISOLATE,  /* matches and what lies between them are fragments */
-    PRETOK_KEEP,     /* only matches are */
-    PRETOK_DROP,     /* only what lies between is */
+    PRETOK_ISOLATE,   /* matches and what lies between them are fragments */
+    PRETOK_KEEP,      /* only matches are */
+    PRETOK_DROP,      /* only what lies between is */
     PRETOK_WITH_PREV, /* a match ends a fragment */
     PRETOK_WITH_NEXT  /* a match begins one */
 };

@@ -3,19 +3,20 @@
 #include "text/tok_int.h"
 #include <string.h>
 
-struct spm_ctx { const struct tokenizer *t; const char *s; };
+struct spm_ctx {
+    const struct tokenizer *t;
+    const char *s;
+};
 
 /* floats in descending order as ascending integers */
-static uint32_t score_prio(float f)
-{
+static uint32_t score_prio(float f) {
     uint32_t u;
     f += 0.0f; /* -0 and 0 are one score */
     memcpy(&u, &f, sizeof u);
     return ~(u >> 31 ? ~u : u | 0x80000000u);
 }
 
-static int score_rule(const void *ctx, uint32_t a, uint32_t b, size_t from, size_t to, uint32_t *prio, uint32_t *made)
-{
+static int score_rule(const void *ctx, uint32_t a, uint32_t b, size_t from, size_t to, uint32_t *prio, uint32_t *made) {
     const struct spm_ctx *c = ctx;
     (void)a;
     (void)b;
@@ -25,8 +26,7 @@ static int score_rule(const void *ctx, uint32_t a, uint32_t b, size_t from, size
     return 1;
 }
 
-int tok__spm_text(struct encoder *c, const char *s, size_t n, struct err *e)
-{
+int tok__spm_text(struct encoder *c, const char *s, size_t n, struct err *e) {
     struct merge_work *w = &c->work;
     struct spm_ctx ctx = {c->t, s};
     size_t k = 0;

@@ -5,34 +5,25 @@
 #include "text/tok_hf.h"
 #include <string.h>
 
-const char *tok__hf_str(const json_t *j, const char *key)
-{
-    return json_string_value(json_object_get(j, key));
-}
+const char *tok__hf_str(const json_t *j, const char *key) { return json_string_value(json_object_get(j, key)); }
 
-int tok__hf_true(const json_t *j, const char *key, int otherwise)
-{
+int tok__hf_true(const json_t *j, const char *key, int otherwise) {
     const json_t *v = json_object_get(j, key);
     return json_is_boolean(v) ? json_is_true(v) : otherwise;
 }
 
-static int refuse(struct err *e, const char *what, const char *name)
-{
+static int refuse(struct err *e, const char *what, const char *name) {
     return fail(e, ERR_UNSUPPORTED, "tokenizer.json: %s '%.80s' is not supported", what, name ? name : "(no type)");
 }
 
-static int malformed(struct err *e, const char *what)
-{
-    return fail(e, ERR_FORMAT, "tokenizer.json: expected %s", what);
-}
+static int malformed(struct err *e, const char *what) { return fail(e, ERR_FORMAT, "tokenizer.json: expected %s", what); }
 
 struct construct {
     const char *type;
     int (*read)(struct tokenizer *t, const json_t *j, struct err *e);
 };
 
-static int dispatch(struct tokenizer *t, const json_t *j, const char *what, const struct construct *c, size_t n, struct err *e)
-{
+static int dispatch(struct tokenizer *t, const json_t *j, const char *what, const struct construct *c, size_t n, struct err *e) {
     const char *type = tok__hf_str(j, "type");
     if (!json_is_object(j)) return fail(e, ERR_FORMAT, "tokenizer.json: expected an object as %s", what);
     for (size_t i = 0; type && i < n; i++)
@@ -42,8 +33,7 @@ static int dispatch(struct tokenizer *t, const json_t *j, const char *what, cons
 #define DISPATCH(t, j, what, table, e) dispatch((t), (j), (what), (table), sizeof(table) / sizeof *(table), (e))
 
 static int each(struct tokenizer *t, const json_t *list, int (*read)(struct tokenizer *, const json_t *, struct err *),
-                const char *what, struct err *e)
-{
+                const char *what, struct err *e) {
     if (!json_is_array(list)) return malformed(e, what);
     for (size_t i = 0; i < json_array_size(list); i++) TRY(read(t, json_array_get(list, i), e));
     return 0;
@@ -51,15 +41,13 @@ static int each(struct tokenizer *t, const json_t *list, int (*read)(struct toke
 
 /* ---- normalizer ---- */
 
-static int add_norm(struct tokenizer *t, struct tok_norm m, struct err *e)
-{
+static int add_norm(struct tokenizer *t, struct tok_norm m, struct err *e) {
     if (t->n_norm == TOK_MAX_NORMS) return fail(e, ERR_LIMIT, "tokenizer.json: more than %d normalizers", TOK_MAX_NORMS);
     t->norm[t->n_norm++] = m;
     return 0;
 }
 
-static int norm_form(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int norm_form(struct tokenizer *t, const json_t *j, struct err *e) {
     static const char *const names[] = {"NFC", "NFD", "NFKC", "NFKD"}; /* as enum normal_form */
     const char *type = tok__hf_str(j, "type");
     int k = 0;
@@ -67,13 +55,11 @@ static int norm_form(struct tokenizer *t, const json_t *j, struct err *e)
     return add_norm(t, (struct tok_norm){.kind = NORM_FORM, .form = (enum normal_form)k}, e);
 }
 
-static int keep_str(struct tokenizer *t, const json_t *v, struct piece *out, struct err *e)
-{
+static int keep_str(struct tokenizer *t, const json_t *v, struct piece *out, struct err *e) {
     return tok__keep(t, json_string_value(v), json_string_length(v), out, e);
 }
 
-static int norm_prepend(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int norm_prepend(struct tokenizer *t, const json_t *j, struct err *e) {
     struct tok_norm m = {.kind = NORM_PREPEND};
     const json_t *v = json_object_get(j, "prepend");
     if (!json_is_string(v)) return malformed(e, "a string 'prepend' in normalizer Prepend");
@@ -81,8 +67,7 @@ static int norm_prepend(struct tokenizer *t, const json_t *j, struct err *e)
     return add_norm(t, m, e);
 }
 
-static int norm_replace(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int norm_replace(struct tokenizer *t, const json_t *j, struct err *e) {
     struct tok_norm m = {.kind = NORM_REPLACE};
     const json_t *pat = json_object_get(j, "pattern"), *a = json_object_get(pat, "String"), *b = json_object_get(j, "content");
     if (json_object_get(pat, "Regex")) return refuse(e, "normalizer Replace with pattern", "Regex");
@@ -93,24 +78,21 @@ static int norm_replace(struct tokenizer *t, const json_t *j, struct err *e)
     return add_norm(t, m, e);
 }
 
-static int norm_sequence(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int norm_sequence(struct tokenizer *t, const json_t *j, struct err *e) {
     return each(t, json_object_get(j, "normalizers"), tok__hf_normalizer, "a list 'normalizers' in normalizer Sequence", e);
 }
 
-int tok__hf_normalizer(struct tokenizer *t, const json_t *j, struct err *e)
-{
+int tok__hf_normalizer(struct tokenizer *t, const json_t *j, struct err *e) {
     static const struct construct table[] = {
-        {"NFC", norm_form},        {"NFD", norm_form},         {"NFKC", norm_form},        {"NFKD", norm_form},
-        {"Prepend", norm_prepend}, {"Replace", norm_replace},  {"Sequence", norm_sequence},
+        {"NFC", norm_form},        {"NFD", norm_form},        {"NFKC", norm_form},         {"NFKD", norm_form},
+        {"Prepend", norm_prepend}, {"Replace", norm_replace}, {"Sequence", norm_sequence},
     };
     return !j || json_is_null(j) ? 0 : DISPATCH(t, j, "normalizer", table, e);
 }
 
 /* ---- pre_tokenizer ---- */
 
-static int behaviour(const json_t *j, int invert, enum pretok_how *how, struct err *e)
-{
+static int behaviour(const json_t *j, int invert, enum pretok_how *how, struct err *e) {
     const char *b = tok__hf_str(j, "behavior");
     if (!b) b = "isolated";
     int isolated = !strcmp(b, "Isolated") || !strcmp(b, "isolated"), removed = !strcmp(b, "Removed") || !strcmp(b, "removed");
@@ -127,13 +109,9 @@ static int behaviour(const json_t *j, int invert, enum pretok_how *how, struct e
     return 0;
 }
 
-static int is_first(const struct tokenizer *t)
-{
-    return pretok_size(t->pretok) == 0;
-}
+static int is_first(const struct tokenizer *t) { return pretok_size(t->pretok) == 0; }
 
-static int pre_byte_level(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int pre_byte_level(struct tokenizer *t, const json_t *j, struct err *e) {
     t->model = TOK_BPE_BYTES;
     if (tok__hf_true(j, "add_prefix_space", 1)) {
         if (!is_first(t)) return refuse(e, "pre_tokenizer option", "add_prefix_space of a ByteLevel that is not the first");
@@ -142,8 +120,7 @@ static int pre_byte_level(struct tokenizer *t, const json_t *j, struct err *e)
     return tok__hf_true(j, "use_regex", 1) ? pretok_add_named(t->pretok, "gpt-2", e) : 0;
 }
 
-static int pre_split(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int pre_split(struct tokenizer *t, const json_t *j, struct err *e) {
     const json_t *pat = json_object_get(j, "pattern"), *re = json_object_get(pat, "Regex"), *z = json_object_get(pat, "String");
     const json_t *v = re ? re : z;
     enum pretok_how how;
@@ -153,25 +130,21 @@ static int pre_split(struct tokenizer *t, const json_t *j, struct err *e)
     return pretok_add(t->pretok, json_string_value(v), json_string_length(v), how, v == z, e);
 }
 
-static int add_regex(struct tokenizer *t, const char *re, enum pretok_how how, struct err *e)
-{
+static int add_regex(struct tokenizer *t, const char *re, enum pretok_how how, struct err *e) {
     return pretok_add(t->pretok, re, strlen(re), how, 0, e);
 }
 
-static int pre_digits(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int pre_digits(struct tokenizer *t, const json_t *j, struct err *e) {
     return add_regex(t, tok__hf_true(j, "individual_digits", 0) ? "\\p{N}" : "\\p{N}+", PRETOK_ISOLATE, e);
 }
 
-static int pre_punctuation(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int pre_punctuation(struct tokenizer *t, const json_t *j, struct err *e) {
     enum pretok_how how;
     TRY(behaviour(j, 0, &how, e));
     return add_regex(t, "[\\p{P}$+<=>^`|~]", how, e);
 }
 
-static int pre_metaspace(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int pre_metaspace(struct tokenizer *t, const json_t *j, struct err *e) {
     const char *mark = tok__hf_str(j, "replacement"), *scheme = tok__hf_str(j, "prepend_scheme");
     if (mark && strcmp(mark, "\xE2\x96\x81") != 0) return refuse(e, "pre_tokenizer Metaspace with replacement", mark);
     if (!scheme) scheme = tok__hf_true(j, "add_prefix_space", 1) ? "always" : "never";
@@ -187,23 +160,20 @@ static int pre_metaspace(struct tokenizer *t, const json_t *j, struct err *e)
 
 static int pre_sequence(struct tokenizer *t, const json_t *j, struct err *e);
 
-static int pre_one(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int pre_one(struct tokenizer *t, const json_t *j, struct err *e) {
     static const struct construct table[] = {
-        {"ByteLevel", pre_byte_level}, {"Split", pre_split},         {"Digits", pre_digits},
-        {"Metaspace", pre_metaspace},  {"Punctuation", pre_punctuation}, {"Sequence", pre_sequence},
+        {"ByteLevel", pre_byte_level},    {"Split", pre_split},       {"Digits", pre_digits}, {"Metaspace", pre_metaspace},
+        {"Punctuation", pre_punctuation}, {"Sequence", pre_sequence},
     };
     if (t->model == TOK_BPE_BYTES) return refuse(e, "pre_tokenizer behind ByteLevel", tok__hf_str(j, "type"));
     return DISPATCH(t, j, "pre_tokenizer", table, e);
 }
 
-static int pre_sequence(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int pre_sequence(struct tokenizer *t, const json_t *j, struct err *e) {
     return each(t, json_object_get(j, "pretokenizers"), pre_one, "a list 'pretokenizers' in pre_tokenizer Sequence", e);
 }
 
-int tok__hf_pre_tokenizer(struct tokenizer *t, const json_t *j, struct err *e)
-{
+int tok__hf_pre_tokenizer(struct tokenizer *t, const json_t *j, struct err *e) {
     t->model = TOK_BPE_CHARS;
     TRY(pretok_new(&t->pretok, e));
     return !j || json_is_null(j) ? 0 : pre_one(t, j, e);
@@ -211,28 +181,24 @@ int tok__hf_pre_tokenizer(struct tokenizer *t, const json_t *j, struct err *e)
 
 /* ---- decoder: it must undo what the other constructs do, or it is not understood ---- */
 
-static int dec_nothing(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int dec_nothing(struct tokenizer *t, const json_t *j, struct err *e) {
     (void)t;
     (void)j;
     (void)e;
     return 0;
 }
 
-static int dec_byte_level(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int dec_byte_level(struct tokenizer *t, const json_t *j, struct err *e) {
     return t->model == TOK_BPE_BYTES ? 0 : refuse(e, "decoder without ByteLevel pre_tokenizer", tok__hf_str(j, "type"));
 }
 
-static int dec_replace(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int dec_replace(struct tokenizer *t, const json_t *j, struct err *e) {
     const char *a = tok__hf_str(json_object_get(j, "pattern"), "String"), *b = tok__hf_str(j, "content");
     int ok = t->model == TOK_BPE_CHARS && a && b && strcmp(a, "\xE2\x96\x81") == 0 && strcmp(b, " ") == 0;
     return ok ? 0 : refuse(e, "decoder Replace of", a ? a : "(no string)");
 }
 
-static int dec_strip(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int dec_strip(struct tokenizer *t, const json_t *j, struct err *e) {
     const char *c = tok__hf_str(j, "content");
     json_int_t start = json_integer_value(json_object_get(j, "start")), stop = json_integer_value(json_object_get(j, "stop"));
     if (!c || strcmp(c, " ") != 0 || start > 1 || start < 0 || stop != 0) return refuse(e, "decoder Strip of", c);
@@ -240,8 +206,7 @@ static int dec_strip(struct tokenizer *t, const json_t *j, struct err *e)
     return 0;
 }
 
-static int dec_metaspace(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int dec_metaspace(struct tokenizer *t, const json_t *j, struct err *e) {
     const char *scheme = tok__hf_str(j, "prepend_scheme");
     if (t->model != TOK_BPE_CHARS) return refuse(e, "decoder behind ByteLevel", "Metaspace");
     t->strip_space = scheme ? strcmp(scheme, "never") != 0 : tok__hf_true(j, "add_prefix_space", 1);
@@ -250,30 +215,26 @@ static int dec_metaspace(struct tokenizer *t, const json_t *j, struct err *e)
 
 static int dec_one(struct tokenizer *t, const json_t *j, struct err *e);
 
-static int dec_sequence(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int dec_sequence(struct tokenizer *t, const json_t *j, struct err *e) {
     return each(t, json_object_get(j, "decoders"), dec_one, "a list 'decoders' in decoder Sequence", e);
 }
 
-static int dec_one(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int dec_one(struct tokenizer *t, const json_t *j, struct err *e) {
     static const struct construct table[] = {
-        {"ByteLevel", dec_byte_level}, {"ByteFallback", dec_nothing}, {"Fuse", dec_nothing},   {"Replace", dec_replace},
+        {"ByteLevel", dec_byte_level}, {"ByteFallback", dec_nothing}, {"Fuse", dec_nothing},      {"Replace", dec_replace},
         {"Strip", dec_strip},          {"Metaspace", dec_metaspace},  {"Sequence", dec_sequence},
     };
     return DISPATCH(t, j, "decoder", table, e);
 }
 
-int tok__hf_decoder(struct tokenizer *t, const json_t *j, struct err *e)
-{
+int tok__hf_decoder(struct tokenizer *t, const json_t *j, struct err *e) {
     if (j && !json_is_null(j)) return dec_one(t, j, e);
     return t->model == TOK_BPE_BYTES ? 0 : refuse(e, "decoder", "null");
 }
 
 /* ---- post_processor: which tokens go around a text ---- */
 
-static int template_token(struct tokenizer *t, const json_t *j, const json_t *item, tok *out, struct err *e)
-{
+static int template_token(struct tokenizer *t, const json_t *j, const json_t *item, tok *out, struct err *e) {
     const char *name = tok__hf_str(json_object_get(item, "SpecialToken"), "id");
     if (!name) return malformed(e, "SpecialToken or Sequence in TemplateProcessing 'single'");
     const json_t *ids = json_object_get(json_object_get(json_object_get(j, "special_tokens"), name), "ids");
@@ -285,8 +246,7 @@ static int template_token(struct tokenizer *t, const json_t *j, const json_t *it
     return 0;
 }
 
-static int post_template(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int post_template(struct tokenizer *t, const json_t *j, struct err *e) {
     const json_t *list = json_object_get(j, "single");
     int texts = 0;
     if (!json_is_array(list)) return malformed(e, "a list 'single' in TemplateProcessing");
@@ -304,15 +264,15 @@ static int post_template(struct tokenizer *t, const json_t *j, struct err *e)
     return texts == 1 ? 0 : malformed(e, "one Sequence in TemplateProcessing 'single'");
 }
 
-static int post_sequence(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int post_sequence(struct tokenizer *t, const json_t *j, struct err *e) {
     return each(t, json_object_get(j, "processors"), tok__hf_post_processor, "a list 'processors' in post_processor Sequence", e);
 }
 
-int tok__hf_post_processor(struct tokenizer *t, const json_t *j, struct err *e)
-{
+int tok__hf_post_processor(struct tokenizer *t, const json_t *j, struct err *e) {
     static const struct construct table[] = {
-        {"TemplateProcessing", post_template}, {"ByteLevel", dec_nothing}, {"Sequence", post_sequence},
+        {"TemplateProcessing", post_template},
+        {"ByteLevel", dec_nothing},
+        {"Sequence", post_sequence},
     };
     return !j || json_is_null(j) ? 0 : DISPATCH(t, j, "post_processor", table, e);
 }

@@ -20,23 +20,40 @@ enum tok_model {
 enum { TOK_LSTRIP = 1, TOK_RSTRIP = 2, TOK_END = 4 }; /* per-token flags */
 #define TOK_NONE UINT32_MAX
 
-struct piece { const char *s; uint32_t n; };
+struct piece {
+    const char *s;
+    uint32_t n;
+};
 
 /* (a, b) -> (x, y); keys are never both TOK_NONE */
-struct pair_val { uint32_t x, y; };
-struct pair_map { uint64_t *keys; struct pair_val *vals; size_t cap, n; };
+struct pair_val {
+    uint32_t x, y;
+};
+struct pair_map {
+    uint64_t *keys;
+    struct pair_val *vals;
+    size_t cap, n;
+};
 int tok__pair_add(struct pair_map *m, uint32_t a, uint32_t b, struct pair_val v, struct err *e); /* the first of equals stays */
 int tok__pair_set(struct pair_map *m, uint32_t a, uint32_t b, struct pair_val v, struct err *e); /* the last of equals stays */
 const struct pair_val *tok__pair_get(const struct pair_map *m, uint32_t a, uint32_t b);
 void tok__pair_free(struct pair_map *m);
 
 /* Trie of spellings to split off before anything else looks at the text. */
-struct tok_trie { struct pair_map step; uint32_t *id; size_t n, cap; };
+struct tok_trie {
+    struct pair_map step;
+    uint32_t *id;
+    size_t n, cap;
+};
 int tok__trie_add(struct tok_trie *t, const char *s, size_t n, uint32_t id, struct err *e);
 void tok__trie_free(struct tok_trie *t);
 
 enum norm_kind { NORM_FORM, NORM_PREPEND, NORM_REPLACE };
-struct tok_norm { enum norm_kind kind; enum normal_form form; struct piece a, b; };
+struct tok_norm {
+    enum norm_kind kind;
+    enum normal_form form;
+    struct piece a, b;
+};
 enum { TOK_MAX_NORMS = 16, TOK_MAX_ENDS = 16 };
 
 struct tokenizer {
@@ -78,7 +95,7 @@ int tok__merge(struct tokenizer *t, struct piece left, struct piece right, uint3
 int tok__merge_line(struct tokenizer *t, const char *s, size_t n, uint32_t rank, struct err *e); /* "left right" */
 int tok__finish(struct tokenizer *t, struct err *e);
 int tok__keep(struct tokenizer *t, const char *s, size_t n, struct piece *out, struct err *e); /* copy into the pool */
-uint32_t tok__find(const struct tokenizer *t, const char *s, size_t n); /* symbol or TOK_NONE */
+uint32_t tok__find(const struct tokenizer *t, const char *s, size_t n);                        /* symbol or TOK_NONE */
 /* As a piece of plain text: a token that is neither control, unknown nor byte; or TOK_NONE. */
 uint32_t tok__find_plain(const struct tokenizer *t, const char *s, size_t n);
 int tok__is_plain(const struct tokenizer *t, uint32_t sym);
@@ -92,7 +109,9 @@ int tok__from_gguf(struct tokenizer *t, const struct weights *w, struct err *e);
 int tok__from_dir(struct tokenizer *t, const char *dir, struct err *e);
 
 /* Merging, one algorithm for both kinds: a linked list of symbols and a heap of candidate pairs; O(n log n). */
-struct merge_cand { uint32_t prio, left, a, b, made; };
+struct merge_cand {
+    uint32_t prio, left, a, b, made;
+};
 struct merge_work {
     uint32_t *sym, *start; /* [n], start[n] = end of the word */
     int32_t *prev, *next;
@@ -112,7 +131,7 @@ struct encoder {
     const struct tokenizer *t;
     struct toks *out;
     struct merge_work work;
-    int64_t word_from; /* ids before this one belong to other words */
+    int64_t word_from;     /* ids before this one belong to other words */
     struct str a, b, word; /* two ends of the normaliser chain; the spelling of one word */
 };
 int tok__bpe_word(struct encoder *c, const char *s, size_t n, struct err *e);

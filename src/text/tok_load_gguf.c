@@ -7,8 +7,7 @@
 
 #define KEY(x) "tokenizer.ggml." x
 
-static int arr_count(const struct weights *w, const char *key, enum meta_type elem, int64_t *n, struct err *e)
-{
+static int arr_count(const struct weights *w, const char *key, enum meta_type elem, int64_t *n, struct err *e) {
     struct meta_value v;
     *n = -1;
     if (!meta_get(w, key, &v)) return 0;
@@ -19,8 +18,7 @@ static int arr_count(const struct weights *w, const char *key, enum meta_type el
 }
 
 /* ids that are absent, null (-1) or out of range stay what they were */
-static int load_id(const struct tokenizer *t, const struct weights *w, const char *key, tok *out, struct err *e)
-{
+static int load_id(const struct tokenizer *t, const struct weights *w, const char *key, tok *out, struct err *e) {
     int64_t v;
     int rc = meta_i64(w, key, &v, e);
     if (rc > 0 && v >= 0 && v < t->n) *out = (tok)v;
@@ -28,8 +26,7 @@ static int load_id(const struct tokenizer *t, const struct weights *w, const cha
     return rc < 0 ? rc : 0;
 }
 
-static int load_tokens(struct tokenizer *t, const struct weights *w, struct err *e)
-{
+static int load_tokens(struct tokenizer *t, const struct weights *w, struct err *e) {
     int64_t n, types, scores;
     TRY(arr_count(w, KEY("tokens"), META_STR, &n, e));
     TRY(arr_count(w, KEY("token_type"), META_I64, &types, e));
@@ -53,8 +50,7 @@ static int load_tokens(struct tokenizer *t, const struct weights *w, struct err 
     return tok__index(t, e);
 }
 
-static int load_merges(struct tokenizer *t, const struct weights *w, struct err *e)
-{
+static int load_merges(struct tokenizer *t, const struct weights *w, struct err *e) {
     int64_t n;
     TRY(arr_count(w, KEY("merges"), META_STR, &n, e));
     if (n < 0) return fail_at(e, ERR_FORMAT, KEY("merges"), -1, "expected the list of merges, found none");
@@ -66,8 +62,7 @@ static int load_merges(struct tokenizer *t, const struct weights *w, struct err 
     return 0;
 }
 
-static int load_pattern(struct tokenizer *t, const struct weights *w, struct err *e)
-{
+static int load_pattern(struct tokenizer *t, const struct weights *w, struct err *e) {
     struct meta_str pre = {"default", 7};
     unsigned flags;
     TRY(meta_str(w, KEY("pre"), &pre, e));
@@ -82,8 +77,7 @@ static int load_pattern(struct tokenizer *t, const struct weights *w, struct err
     return 0;
 }
 
-static int load_specials(struct tokenizer *t, const struct weights *w, struct err *e)
-{
+static int load_specials(struct tokenizer *t, const struct weights *w, struct err *e) {
     static const char *const ends[] = {KEY("eot_token_id"), KEY("eom_token_id")};
     TRY(load_id(t, w, KEY("bos_token_id"), &t->bos, e));
     TRY(load_id(t, w, KEY("eos_token_id"), &t->eos, e));
@@ -98,8 +92,7 @@ static int load_specials(struct tokenizer *t, const struct weights *w, struct er
     return 0;
 }
 
-static int load_spm(struct tokenizer *t, const struct weights *w, struct err *e)
-{
+static int load_spm(struct tokenizer *t, const struct weights *w, struct err *e) {
     t->model = TOK_SPM;
     t->byte_fallback = t->escape_space = t->add_bos = t->space_prefix = 1;
     TRY(load_tokens(t, w, e));
@@ -111,16 +104,14 @@ static int load_spm(struct tokenizer *t, const struct weights *w, struct err *e)
     return 0;
 }
 
-static int load_bpe(struct tokenizer *t, const struct weights *w, struct err *e)
-{
+static int load_bpe(struct tokenizer *t, const struct weights *w, struct err *e) {
     t->model = TOK_BPE_BYTES;
     TRY(load_pattern(t, w, e));
     TRY(load_tokens(t, w, e));
     return load_merges(t, w, e);
 }
 
-int tok__from_gguf(struct tokenizer *t, const struct weights *w, struct err *e)
-{
+int tok__from_gguf(struct tokenizer *t, const struct weights *w, struct err *e) {
     struct meta_str model = {0};
     int rc = meta_str(w, KEY("model"), &model, e);
     if (rc < 0) return rc;

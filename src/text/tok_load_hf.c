@@ -13,8 +13,7 @@ enum { MAX_PATH_LEN = 4096 };
 /* ---- files ---- */
 
 /* *out NULL if the file is absent */
-static int load_json(json_t **out, const char *dir, const char *name, struct err *e)
-{
+static int load_json(json_t **out, const char *dir, const char *name, struct err *e) {
     char path[MAX_PATH_LEN], *text;
     size_t n;
     json_error_t je;
@@ -33,8 +32,7 @@ static int load_json(json_t **out, const char *dir, const char *name, struct err
 
 /* ---- tokens ---- */
 
-static int check_id(int64_t id, size_t entries, int64_t *n, const char *name, struct err *e)
-{
+static int check_id(int64_t id, size_t entries, int64_t *n, const char *name, struct err *e) {
     if (id < 0 || (uint64_t)id > 4 * (uint64_t)entries + 1024)
         return fail(e, ERR_RANGE, "token '%.40s' has id %lld, out of range for %zu entries", name, (long long)id, entries);
     if (id >= *n) *n = id + 1;
@@ -42,23 +40,26 @@ static int check_id(int64_t id, size_t entries, int64_t *n, const char *name, st
 }
 
 /* An added token in either spelling of the files: {"id": 5, "content": …} in a list, {"5": {"content": …}} in an object. */
-struct added { int64_t id; const json_t *content, *props; };
+struct added {
+    int64_t id;
+    const json_t *content, *props;
+};
 
-static int read_added(struct added *a, const json_t *props, const char *id_text, struct err *e)
-{
+static int read_added(struct added *a, const json_t *props, const char *id_text, struct err *e) {
     char *end = NULL;
     const json_t *id = json_object_get(props, "id");
     *a = (struct added){.content = json_object_get(props, "content"), .props = props};
     a->id = id_text ? strtoll(id_text, &end, 10) : json_integer_value(id);
-    if (!json_is_string(a->content) || json_string_length(a->content) == 0 || (id_text ? !*id_text || *end : !json_is_integer(id)))
+    if (!json_is_string(a->content) || json_string_length(a->content) == 0 ||
+        (id_text ? !*id_text || *end : !json_is_integer(id)))
         return fail(e, ERR_FORMAT, "expected an added token with an id and a non-empty content");
     if (tok__hf_true(props, "single_word", 0))
-        return fail(e, ERR_UNSUPPORTED, "added token '%.40s': option single_word is not supported", json_string_value(a->content));
+        return fail(e, ERR_UNSUPPORTED, "added token '%.40s': option single_word is not supported",
+                    json_string_value(a->content));
     return 0;
 }
 
-static int put_added(struct tokenizer *t, const struct added *a, struct err *e)
-{
+static int put_added(struct tokenizer *t, const struct added *a, struct err *e) {
     const char *s = json_string_value(a->content);
     size_t n = json_string_length(a->content);
     const struct piece *old = &t->sym[a->id];
@@ -71,8 +72,7 @@ static int put_added(struct tokenizer *t, const struct added *a, struct err *e)
 }
 
 /* t NULL: only the largest id is wanted */
-static int walk_added(struct tokenizer *t, const json_t *list, size_t entries, int64_t *n, struct err *e)
-{
+static int walk_added(struct tokenizer *t, const json_t *list, size_t entries, int64_t *n, struct err *e) {
     struct added a;
     if (!list || json_is_null(list)) return 0;
     if (!json_is_array(list) && !json_is_object(list)) return fail(e, ERR_FORMAT, "expected a list of added tokens");
@@ -94,9 +94,9 @@ static int walk_added(struct tokenizer *t, const json_t *list, size_t entries, i
     return 0;
 }
 
-static int load_tokens(struct tokenizer *t, json_t *vocab, const json_t *added, struct err *e)
-{
-    if (!json_is_object(vocab) || json_object_size(vocab) == 0) return fail(e, ERR_FORMAT, "expected an object of tokens as vocabulary");
+static int load_tokens(struct tokenizer *t, json_t *vocab, const json_t *added, struct err *e) {
+    if (!json_is_object(vocab) || json_object_size(vocab) == 0)
+        return fail(e, ERR_FORMAT, "expected an object of tokens as vocabulary");
     size_t entries = json_object_size(vocab) + (json_is_array(added) ? json_array_size(added) : json_object_size(added));
     int64_t n = 0;
     const char *key;
@@ -119,8 +119,7 @@ static int load_tokens(struct tokenizer *t, json_t *vocab, const json_t *added, 
 
 /* ---- BOS, EOS, UNK ---- */
 
-static tok named_token(struct tokenizer *t, const json_t *config, const char *key)
-{
+static tok named_token(struct tokenizer *t, const json_t *config, const char *key) {
     const json_t *v = json_object_get(config, key);
     const char *s = json_is_object(v) ? tok__hf_str(v, "content") : json_string_value(v);
     tok id = s ? tokenizer_find(t, s, strlen(s)) : -1;
@@ -128,8 +127,7 @@ static tok named_token(struct tokenizer *t, const json_t *config, const char *ke
     return id;
 }
 
-static void fill_ids(struct tokenizer *t, const json_t *config)
-{
+static void fill_ids(struct tokenizer *t, const json_t *config) {
     const json_t *b = json_object_get(config, "bos_token_id"), *v = json_object_get(config, "eos_token_id");
     if (t->bos < 0 && json_is_integer(b) && json_integer_value(b) >= 0 && json_integer_value(b) < t->n)
         t->bos = (tok)json_integer_value(b);
@@ -141,10 +139,10 @@ static void fill_ids(struct tokenizer *t, const json_t *config)
     }
 }
 
-static int load_special_ids(struct tokenizer *t, const char *dir, const json_t *config, struct err *e)
-{
+static int load_special_ids(struct tokenizer *t, const char *dir, const json_t *config, struct err *e) {
     static const char *const files[] = {"generation_config.json", "config.json"};
-    tok bos = named_token(t, config, "bos_token"), eos = named_token(t, config, "eos_token"), unk = named_token(t, config, "unk_token");
+    tok bos = named_token(t, config, "bos_token"), eos = named_token(t, config, "eos_token"),
+        unk = named_token(t, config, "unk_token");
     named_token(t, config, "pad_token");
     if (t->bos < 0) t->bos = bos;
     if (t->eos < 0) t->eos = eos;
@@ -160,8 +158,7 @@ static int load_special_ids(struct tokenizer *t, const char *dir, const json_t *
 
 /* ---- tokenizer.json ---- */
 
-static int json_merges(struct tokenizer *t, const json_t *list, struct err *e)
-{
+static int json_merges(struct tokenizer *t, const json_t *list, struct err *e) {
     if (!json_is_array(list)) return fail(e, ERR_FORMAT, "tokenizer.json: expected a list 'merges' in the model");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *m = json_array_get(list, i), *a = json_array_get(m, 0), *b = json_array_get(m, 1);
@@ -178,8 +175,7 @@ static int json_merges(struct tokenizer *t, const json_t *list, struct err *e)
     return 0;
 }
 
-static int model_options(struct tokenizer *t, const json_t *model, struct err *e)
-{
+static int model_options(struct tokenizer *t, const json_t *model, struct err *e) {
     static const char *const affixes[] = {"continuing_subword_prefix", "end_of_word_suffix"};
     const char *type = tok__hf_str(model, "type");
     if (!json_is_object(model)) return fail(e, ERR_FORMAT, "tokenizer.json: expected an object 'model'");
@@ -197,8 +193,7 @@ static int model_options(struct tokenizer *t, const json_t *model, struct err *e
     return 0;
 }
 
-static int from_tokenizer_json(struct tokenizer *t, const json_t *j, struct err *e)
-{
+static int from_tokenizer_json(struct tokenizer *t, const json_t *j, struct err *e) {
     const json_t *model = json_object_get(j, "model");
     TRY(model_options(t, model, e));
     TRY(tok__hf_normalizer(t, json_object_get(j, "normalizer"), e));
@@ -213,21 +208,26 @@ static int from_tokenizer_json(struct tokenizer *t, const json_t *j, struct err 
 
 /* ---- vocab.json + merges.txt ---- */
 
-static const struct class_row { const char *tokenizer_class, *pre; } classes[] = {
-    {"GPT2Tokenizer", "gpt-2"}, {"GPT2TokenizerFast", "gpt-2"}, {"Qwen2Tokenizer", "qwen2"}, {"Qwen2TokenizerFast", "qwen2"},
+static const struct class_row {
+    const char *tokenizer_class, *pre;
+} classes[] = {
+    {"GPT2Tokenizer", "gpt-2"},
+    {"GPT2TokenizerFast", "gpt-2"},
+    {"Qwen2Tokenizer", "qwen2"},
+    {"Qwen2TokenizerFast", "qwen2"},
 };
 
-static int choose_class(struct tokenizer *t, const json_t *config, struct err *e)
-{
+static int choose_class(struct tokenizer *t, const json_t *config, struct err *e) {
     const char *name = tok__hf_str(config, "tokenizer_class"), *pre = NULL;
     unsigned flags = 0;
     for (size_t i = 0; name && i < sizeof classes / sizeof *classes; i++)
         if (strcmp(name, classes[i].tokenizer_class) == 0) pre = classes[i].pre;
     if (!pre)
-        return fail(e, ERR_UNSUPPORTED,
-                    "tokenizer_config.json: tokenizer_class '%.60s' is not supported with vocab.json and merges.txt; supported are: "
-                    "GPT2Tokenizer Qwen2Tokenizer (others with tokenizer.json)",
-                    name ? name : "(absent)");
+        return fail(
+            e, ERR_UNSUPPORTED,
+            "tokenizer_config.json: tokenizer_class '%.60s' is not supported with vocab.json and merges.txt; supported are: "
+            "GPT2Tokenizer Qwen2Tokenizer (others with tokenizer.json)",
+            name ? name : "(absent)");
     TRY(pretok_named(&t->pretok, pre, &flags, e));
     if (flags & PRETOK_NFC) t->norm[t->n_norm++] = (struct tok_norm){.kind = NORM_FORM, .form = NORMAL_NFC};
     t->space_prefix = t->prefix_unless = tok__hf_true(config, "add_prefix_space", 0);
@@ -235,8 +235,7 @@ static int choose_class(struct tokenizer *t, const json_t *config, struct err *e
     return 0;
 }
 
-static int merges_text(struct tokenizer *t, const char *s, size_t n, struct err *e)
-{
+static int merges_text(struct tokenizer *t, const char *s, size_t n, struct err *e) {
     uint32_t rank = 0;
     for (size_t i = 0; i < n;) {
         const char *nl = memchr(s + i, '\n', n - i);
@@ -248,8 +247,7 @@ static int merges_text(struct tokenizer *t, const char *s, size_t n, struct err 
     return 0;
 }
 
-static int load_merges_file(struct tokenizer *t, const char *dir, struct err *e)
-{
+static int load_merges_file(struct tokenizer *t, const char *dir, struct err *e) {
     char path[MAX_PATH_LEN], *text;
     size_t n;
     TRY(path_join(path, sizeof path, dir, "merges.txt", e));
@@ -259,8 +257,7 @@ static int load_merges_file(struct tokenizer *t, const char *dir, struct err *e)
     return err_place(e, rc, path);
 }
 
-static int from_vocab_json(struct tokenizer *t, const char *dir, json_t *vocab, const json_t *config, struct err *e)
-{
+static int from_vocab_json(struct tokenizer *t, const char *dir, json_t *vocab, const json_t *config, struct err *e) {
     TRY(choose_class(t, config, e));
     TRY(load_tokens(t, vocab, json_object_get(config, "added_tokens_decoder"), e));
     TRY(load_merges_file(t, dir, e));
@@ -271,8 +268,7 @@ static int from_vocab_json(struct tokenizer *t, const char *dir, json_t *vocab, 
 
 /* ---- the folder ---- */
 
-int tok__from_dir(struct tokenizer *t, const char *dir, struct err *e)
-{
+int tok__from_dir(struct tokenizer *t, const char *dir, struct err *e) {
     json_t *whole = NULL, *vocab = NULL, *config = NULL;
     int rc;
     TRYTO(out, load_json(&config, dir, "tokenizer_config.json", e));

@@ -7,8 +7,7 @@
 #include "text/tok_int.h"
 #include <stdlib.h>
 
-static int grow(void *pp, size_t n, size_t size, struct err *e)
-{
+static int grow(void *pp, size_t n, size_t size, struct err *e) {
     void **p = pp;
     void *q = realloc(*p, n * size);
     if (!q) return fail(e, ERR_NOMEM, "out of memory for a word of %zu symbols", n);
@@ -16,8 +15,7 @@ static int grow(void *pp, size_t n, size_t size, struct err *e)
     return 0;
 }
 
-int tok__merge_room(struct merge_work *w, size_t n, struct err *e)
-{
+int tok__merge_room(struct merge_work *w, size_t n, struct err *e) {
     if (n > INT32_MAX - 2) return fail(e, ERR_LIMIT, "a word of %zu symbols is too long", n);
     w->n = n;
     w->n_heap = 0;
@@ -32,8 +30,7 @@ int tok__merge_room(struct merge_work *w, size_t n, struct err *e)
     return 0;
 }
 
-void tok__merge_free(struct merge_work *w)
-{
+void tok__merge_free(struct merge_work *w) {
     free(w->sym);
     free(w->start);
     free(w->prev);
@@ -42,13 +39,11 @@ void tok__merge_free(struct merge_work *w)
     *w = (struct merge_work){0};
 }
 
-static int before(const struct merge_cand *a, const struct merge_cand *b)
-{
+static int before(const struct merge_cand *a, const struct merge_cand *b) {
     return a->prio != b->prio ? a->prio < b->prio : a->left < b->left;
 }
 
-static int heap_push(struct merge_work *w, struct merge_cand c, struct err *e)
-{
+static int heap_push(struct merge_work *w, struct merge_cand c, struct err *e) {
     if (w->n_heap == w->heap_cap) {
         size_t cap = w->heap_cap ? w->heap_cap * 2 : 64;
         TRY(grow(&w->heap, cap, sizeof *w->heap, e));
@@ -60,8 +55,7 @@ static int heap_push(struct merge_work *w, struct merge_cand c, struct err *e)
     return 0;
 }
 
-static struct merge_cand heap_pop(struct merge_work *w)
-{
+static struct merge_cand heap_pop(struct merge_work *w) {
     struct merge_cand top = w->heap[0], last = w->heap[--w->n_heap];
     size_t i = 0, k;
     while ((k = 2 * i + 1) < w->n_heap) {
@@ -74,8 +68,7 @@ static struct merge_cand heap_pop(struct merge_work *w)
     return top;
 }
 
-static int try_pair(struct merge_work *w, int32_t left, merge_rule rule, const void *ctx, struct err *e)
-{
+static int try_pair(struct merge_work *w, int32_t left, merge_rule rule, const void *ctx, struct err *e) {
     int32_t right = left < 0 ? -1 : w->next[left];
     if (right < 0) return 0;
     int32_t behind = w->next[right];
@@ -87,8 +80,7 @@ static int try_pair(struct merge_work *w, int32_t left, merge_rule rule, const v
 }
 
 /* On return the symbols that are left are 0, next[0], … until -1. */
-int tok__merge_run(struct merge_work *w, merge_rule rule, const void *ctx, struct err *e)
-{
+int tok__merge_run(struct merge_work *w, merge_rule rule, const void *ctx, struct err *e) {
     int32_t n = (int32_t)w->n;
     enum { DEAD = -2 };
     for (int32_t i = 0; i < n; i++) {

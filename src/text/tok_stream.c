@@ -9,8 +9,7 @@
 static const char replacement[3] = {'\xEF', '\xBF', '\xBD'};
 
 /* Emits what is decided in s[0..n); returns how many bytes it consumed. */
-static size_t emit_whole(const char *s, size_t n, struct str *buf)
-{
+static size_t emit_whole(const char *s, size_t n, struct str *buf) {
     size_t i = 0, from = 0, len;
     while (i < n) {
         enum utf8 k = utf8_scan(s + i, n - i, &len);
@@ -27,8 +26,7 @@ static size_t emit_whole(const char *s, size_t n, struct str *buf)
 }
 
 /* The held bytes with as many of s as decide about them; returns how many of s are used. */
-static size_t finish_held(struct tok_stream *st, const char *s, size_t n, struct str *buf)
-{
+static size_t finish_held(struct tok_stream *st, const char *s, size_t n, struct str *buf) {
     size_t used = 0;
     while (st->n_held && used < n) {
         st->held[st->n_held++] = s[used++];
@@ -39,8 +37,7 @@ static size_t finish_held(struct tok_stream *st, const char *s, size_t n, struct
     return used;
 }
 
-int tok_stream_push(struct tok_stream *st, const struct tokenizer *t, tok id, int skip_special, struct str *buf, struct err *e)
-{
+int tok_stream_push(struct tok_stream *st, const struct tokenizer *t, tok id, int skip_special, struct str *buf, struct err *e) {
     const char *s;
     size_t n;
     TRY(tokenizer_piece(t, id, &s, &n, e));
@@ -61,8 +58,7 @@ int tok_stream_push(struct tok_stream *st, const struct tokenizer *t, tok id, in
     return buf->failed ? fail(e, ERR_NOMEM, "out of memory for decoded text") : 0;
 }
 
-int tok_stream_flush(struct tok_stream *st, struct str *buf)
-{
+int tok_stream_flush(struct tok_stream *st, struct str *buf) {
     if (st->n_held) str_add(buf, replacement, sizeof replacement);
     st->n_held = 0;
     return buf->failed ? ERR_NOMEM : 0;

@@ -10,17 +10,17 @@
 #include <string.h>
 
 enum { CHUNK = 1 << 16 };
-struct pool_chunk { struct pool_chunk *next; size_t used, cap; char data[]; };
+struct pool_chunk {
+    struct pool_chunk *next;
+    size_t used, cap;
+    char data[];
+};
 
-static int no_memory(struct err *e)
-{
-    return fail(e, ERR_NOMEM, "out of memory for a vocabulary");
-}
+static int no_memory(struct err *e) { return fail(e, ERR_NOMEM, "out of memory for a vocabulary"); }
 
 /* ---- strings ---- */
 
-int tok__keep(struct tokenizer *t, const char *s, size_t n, struct piece *out, struct err *e)
-{
+int tok__keep(struct tokenizer *t, const char *s, size_t n, struct piece *out, struct err *e) {
     if (n >= UINT32_MAX) return fail(e, ERR_LIMIT, "a vocabulary entry of %zu bytes is too long", n);
     struct pool_chunk *c = t->pool;
     if (!c || c->cap - c->used < n + 1) {
@@ -42,15 +42,13 @@ int tok__keep(struct tokenizer *t, const char *s, size_t n, struct piece *out, s
 
 /* ---- pairs ---- */
 
-static size_t pair_slot(const struct pair_map *m, uint64_t key)
-{
+static size_t pair_slot(const struct pair_map *m, uint64_t key) {
     size_t i = (size_t)hash_mix(key) & (m->cap - 1);
     while (m->keys[i] != UINT64_MAX && m->keys[i] != key) i = (i + 1) & (m->cap - 1);
     return i;
 }
 
-static int pair_grow(struct pair_map *m, struct err *e)
-{
+static int pair_grow(struct pair_map *m, struct err *e) {
     struct pair_map b = {.cap = m->cap ? m->cap * 2 : 64, .n = m->n};
     b.keys = malloc(b.cap * sizeof *b.keys);
     b.vals = malloc(b.cap * sizeof *b.vals);
@@ -70,8 +68,7 @@ static int pair_grow(struct pair_map *m, struct err *e)
     return 0;
 }
 
-static int pair_put(struct pair_map *m, uint32_t a, uint32_t b, struct pair_val v, int last, struct err *e)
-{
+static int pair_put(struct pair_map *m, uint32_t a, uint32_t b, struct pair_val v, int last, struct err *e) {
     if (m->n * 2 >= m->cap) TRY(pair_grow(m, e));
     uint64_t key = (uint64_t)a << 32 | b;
     size_t i = pair_slot(m, key);
@@ -85,26 +82,22 @@ static int pair_put(struct pair_map *m, uint32_t a, uint32_t b, struct pair_val 
     return 0;
 }
 
-int tok__pair_add(struct pair_map *m, uint32_t a, uint32_t b, struct pair_val v, struct err *e)
-{
+int tok__pair_add(struct pair_map *m, uint32_t a, uint32_t b, struct pair_val v, struct err *e) {
     return pair_put(m, a, b, v, 0, e);
 }
 
-int tok__pair_set(struct pair_map *m, uint32_t a, uint32_t b, struct pair_val v, struct err *e)
-{
+int tok__pair_set(struct pair_map *m, uint32_t a, uint32_t b, struct pair_val v, struct err *e) {
     return pair_put(m, a, b, v, 1, e);
 }
 
-const struct pair_val *tok__pair_get(const struct pair_map *m, uint32_t a, uint32_t b)
-{
+const struct pair_val *tok__pair_get(const struct pair_map *m, uint32_t a, uint32_t b) {
     if (m->n == 0) return NULL;
     uint64_t key = (uint64_t)a << 32 | b;
     size_t i = pair_slot(m, key);
     return m->keys[i] == key ? &m->vals[i] : NULL;
 }
 
-void tok__pair_free(struct pair_map *m)
-{
+void tok__pair_free(struct pair_map *m) {
     free(m->keys);
     free(m->vals);
     *m = (struct pair_map){0};
@@ -112,8 +105,7 @@ void tok__pair_free(struct pair_map *m)
 
 /* ---- trie ---- */
 
-static int trie_node(struct tok_trie *t, uint32_t *out, struct err *e)
-{
+static int trie_node(struct tok_trie *t, uint32_t *out, struct err *e) {
     if (t->n == t->cap) {
         size_t cap = t->cap ? t->cap * 2 : 64;
         uint32_t *p = realloc(t->id, cap * sizeof *p);
@@ -126,8 +118,7 @@ static int trie_node(struct tok_trie *t, uint32_t *out, struct err *e)
     return 0;
 }
 
-int tok__trie_add(struct tok_trie *t, const char *s, size_t n, uint32_t id, struct err *e)
-{
+int tok__trie_add(struct tok_trie *t, const char *s, size_t n, uint32_t id, struct err *e) {
     uint32_t at = 0;
     if (t->n == 0) TRY(trie_node(t, &at, e));
     for (size_t i = 0; i < n; i++) {
@@ -145,8 +136,7 @@ int tok__trie_add(struct tok_trie *t, const char *s, size_t n, uint32_t id, stru
     return 0;
 }
 
-void tok__trie_free(struct tok_trie *t)
-{
+void tok__trie_free(struct tok_trie *t) {
     tok__pair_free(&t->step);
     free(t->id);
     *t = (struct tok_trie){0};
@@ -154,32 +144,26 @@ void tok__trie_free(struct tok_trie *t)
 
 /* ---- the GPT-2 spelling of bytes: printable Latin-1 stands for itself, the other 68 bytes are U+0100 … U+0143 in order ---- */
 
-static int is_own_code(int b)
-{
-    return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
-}
+static int is_own_code(int b) { return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174; }
 
-uint32_t tok__byte_code(unsigned char b)
-{
+uint32_t tok__byte_code(unsigned char b) {
     if (is_own_code(b)) return b;
     uint32_t k = 256;
     for (int i = 0; i < b; i++) k += !is_own_code(i);
     return k;
 }
 
-int tok__code_byte(uint32_t code)
-{
+int tok__code_byte(uint32_t code) {
     if (code < 256) return is_own_code((int)code) ? (int)code : -1;
     if (code >= 256 + 68) return -1;
-    if (code < 256 + 33) return (int)code - 256;           /* 0 … 32 */
+    if (code < 256 + 33) return (int)code - 256;            /* 0 … 32 */
     if (code < 256 + 67) return (int)code - 256 - 33 + 127; /* 127 … 160 */
     return 173;
 }
 
 /* ---- building ---- */
 
-int tok__new(struct tokenizer **out, struct err *e)
-{
+int tok__new(struct tokenizer **out, struct err *e) {
     struct tokenizer *t = calloc(1, sizeof *t);
     if (!t) return no_memory(e);
     t->bos = t->eos = t->unk = -1;
@@ -188,8 +172,7 @@ int tok__new(struct tokenizer **out, struct err *e)
     return 0;
 }
 
-void tokenizer_free(struct tokenizer *t)
-{
+void tokenizer_free(struct tokenizer *t) {
     if (!t) return;
     tok__pair_free(&t->merges);
     tok__trie_free(&t->specials);
@@ -207,8 +190,7 @@ void tokenizer_free(struct tokenizer *t)
     free(t);
 }
 
-int tok__size(struct tokenizer *t, int64_t n, struct err *e)
-{
+int tok__size(struct tokenizer *t, int64_t n, struct err *e) {
     if (n < 1 || n > INT32_MAX / 2) return fail(e, ERR_LIMIT, "expected 1 to %d tokens, found %lld", INT32_MAX / 2, (long long)n);
     size_t k = (size_t)n;
     t->sym = calloc(k, sizeof *t->sym);
@@ -225,8 +207,7 @@ int tok__size(struct tokenizer *t, int64_t n, struct err *e)
     return 0;
 }
 
-int tok__set(struct tokenizer *t, int64_t id, const char *s, size_t n, int type, struct err *e)
-{
+int tok__set(struct tokenizer *t, int64_t id, const char *s, size_t n, int type, struct err *e) {
     if (id < 0 || id >= t->n)
         return fail(e, ERR_RANGE, "token id %lld is outside the vocabulary of %lld", (long long)id, (long long)t->n);
     TRY(tok__keep(t, s, n, &t->sym[id], e));
@@ -234,8 +215,7 @@ int tok__set(struct tokenizer *t, int64_t id, const char *s, size_t n, int type,
     return 0;
 }
 
-static size_t map_slot(const struct tokenizer *t, const char *s, size_t n)
-{
+static size_t map_slot(const struct tokenizer *t, const char *s, size_t n) {
     size_t i = (size_t)hash_mix(hash_bytes(HASH_START, s, n)) & (t->map_cap - 1);
     for (;; i = (i + 1) & (t->map_cap - 1)) {
         if (t->map[i] == 0) return i;
@@ -244,29 +224,25 @@ static size_t map_slot(const struct tokenizer *t, const char *s, size_t n)
     }
 }
 
-uint32_t tok__find(const struct tokenizer *t, const char *s, size_t n)
-{
+uint32_t tok__find(const struct tokenizer *t, const char *s, size_t n) {
     if (!t->map_cap || n == 0) return TOK_NONE;
     uint32_t v = t->map[map_slot(t, s, n)];
     return v ? v - 1 : TOK_NONE;
 }
 
-int tok__is_plain(const struct tokenizer *t, uint32_t sym)
-{
+int tok__is_plain(const struct tokenizer *t, uint32_t sym) {
     if ((int64_t)sym >= t->n) return 0;
     int k = t->type[sym];
     return k != TOK_CONTROL && k != TOK_UNKNOWN && k != TOK_BYTE;
 }
 
-uint32_t tok__find_plain(const struct tokenizer *t, const char *s, size_t n)
-{
+uint32_t tok__find_plain(const struct tokenizer *t, const char *s, size_t n) {
     if (n > t->max_piece) return TOK_NONE;
     uint32_t v = tok__find(t, s, n);
     return v != TOK_NONE && tok__is_plain(t, v) ? v : TOK_NONE;
 }
 
-static int map_grow(struct tokenizer *t, size_t want, struct err *e)
-{
+static int map_grow(struct tokenizer *t, size_t want, struct err *e) {
     size_t cap = 64;
     while (cap < want * 2) cap *= 2;
     uint32_t *old = t->map, *p = calloc(cap, sizeof *p);
@@ -283,8 +259,7 @@ static int map_grow(struct tokenizer *t, size_t want, struct err *e)
 }
 
 /* The symbol of a spelling, made if it is new. */
-static int intern(struct tokenizer *t, const char *s, size_t n, uint32_t *out, struct err *e)
-{
+static int intern(struct tokenizer *t, const char *s, size_t n, uint32_t *out, struct err *e) {
     *out = tok__find(t, s, n);
     if (*out != TOK_NONE) return 0;
     if ((size_t)t->n_sym * 2 >= t->map_cap) TRY(map_grow(t, (size_t)t->n_sym + 1, e));
@@ -302,8 +277,7 @@ static int intern(struct tokenizer *t, const char *s, size_t n, uint32_t *out, s
     return 0;
 }
 
-static int index_bytes(struct tokenizer *t, struct err *e)
-{
+static int index_bytes(struct tokenizer *t, struct err *e) {
     for (int b = 0; b < 256; b++) {
         char s[8];
         if (t->model == TOK_BPE_BYTES) {
@@ -320,8 +294,7 @@ static int index_bytes(struct tokenizer *t, struct err *e)
     return 0;
 }
 
-int tok__index(struct tokenizer *t, struct err *e)
-{
+int tok__index(struct tokenizer *t, struct err *e) {
     TRY(map_grow(t, (size_t)t->n_sym + 256, e));
     for (int64_t i = 0; i < t->n; i++) {
         if (t->sym[i].n > t->max_piece) t->max_piece = t->sym[i].n;
@@ -330,8 +303,7 @@ int tok__index(struct tokenizer *t, struct err *e)
     return index_bytes(t, e);
 }
 
-int tok__merge(struct tokenizer *t, struct piece l, struct piece r, uint32_t rank, struct err *e)
-{
+int tok__merge(struct tokenizer *t, struct piece l, struct piece r, uint32_t rank, struct err *e) {
     uint32_t a, b, made;
     size_t n = (size_t)l.n + r.n;
     if (l.n == 0 || r.n == 0) return fail(e, ERR_FORMAT, "merge %u: expected two pieces, found an empty one", rank);
@@ -347,18 +319,18 @@ int tok__merge(struct tokenizer *t, struct piece l, struct piece r, uint32_t ran
     return rc;
 }
 
-int tok__merge_line(struct tokenizer *t, const char *s, size_t n, uint32_t rank, struct err *e)
-{
+int tok__merge_line(struct tokenizer *t, const char *s, size_t n, uint32_t rank, struct err *e) {
     const char *sp = n > 2 ? memchr(s + 1, ' ', n - 2) : NULL;
-    if (!sp) return fail(e, ERR_FORMAT, "merge %u: expected two pieces with a space between, found '%.*s'", rank, (int)(n > 40 ? 40 : n), s);
+    if (!sp)
+        return fail(e, ERR_FORMAT, "merge %u: expected two pieces with a space between, found '%.*s'", rank,
+                    (int)(n > 40 ? 40 : n), s);
     struct piece l = {s, (uint32_t)(sp - s)}, r = {sp + 1, (uint32_t)(n - (size_t)(sp - s) - 1)};
     return tok__merge(t, l, r, rank, e);
 }
 
 /* ---- what tokens stand for ---- */
 
-static int text_of_bytes(const struct piece *p, struct str *b)
-{
+static int text_of_bytes(const struct piece *p, struct str *b) {
     for (size_t i = 0, len; i < p->n; i += len) {
         len = utf8_len(p->s + i, p->n - i);
         int byte = len > 1 || (unsigned char)p->s[i] < 0x80 ? tok__code_byte(utf8_code(p->s + i, len)) : -1;
@@ -371,8 +343,7 @@ static int text_of_bytes(const struct piece *p, struct str *b)
     return b->failed;
 }
 
-static int text_of_chars(const struct piece *p, struct str *b)
-{
+static int text_of_chars(const struct piece *p, struct str *b) {
     for (size_t i = 0; i < p->n;) {
         int space = p->n - i >= 3 && memcmp(p->s + i, "\xE2\x96\x81", 3) == 0;
         str_add(b, space ? " " : p->s + i, 1);
@@ -381,8 +352,7 @@ static int text_of_chars(const struct piece *p, struct str *b)
     return b->failed;
 }
 
-static int is_byte_piece(const struct tokenizer *t, int64_t id, unsigned *byte)
-{
+static int is_byte_piece(const struct tokenizer *t, int64_t id, unsigned *byte) {
     const struct piece *p = &t->sym[id];
     if (t->model == TOK_BPE_BYTES || p->n != 6 || memcmp(p->s, "<0x", 3) != 0 || p->s[5] != '>') return 0;
     if (t->type[id] != TOK_BYTE && t->type[id] != TOK_NORMAL) return 0;
@@ -391,8 +361,7 @@ static int is_byte_piece(const struct tokenizer *t, int64_t id, unsigned *byte)
     return end == hex + 2 && hex[0] != '+' && hex[0] != '-' && hex[0] != ' ';
 }
 
-static int make_text(struct tokenizer *t, int64_t id, struct str *b, struct err *e)
-{
+static int make_text(struct tokenizer *t, int64_t id, struct str *b, struct err *e) {
     const struct piece *p = &t->sym[id];
     int k = t->type[id];
     unsigned byte;
@@ -416,20 +385,35 @@ static int make_text(struct tokenizer *t, int64_t id, struct str *b, struct err 
 
 /* What the published chat models end a turn or a text with; only tokens of type control count. */
 static const char *const end_names[] = {
-    "</s>", "<eos>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>",
-    "<end_of_turn>", "<|end_of_turn|>", "<|endofturn|>", "<|return|>", "<|call|>", "<|EOT|>", "<EOT>", "_<EOT>",
-    "<\xEF\xBD\x9C" "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>", "<|eot|>", "<|eom|>",
+    "</s>",
+    "<eos>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<end_of_turn>",
+    "<|end_of_turn|>",
+    "<|endofturn|>",
+    "<|return|>",
+    "<|call|>",
+    "<|EOT|>",
+    "<EOT>",
+    "_<EOT>",
+    "<\xEF\xBD\x9C"
+    "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
+    "<|eot|>",
+    "<|eom|>",
 };
 
-int tok__mark_end(struct tokenizer *t, int64_t id)
-{
+int tok__mark_end(struct tokenizer *t, int64_t id) {
     if (id < 0 || id >= t->n) return 0;
     t->flag[id] |= TOK_END;
     return 1;
 }
 
-static void mark_ends(struct tokenizer *t)
-{
+static void mark_ends(struct tokenizer *t) {
     tok__mark_end(t, t->eos);
     for (size_t i = 0; i < sizeof end_names / sizeof *end_names; i++) {
         uint32_t id = tok__find(t, end_names[i], strlen(end_names[i]));
@@ -437,8 +421,7 @@ static void mark_ends(struct tokenizer *t)
     }
 }
 
-int tok__finish(struct tokenizer *t, struct err *e)
-{
+int tok__finish(struct tokenizer *t, struct err *e) {
     struct str b = {0};
     int rc = 0;
     for (int64_t i = 0; rc == 0 && i < t->n; i++) {

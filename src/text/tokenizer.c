@@ -8,15 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-void toks_free(struct toks *t)
-{
+void toks_free(struct toks *t) {
     if (!t) return;
     free(t->ids);
     *t = (struct toks){0};
 }
 
-int toks_push(struct toks *t, tok id, struct err *e)
-{
+int toks_push(struct toks *t, tok id, struct err *e) {
     if (t->n == t->cap) {
         int64_t cap = t->cap ? t->cap * 2 : 64;
         tok *p = realloc(t->ids, (size_t)cap * sizeof *p);
@@ -30,8 +28,7 @@ int toks_push(struct toks *t, tok id, struct err *e)
 
 /* ---- opening ---- */
 
-static int finish_open(struct tokenizer **out, struct tokenizer *t, int rc, const char *where, struct err *e)
-{
+static int finish_open(struct tokenizer **out, struct tokenizer *t, int rc, const char *where, struct err *e) {
     if (rc < 0) {
         tokenizer_free(t);
         return err_place(e, rc, where);
@@ -40,23 +37,20 @@ static int finish_open(struct tokenizer **out, struct tokenizer *t, int rc, cons
     return 0;
 }
 
-int tokenizer_from_dir(struct tokenizer **out, const char *dir, struct err *e)
-{
+int tokenizer_from_dir(struct tokenizer **out, const char *dir, struct err *e) {
     struct tokenizer *t;
     TRY(tok__new(&t, e));
     return finish_open(out, t, tok__from_dir(t, dir, e), dir, e);
 }
 
-int tokenizer_from_weights(struct tokenizer **out, const struct weights *w, struct err *e)
-{
+int tokenizer_from_weights(struct tokenizer **out, const struct weights *w, struct err *e) {
     if (weights_kind(w) != WEIGHTS_GGUF) return tokenizer_from_dir(out, weights_dir(w), e);
     struct tokenizer *t;
     TRY(tok__new(&t, e));
     return finish_open(out, t, tok__from_gguf(t, w, e), weights_path(w), e);
 }
 
-int tokenizer_open(struct tokenizer **out, const char *path, struct err *e)
-{
+int tokenizer_open(struct tokenizer **out, const char *path, struct err *e) {
     size_t n = strlen(path);
     if (n > 5 && strcmp(path + n - 5, ".gguf") == 0) {
         struct weights *w;
@@ -76,8 +70,7 @@ int tokenizer_open(struct tokenizer **out, const char *path, struct err *e)
     return rc;
 }
 
-void tokenizer_copy_meta(struct gguf_writer *g, const struct weights *from)
-{
+void tokenizer_copy_meta(struct gguf_writer *g, const struct weights *from) {
     struct meta_value v;
     for (int64_t i = 0; i < meta_count(from); i++) {
         const char *key = meta_key_at(from, i, &v);
@@ -92,26 +85,19 @@ tok tokenizer_bos(const struct tokenizer *t) { return t->bos; }
 tok tokenizer_eos(const struct tokenizer *t) { return t->eos; }
 int tokenizer_adds_bos(const struct tokenizer *t) { return t->add_bos && t->bos >= 0; }
 
-int tokenizer_is_end(const struct tokenizer *t, tok id)
-{
-    return id >= 0 && id < t->n && (t->flag[id] & TOK_END) != 0;
-}
+int tokenizer_is_end(const struct tokenizer *t, tok id) { return id >= 0 && id < t->n && (t->flag[id] & TOK_END) != 0; }
 
-int tokenizer_is_special(const struct tokenizer *t, tok id)
-{
+int tokenizer_is_special(const struct tokenizer *t, tok id) {
     return id >= 0 && id < t->n && (t->type[id] == TOK_CONTROL || t->type[id] == TOK_UNKNOWN);
 }
 
-tok tokenizer_find(const struct tokenizer *t, const char *piece, size_t n)
-{
+tok tokenizer_find(const struct tokenizer *t, const char *piece, size_t n) {
     uint32_t v = tok__find(t, piece, n);
     return (int64_t)v < t->n ? (tok)v : -1;
 }
 
-int tokenizer_piece(const struct tokenizer *t, tok id, const char **s, size_t *n, struct err *e)
-{
-    if (id < 0 || id >= t->n)
-        return fail(e, ERR_RANGE, "expected a token id below %lld, found %d", (long long)t->n, (int)id);
+int tokenizer_piece(const struct tokenizer *t, tok id, const char **s, size_t *n, struct err *e) {
+    if (id < 0 || id >= t->n) return fail(e, ERR_RANGE, "expected a token id below %lld, found %d", (long long)t->n, (int)id);
     *s = t->text[id].s;
     *n = t->text[id].n;
     return 0;
@@ -119,15 +105,14 @@ int tokenizer_piece(const struct tokenizer *t, tok id, const char **s, size_t *n
 
 /* ---- encoding ---- */
 
-struct span { const char *s; size_t n; };
+struct span {
+    const char *s;
+    size_t n;
+};
 
-static int oom(struct err *e, size_t n)
-{
-    return fail(e, ERR_NOMEM, "out of memory for %zu bytes of text", n);
-}
+static int oom(struct err *e, size_t n) { return fail(e, ERR_NOMEM, "out of memory for %zu bytes of text", n); }
 
-static int replace_all(struct str *out, struct span in, struct piece a, struct piece b, struct err *e)
-{
+static int replace_all(struct str *out, struct span in, struct piece a, struct piece b, struct err *e) {
     size_t i = 0;
     while (i < in.n) {
         const char *hit = memmem(in.s + i, in.n - i, a.s, a.n);
@@ -139,8 +124,7 @@ static int replace_all(struct str *out, struct span in, struct piece a, struct p
     return out->failed ? oom(e, in.n) : 0;
 }
 
-static int apply_norm(struct str *out, struct span in, const struct tok_norm *m, struct err *e)
-{
+static int apply_norm(struct str *out, struct span in, const struct tok_norm *m, struct err *e) {
     if (m->kind == NORM_FORM) return text_normalize(out, in.s, in.n, m->form, e);
     if (m->kind == NORM_REPLACE) return replace_all(out, in, m->a, m->b, e);
     str_add(out, m->a.s, m->a.n);
@@ -148,20 +132,17 @@ static int apply_norm(struct str *out, struct span in, const struct tok_norm *m,
     return out->failed ? oom(e, in.n) : 0;
 }
 
-static int has_prefix(struct span in, const char *p)
-{
+static int has_prefix(struct span in, const char *p) {
     size_t n = strlen(p);
     return in.n >= n && memcmp(in.s, p, n) == 0;
 }
 
-static int wants_prefix(const struct tokenizer *t, struct span in, int first)
-{
+static int wants_prefix(const struct tokenizer *t, struct span in, int first) {
     if (!t->space_prefix || (t->first_only && !first)) return 0;
     return !t->prefix_unless || !(has_prefix(in, " ") || (t->escape_space && has_prefix(in, "\xE2\x96\x81")));
 }
 
-static int prefix_and_escape(struct str *out, struct span in, int prefix, int escape, struct err *e)
-{
+static int prefix_and_escape(struct str *out, struct span in, int prefix, int escape, struct err *e) {
     static const struct piece space = {" ", 1}, mark = {"\xE2\x96\x81", 3};
     if (prefix) str_add(out, escape ? mark.s : space.s, escape ? mark.n : space.n);
     if (escape) return replace_all(out, in, space, mark, e);
@@ -169,14 +150,10 @@ static int prefix_and_escape(struct str *out, struct span in, int prefix, int es
     return out->failed ? oom(e, in.n) : 0;
 }
 
-static int encode_word(void *ctx, const char *s, size_t n, struct err *e)
-{
-    return tok__bpe_word(ctx, s, n, e);
-}
+static int encode_word(void *ctx, const char *s, size_t n, struct err *e) { return tok__bpe_word(ctx, s, n, e); }
 
 /* Text without specials. first: nothing stands before it. */
-static int encode_text(struct encoder *c, struct span in, int first, struct err *e)
-{
+static int encode_text(struct encoder *c, struct span in, int first, struct err *e) {
     const struct tokenizer *t = c->t;
     struct str *to = &c->a;
     if (in.n == 0) return 0;
@@ -198,8 +175,7 @@ static int encode_text(struct encoder *c, struct span in, int first, struct err 
 }
 
 /* The longest special at s, or TOK_NONE. */
-static uint32_t special_at(const struct tokenizer *t, const char *s, size_t n, unsigned flags, size_t *len)
-{
+static uint32_t special_at(const struct tokenizer *t, const char *s, size_t n, unsigned flags, size_t *len) {
     uint32_t at = 0, best = TOK_NONE;
     for (size_t i = 0; i < n; i++) {
         const struct pair_val *v = tok__pair_get(&t->specials.step, at, (unsigned char)s[i]);
@@ -213,13 +189,9 @@ static uint32_t special_at(const struct tokenizer *t, const char *s, size_t n, u
     return best;
 }
 
-static int is_blank(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
+static int is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-static int encode_spans(struct encoder *c, const char *s, size_t n, unsigned flags, struct err *e)
-{
+static int encode_spans(struct encoder *c, const char *s, size_t n, unsigned flags, struct err *e) {
     size_t from = 0, i = 0, len = 0;
     while (i < n) {
         uint32_t id = special_at(c->t, s + i, n - i, flags, &len);
@@ -238,8 +210,7 @@ static int encode_spans(struct encoder *c, const char *s, size_t n, unsigned fla
     return encode_text(c, (struct span){s + from, n - from}, from == 0, e);
 }
 
-int tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, unsigned flags, struct toks *out, struct err *e)
-{
+int tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, unsigned flags, struct toks *out, struct err *e) {
     struct encoder c = {.t = t, .out = out};
     int64_t before = out->n;
     int rc = 0;
@@ -256,8 +227,8 @@ int tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, unsi
 
 /* ---- decoding ---- */
 
-int tokenizer_decode(const struct tokenizer *t, const tok *ids, int64_t n, int skip_special, char **out, size_t *len, struct err *e)
-{
+int tokenizer_decode(const struct tokenizer *t, const tok *ids, int64_t n, int skip_special, char **out, size_t *len,
+                     struct err *e) {
     struct str b = {0};
     int started = 0;
     for (int64_t i = 0; i < n; i++) {

@@ -12,11 +12,15 @@
 
 typedef int32_t tok;
 struct tokenizer;
-struct toks { tok *ids; int64_t n, cap; }; /* caller's; zero-initialise; toks_free */
+struct toks {
+    tok *ids;
+    int64_t n, cap;
+}; /* caller's; zero-initialise; toks_free */
 void toks_free(struct toks *t);
 int toks_push(struct toks *t, tok id, struct err *e);
 
-int tokenizer_from_weights(struct tokenizer **out, const struct weights *w, struct err *e); /* GGUF metadata; for safetensors the files beside it */
+int tokenizer_from_weights(struct tokenizer **out, const struct weights *w,
+                           struct err *e); /* GGUF metadata; for safetensors the files beside it */
 int tokenizer_from_dir(struct tokenizer **out, const char *dir, struct err *e);
 int tokenizer_open(struct tokenizer **out, const char *path, struct err *e); /* .gguf, or a folder, or a file in one */
 void tokenizer_free(struct tokenizer *t);
@@ -36,11 +40,16 @@ int tokenizer_encode(const struct tokenizer *t, const char *text, size_t n, unsi
 /* Bytes of one id as they are emitted mid-text (special tokens give their text; byte tokens one byte). Lives as long as t. */
 int tokenizer_piece(const struct tokenizer *t, tok id, const char **s, size_t *n, struct err *e);
 /* Whole sequence; *out is malloc'd, NUL-terminated. skip_special: control tokens vanish. */
-int tokenizer_decode(const struct tokenizer *t, const tok *ids, int64_t n, int skip_special, char **out, size_t *len, struct err *e);
+int tokenizer_decode(const struct tokenizer *t, const tok *ids, int64_t n, int skip_special, char **out, size_t *len,
+                     struct err *e);
 
 /* Streaming: push ids, take whole UTF-8 characters; a character is never split. Plain struct, zero-initialise; a stream that
  * continues a text (ids generated behind a prompt) sets .started = 1, so that a SentencePiece leading space is kept. */
-struct tok_stream { char held[16]; size_t n_held; int started; };
+struct tok_stream {
+    char held[16];
+    size_t n_held;
+    int started;
+};
 /* Appends to buf what became complete; flush at the end gives what is left (invalid bytes as U+FFFD). */
 struct str;
 int tok_stream_push(struct tok_stream *s, const struct tokenizer *t, tok id, int skip_special, struct str *buf, struct err *e);

@@ -9,10 +9,12 @@
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 
-struct lead { int len; unsigned char lo, hi; };
+struct lead {
+    int len;
+    unsigned char lo, hi;
+};
 
-static struct lead lead_of(unsigned char c)
-{
+static struct lead lead_of(unsigned char c) {
     if (c < 0x80) return (struct lead){1, 0, 0};
     if (c < 0xC2) return (struct lead){0, 0, 0};
     if (c < 0xE0) return (struct lead){2, 0x80, 0xBF};
@@ -21,8 +23,7 @@ static struct lead lead_of(unsigned char c)
     return (struct lead){0, 0, 0};
 }
 
-enum utf8 utf8_scan(const char *s, size_t n, size_t *len)
-{
+enum utf8 utf8_scan(const char *s, size_t n, size_t *len) {
     struct lead l = lead_of((unsigned char)s[0]);
     *len = 1;
     if (l.len == 0) return UTF8_INVALID;
@@ -42,29 +43,25 @@ enum utf8 utf8_scan(const char *s, size_t n, size_t *len)
     return UTF8_CHAR;
 }
 
-size_t utf8_valid(const char *s, size_t n)
-{
+size_t utf8_valid(const char *s, size_t n) {
     size_t i = 0, len;
     while (i < n && utf8_scan(s + i, n - i, &len) == UTF8_CHAR) i += len;
     return i;
 }
 
-size_t utf8_len(const char *s, size_t n)
-{
+size_t utf8_len(const char *s, size_t n) {
     size_t len;
     return utf8_scan(s, n, &len) == UTF8_CHAR ? len : 1;
 }
 
-uint32_t utf8_code(const char *s, size_t len)
-{
+uint32_t utf8_code(const char *s, size_t len) {
     static const unsigned char mask[5] = {0, 0x7F, 0x1F, 0x0F, 0x07};
     uint32_t c = (unsigned char)s[0] & mask[len];
     for (size_t i = 1; i < len; i++) c = c << 6 | ((unsigned char)s[i] & 0x3F);
     return c;
 }
 
-size_t utf8_put(char *out, uint32_t c)
-{
+size_t utf8_put(char *out, uint32_t c) {
     if (c < 0x80) {
         out[0] = (char)c;
         return 1;
@@ -87,8 +84,7 @@ size_t utf8_put(char *out, uint32_t c)
     return 4;
 }
 
-static const UNormalizer2 *normalizer(enum normal_form form, UErrorCode *ec)
-{
+static const UNormalizer2 *normalizer(enum normal_form form, UErrorCode *ec) {
     switch (form) {
     case NORMAL_NFC: return unorm2_getNFCInstance(ec);
     case NORMAL_NFD: return unorm2_getNFDInstance(ec);
@@ -97,15 +93,13 @@ static const UNormalizer2 *normalizer(enum normal_form form, UErrorCode *ec)
     }
 }
 
-static int icu_fail(struct err *e, UErrorCode ec)
-{
+static int icu_fail(struct err *e, UErrorCode ec) {
     return fail(e, ec == U_MEMORY_ALLOCATION_ERROR ? ERR_NOMEM : ERR_INTERNAL, "Unicode normalisation failed: %s",
                 u_errorName(ec));
 }
 
 /* u16[0..m) is the text in UTF-16; appends its normal form as UTF-8 */
-static int append_normal(struct str *out, const UNormalizer2 *nz, const UChar *u16, int32_t m, struct err *e)
-{
+static int append_normal(struct str *out, const UNormalizer2 *nz, const UChar *u16, int32_t m, struct err *e) {
     UErrorCode ec = U_ZERO_ERROR;
     int32_t need = unorm2_normalize(nz, u16, m, NULL, 0, &ec);
     if (ec != U_BUFFER_OVERFLOW_ERROR && U_FAILURE(ec)) return icu_fail(e, ec);
@@ -125,8 +119,7 @@ static int append_normal(struct str *out, const UNormalizer2 *nz, const UChar *u
     return rc;
 }
 
-static int normalize_valid(struct str *out, const char *s, size_t n, enum normal_form form, struct err *e)
-{
+static int normalize_valid(struct str *out, const char *s, size_t n, enum normal_form form, struct err *e) {
     UErrorCode ec = U_ZERO_ERROR;
     const UNormalizer2 *nz = normalizer(form, &ec);
     if (U_FAILURE(ec)) return icu_fail(e, ec);
@@ -140,17 +133,14 @@ static int normalize_valid(struct str *out, const char *s, size_t n, enum normal
     return rc;
 }
 
-static int is_ascii(const char *s, size_t n)
-{
+static int is_ascii(const char *s, size_t n) {
     unsigned char any = 0;
     for (size_t i = 0; i < n; i++) any |= (unsigned char)s[i];
     return any < 0x80;
 }
 
-int text_normalize(struct str *out, const char *s, size_t n, enum normal_form form, struct err *e)
-{
-    if (is_ascii(s, n))
-        return str_add(out, s, n) < 0 ? fail(e, ERR_NOMEM, "out of memory for %zu bytes of text", n) : 0;
+int text_normalize(struct str *out, const char *s, size_t n, enum normal_form form, struct err *e) {
+    if (is_ascii(s, n)) return str_add(out, s, n) < 0 ? fail(e, ERR_NOMEM, "out of memory for %zu bytes of text", n) : 0;
     for (size_t i = 0; i < n;) {
         size_t v = utf8_valid(s + i, n - i);
         if (v) TRY(normalize_valid(out, s + i, v, form, e));

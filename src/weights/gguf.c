@@ -240,8 +240,7 @@ static int take_tensor(struct cursor *c, struct weights *w, struct span *s) {
 }
 
 /* One tensor's claim on the data section of `room` bytes that begins at byte `data` of the file. */
-static int place(struct cursor *c, struct tensor *t, struct span *s, uint64_t data, uint64_t room,
-                 uint64_t align) {
+static int place(struct cursor *c, struct tensor *t, struct span *s, uint64_t data, uint64_t room, uint64_t align) {
     weights__show(&c->name, t->name, strlen(t->name));
     if (s->from % align)
         return fail_at(c->e, ERR_FORMAT, c->path, s->at,

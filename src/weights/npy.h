@@ -5,7 +5,13 @@
 #include <stddef.h>
 #include <stdint.h>
 enum npy_type { NPY_F4, NPY_F8, NPY_I4, NPY_I8 };
-struct npy { enum npy_type type; int n_dims; int64_t dims[8]; int64_t count; void *data; };
+struct npy {
+    enum npy_type type;
+    int n_dims;
+    int64_t dims[8];
+    int64_t count;
+    void *data;
+};
 int npy_read(struct npy *out, const char *path, struct err *e);
 void npy_free(struct npy *a);
 int npy_write(const char *path, enum npy_type t, int n_dims, const int64_t *dims, const void *data, struct err *e);

@@ -43,7 +43,8 @@ int st__parse(json_t **out, const char *text, size_t n, uint64_t base, const cha
     json_error_t je;
     struct shown why;
     json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
-    if (!j && !je.text[0]) return fail_at(e, ERR_NOMEM, path, -1, "out of memory for %zu bytes of JSON", n); /* jansson says nothing */
+    if (!j && !je.text[0])
+        return fail_at(e, ERR_NOMEM, path, -1, "out of memory for %zu bytes of JSON", n); /* jansson says nothing */
     if (!j)
         return fail_at(e, ERR_FORMAT, path, (int64_t)base + (je.position > 0 ? je.position : 0), "expected JSON, found: %s",
                        weights__show(&why, je.text, strlen(je.text)));

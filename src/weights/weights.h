@@ -14,17 +14,26 @@
 #include <stdint.h>
 
 enum meta_type { META_U64, META_I64, META_F64, META_BOOL, META_STR, META_ARR };
-struct meta_str { const char *s; size_t n; }; /* NUL-terminated copy or view; may contain NULs inside */
+struct meta_str {
+    const char *s;
+    size_t n;
+}; /* NUL-terminated copy or view; may contain NULs inside */
 struct meta_value {
     enum meta_type type;
-    union { uint64_t u; int64_t i; double f; int b; struct meta_str str; } v;
+    union {
+        uint64_t u;
+        int64_t i;
+        double f;
+        int b;
+        struct meta_str str;
+    } v;
     /* META_ARR */
     enum meta_type elem;
     uint64_t count;
 };
 struct tensor {
     const char *name;
-    struct mat m;         /* matrix view: rows = product of the outer dims, cols = fastest dim */
+    struct mat m; /* matrix view: rows = product of the outer dims, cols = fastest dim */
     int n_dims;
     int64_t dims[4];      /* slowest first (row-major shape), so m.cols == dims[n_dims-1] */
     uint64_t file_offset; /* byte in its file */
@@ -43,7 +52,7 @@ int weights_version(const struct weights *w);      /* GGUF version; 0 otherwise 
 uint64_t weights_bytes(const struct weights *w);   /* size of all mapped files */
 
 int64_t weights_n_tensors(const struct weights *w);
-const struct tensor *weights_tensor_at(const struct weights *w, int64_t i); /* file order */
+const struct tensor *weights_tensor_at(const struct weights *w, int64_t i);     /* file order */
 const struct tensor *weights_tensor(const struct weights *w, const char *name); /* NULL: absent */
 
 int64_t meta_count(const struct weights *w);

@@ -11,34 +11,38 @@
 #include <jansson.h>
 
 /* The types of GGUF metadata (config.json uses a few of them); bytes 0: a string or an array. The last one is that of a reader. */
-#define GGUF_TYPE_MAP(XX)                                                                                              \
-    XX(0, U8, "u8", 1, META_U64)                                                                                       \
-    XX(1, I8, "i8", 1, META_I64)                                                                                       \
-    XX(2, U16, "u16", 2, META_U64)                                                                                     \
-    XX(3, I16, "i16", 2, META_I64)                                                                                     \
-    XX(4, U32, "u32", 4, META_U64)                                                                                     \
-    XX(5, I32, "i32", 4, META_I64)                                                                                     \
-    XX(6, F32, "f32", 4, META_F64)                                                                                     \
-    XX(7, BOOL, "bool", 1, META_BOOL)                                                                                  \
-    XX(8, STR, "string", 0, META_STR)                                                                                  \
-    XX(9, ARR, "array", 0, META_ARR)                                                                                   \
-    XX(10, U64, "u64", 8, META_U64)                                                                                    \
-    XX(11, I64, "i64", 8, META_I64)                                                                                    \
+#define GGUF_TYPE_MAP(XX)             \
+    XX(0, U8, "u8", 1, META_U64)      \
+    XX(1, I8, "i8", 1, META_I64)      \
+    XX(2, U16, "u16", 2, META_U64)    \
+    XX(3, I16, "i16", 2, META_I64)    \
+    XX(4, U32, "u32", 4, META_U64)    \
+    XX(5, I32, "i32", 4, META_I64)    \
+    XX(6, F32, "f32", 4, META_F64)    \
+    XX(7, BOOL, "bool", 1, META_BOOL) \
+    XX(8, STR, "string", 0, META_STR) \
+    XX(9, ARR, "array", 0, META_ARR)  \
+    XX(10, U64, "u64", 8, META_U64)   \
+    XX(11, I64, "i64", 8, META_I64)   \
     XX(12, F64, "f64", 8, META_F64)
 enum gguf_type {
 #define XX(id, name, text, bytes, meta) GGUF_##name = id,
     GGUF_TYPE_MAP(XX)
 #undef XX
-    GGUF_N_TYPES
+        GGUF_N_TYPES
 };
-struct gguf_type_row { const char *name; unsigned bytes; enum meta_type meta; };
+struct gguf_type_row {
+    const char *name;
+    unsigned bytes;
+    enum meta_type meta;
+};
 extern const struct gguf_type_row gguf__types[GGUF_N_TYPES];
 
 enum {
-    GGUF_MAX_DEPTH = 4,   /* arrays in arrays */
-    GGUF_ALIGNMENT = 32,  /* where general.alignment is absent, and what is written */
+    GGUF_MAX_DEPTH = 4,  /* arrays in arrays */
+    GGUF_ALIGNMENT = 32, /* where general.alignment is absent, and what is written */
     GGUF_MAX_ALIGNMENT = 1 << 20,
-    GGUF_MAX_NAME = 65535, /* bytes of a key (so says the format) or of a tensor's name */
+    GGUF_MAX_NAME = 65535,  /* bytes of a key (so says the format) or of a tensor's name */
     HF_MAX_CONFIG = 4 << 20 /* bytes of config.json; real ones have a few thousand */
 };
 
@@ -49,29 +53,35 @@ struct kv {
     const unsigned char *raw;  /* little-endian numbers, any alignment: the scalar, or the elements of an array */
     const unsigned char *body; /* GGUF: the value as stored, behind its type, for copying; NULL: not from a GGUF */
     uint64_t body_bytes;
-    int64_t at;                /* byte of the key in its file; -1: unknown */
-    char *text;                /* owned; the strings one after another, each with a NUL behind it */
-    uint64_t *ends;            /* owned; where string i ends in text (where its NUL is); a scalar string is the first of one */
-    void *owned;               /* owned; raw, where that is not in a mapping */
+    int64_t at;     /* byte of the key in its file; -1: unknown */
+    char *text;     /* owned; the strings one after another, each with a NUL behind it */
+    uint64_t *ends; /* owned; where string i ends in text (where its NUL is); a scalar string is the first of one */
+    void *owned;    /* owned; raw, where that is not in a mapping */
 };
 
-struct name_slot { const char *name; int64_t i; };
-struct names { struct name_slot *slot; uint64_t cap, n; }; /* open addressing; cap 0 or a power of two */
+struct name_slot {
+    const char *name;
+    int64_t i;
+};
+struct names {
+    struct name_slot *slot;
+    uint64_t cap, n;
+}; /* open addressing; cap 0 or a power of two */
 
 struct weights {
     enum weights_kind kind;
     int version;
-    char *path, *dir;          /* as given; the folder */
-    char *config;              /* path of config.json, where one was read */
-    struct map *maps;          /* files, in the order opened */
+    char *path, *dir; /* as given; the folder */
+    char *config;     /* path of config.json, where one was read */
+    struct map *maps; /* files, in the order opened */
     int64_t n_maps, cap_maps;
-    int borrowed;              /* the bytes of maps[0] belong to the caller */
+    int borrowed; /* the bytes of maps[0] belong to the caller */
     struct kv *kv;
     int64_t n_kv, cap_kv;
     struct tensor *tensors;
     int64_t n_tensors, cap_tensors;
     struct names kv_names, tensor_names;
-    void **copies;             /* owned; tensors that lie crooked in their file */
+    void **copies; /* owned; tensors that lie crooked in their file */
     int64_t n_copies, cap_copies;
 };
 
@@ -104,7 +114,11 @@ int weights__shape(struct tensor *t, const struct fmt_row *f, const char *path, 
 /* m.data = p, or an owned copy where p is not aligned for the numbers. */
 int weights__data(struct weights *w, struct tensor *t, const void *p, struct err *e);
 
-struct span { uint64_t from, to; const char *name; int64_t at; }; /* bytes of the data section that a tensor claims */
+struct span {
+    uint64_t from, to;
+    const char *name;
+    int64_t at;
+}; /* bytes of the data section that a tensor claims */
 /* Sorts by from (none may be empty); the first that begins before the one before it ends, or NULL. */
 const struct span *weights__overlap(struct span *s, int64_t n);
 int weights__fail_overlap(const struct span *s, const char *path, struct err *e);
@@ -112,6 +126,8 @@ int weights__fail_overlap(const struct span *s, const char *path, struct err *e)
 int weights__room(void *p, int64_t *cap, int64_t n, size_t size, struct err *e);
 
 /* Untrusted bytes for a message: at most 60, the unprintable as '?'. Returns b->s. */
-struct shown { char s[64]; };
+struct shown {
+    char s[64];
+};
 const char *weights__show(struct shown *b, const void *p, uint64_t n);
 #endif

@@ -1,9 +1,9 @@
 /* The reference in float: fallback of every CPU. */
-#define REAL float
+#define REAL      float
 #define REF(name) ref32_##name
 #define REAL_SQRT sqrtf
-#define REAL_EXP expf
-#define REAL_LOG logf
+#define REAL_EXP  expf
+#define REAL_LOG  logf
 #define REAL_TANH tanhf
 #include "kern/ref/ref_kernels.inc"
 
