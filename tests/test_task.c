@@ -55,17 +55,21 @@ Test(task, an_item_is_a_function_of_spec_and_index) {
 /* The world and the gym must not drift: shipped models have learnt them by heart. */
 Test(task, golden_items) {
     static const struct {
-        const char *family, *text;
+        const char *family, *difficulty, *text;
     } golden[] = {
-        {"recall-first", "<|q|>The pet of Morde is what?\nA) duck\nB) wolf\nC) cat\nD) cow\n<|a|><think>Is it D) cow? no. Is it "
-                         "C) cat? no. Is it B) wolf? no. So A) duck.</think>A<|end|>"},
-        {"chain", "<|q|>Start with 34. Add 68. Subtract 72. Subtract 11. Multiply by 5. What is the result modulo 100?\n"
-                  "<|a|><think>34+68=2; 2-72=30; 30-11=19; 19*5=95.</think>\\boxed{95}<|end|>"},
-        {"arith", "<|q|>What is 50+4?\n<|a|><think>0+4+0=4 write 4 carry 0; 5+0+0=5 write 5 carry 0; So 54.</think>"
-                  "\\boxed{54}<|end|>"},
+        {"recall-first", "1",
+         "<|q|>The pet of Morde is what?\nA) duck\nB) wolf\nC) cat\nD) cow\n<|a|><think>Is it D) cow? no. Is it "
+         "C) cat? no. Is it B) wolf? no. So A) duck.</think>A<|end|>"},
+        {"chain", "2..5",
+         "<|q|>Start with 34. Add 68. Subtract 72. Subtract 11. Multiply by 5. What is the result modulo 100?\n"
+         "<|a|><think>34+68=2; 2-72=30; 30-11=19; 19*5=95.</think>\\boxed{95}<|end|>"},
+        {"arith", "2..3",
+         "<|q|>What is 50+4?\n<|a|><think>0+4+0=4 write 4 carry 0; 5+0+0=5 write 5 carry 0; So 54.</think>"
+         "\\boxed{54}<|end|>"},
     };
     for (size_t i = 0; i < sizeof golden / sizeof *golden; i++) {
         struct gym_spec s = spec(golden[i].family, GYM_TRAIN, 0);
+        cr_assert_eq(gym_set_difficulty(&s, golden[i].difficulty, NULL), 0);
         struct gym_item it = item(&s, 0);
         char *z = text_of(&it);
         cr_expect_str_eq(z, golden[i].text);
@@ -611,7 +615,7 @@ Test(task, many_open_boxes_take_no_time, .timeout = 10) {
 
 /* A reasoner of the house has little room; characters stand in for tokens here (a trained vocabulary makes fewer). */
 Test(task, items_are_short) {
-    static const int most[ALL] = {190, 215, 260, 160};
+    static const int most[ALL] = {190, 215, 260, 215}; /* at the default difficulties */
     for (int f = 0; f < ALL; f++) {
         struct gym_spec s = spec(all[f], GYM_TRAIN, 8);
         size_t longest = 0;

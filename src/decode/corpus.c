@@ -25,6 +25,15 @@ static int encode(const struct tokenizer *t, const struct str *text, struct toks
     return tokenizer_encode(t, text->s ? text->s : "", text->len, ENCODE_SPECIAL, out, e);
 }
 
+/* The question without its options, answered at once by the right option's text: a fact is read out before it is looked up in a list. */
+static int open_text(const struct question *q, struct str *prompt, struct str *text) {
+    struct question x = *q;
+    x.final = q->choices[q->answer[0] - 'A'];
+    x.choices = NULL, x.n_choices = 0, x.at_once = 1;
+    int rc = question_prompt(&x, prompt);
+    return rc < 0 ? rc : question_text(&x, text);
+}
+
 /* A gym item as prompt and whole text; raw snippets have no prompt. */
 static int item_text(const struct recipe_data *d, int valid, struct rng *g, struct str *prompt, struct str *text, struct err *e) {
     struct gym_spec spec = d->spec;
@@ -37,9 +46,10 @@ static int item_text(const struct recipe_data *d, int valid, struct rng *g, stru
         return str_puts(text, "<|end|>");
     }
     spec.at_once = rng_uniform(g) < d->at_once;
+    int open = d->open > 0 && rng_uniform(g) < d->open;
     TRY(gym_make(&spec, index, &it, e));
-    int rc = question_prompt(&it.q, prompt);
-    if (rc >= 0) rc = question_text(&it.q, text);
+    int rc = open && it.q.n_choices ? open_text(&it.q, prompt, text) : question_text(&it.q, text);
+    if (rc >= 0 && !prompt->len) rc = question_prompt(&it.q, prompt);
     gym_item_fini(&it);
     return rc < 0 ? fail(e, rc, "a gym item could not be put into words") : 0;
 }

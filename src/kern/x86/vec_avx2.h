@@ -5,11 +5,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#define VL        8
-#define NR        4 /* weight rows of a dot tile */
-#define KVMAX     2 /* column vectors of an outer tile */
+#define VL 8
+#define NR 4    /* weight rows of a dot tile */
+#define KVMAX 2 /* column vectors of an outer tile */
 #define ISA(name) avx2_##name
-#define INL       static inline __attribute__((always_inline, unused))
+#define INL static inline __attribute__((always_inline, unused))
 typedef __m256 vf;
 typedef __m256i vm;
 typedef __m128 vr; /* NR reduced sums */
@@ -59,18 +59,15 @@ INL float vmaxall(vf a) {
 INL vr vreduce(const vf *v) {
     vf p0 = vadd(_mm256_blend_ps(v[0], v[2], 0xf0), _mm256_permute2f128_ps(v[0], v[2], 0x21));
     vf p1 = vadd(_mm256_blend_ps(v[1], v[3], 0xf0), _mm256_permute2f128_ps(v[1], v[3], 0x21));
-    vf s =
-        vadd(_mm256_blend_ps(p0, p1, 0xcc), _mm256_castpd_ps(_mm256_shuffle_pd(_mm256_castps_pd(p0), _mm256_castps_pd(p1), 0x5)));
+    vf s = vadd(_mm256_blend_ps(p0, p1, 0xcc), _mm256_castpd_ps(_mm256_shuffle_pd(_mm256_castps_pd(p0), _mm256_castps_pd(p1), 0x5)));
     s = vadd(s, _mm256_permute_ps(s, 0xb1));
     return _mm_shuffle_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1), 0x88);
 }
 INL __m128i vrmask(int n) { return _mm_cmpgt_epi32(_mm_set1_epi32(n), _mm_set_epi32(3, 2, 1, 0)); }
 INL vr vrload(const float *p, int n) { return _mm_maskload_ps(p, vrmask(n)); }
 INL void vrstore(float *p, vr x, int n) {
-    if (n == NR)
-        _mm_storeu_ps(p, x);
-    else
-        _mm_maskstore_ps(p, vrmask(n), x);
+    if (n == NR) _mm_storeu_ps(p, x);
+    else _mm_maskstore_ps(p, vrmask(n), x);
 }
 INL vr vradd(vr a, vr b) { return _mm_add_ps(a, b); }
 
@@ -119,9 +116,7 @@ INL void vzip(vf even, vf odd, vf *a, vf *b) {
     *b = _mm256_permute2f128_ps(lo, hi, 0x31);
 }
 
-typedef struct {
-    __m256d lo, hi;
-} vd;
+typedef struct { __m256d lo, hi; } vd;
 INL vd vdzero(void) { return (vd){_mm256_setzero_pd(), _mm256_setzero_pd()}; }
 INL vd vdfma(vf a, vf b, vd s) {
     s.lo = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(a)), _mm256_cvtps_pd(_mm256_castps256_ps128(b)), s.lo);

@@ -6,11 +6,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#define VL        16
-#define NR        8 /* weight rows of a dot tile */
-#define KVMAX     4 /* column vectors of an outer tile */
+#define VL 16
+#define NR 8    /* weight rows of a dot tile */
+#define KVMAX 4 /* column vectors of an outer tile */
 #define ISA(name) avx512_##name
-#define INL       static inline __attribute__((always_inline, unused))
+#define INL static inline __attribute__((always_inline, unused))
 typedef __m512 vf;
 typedef __mmask16 vm;
 typedef __m256 vr; /* NR reduced sums */
@@ -65,10 +65,8 @@ INL vr vreduce(const vf *v) {
 }
 INL vr vrload(const float *p, int n) { return _mm256_maskz_loadu_ps((__mmask8)((1u << n) - 1), p); }
 INL void vrstore(float *p, vr x, int n) {
-    if (n == NR)
-        _mm256_storeu_ps(p, x);
-    else
-        _mm256_mask_storeu_ps(p, (__mmask8)((1u << n) - 1), x);
+    if (n == NR) _mm256_storeu_ps(p, x);
+    else _mm256_mask_storeu_ps(p, (__mmask8)((1u << n) - 1), x);
 }
 INL vr vradd(vr a, vr b) { return _mm256_add_ps(a, b); }
 
@@ -112,9 +110,7 @@ INL void vzip(vf even, vf odd, vf *a, vf *b) {
 }
 
 /* Sums in double: VL floats are added as products to VL doubles. */
-typedef struct {
-    __m512d lo, hi;
-} vd;
+typedef struct { __m512d lo, hi; } vd;
 INL vd vdzero(void) { return (vd){_mm512_setzero_pd(), _mm512_setzero_pd()}; }
 INL vd vdfma(vf a, vf b, vd s) {
     s.lo = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(a)), _mm512_cvtps_pd(_mm512_castps512_ps256(b)), s.lo);
