@@ -2,6 +2,7 @@
 #include "decode/corpus.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,17 @@ static int open_text(const struct question *q, struct str *prompt, struct str *t
     return rc < 0 ? rc : question_text(&x, text);
 }
 
+/* A thought and an answer that name the value itself; a grader finds its letter. */
+static int named_text(const struct question *q, struct str *text) {
+    const char *value = q->choices[q->answer[0] - 'A'];
+    char trace[256], final[256];
+    struct question x = *q;
+    snprintf(trace, sizeof trace, "It is %s.", value);
+    snprintf(final, sizeof final, "\\boxed{%s}", value);
+    x.trace = trace, x.final = final;
+    return question_text(&x, text);
+}
+
 /* A gym item as prompt and whole text; raw snippets have no prompt. */
 static int item_text(const struct recipe_data *d, int valid, struct rng *g, struct str *prompt, struct str *text, struct err *e) {
     struct gym_spec spec = d->spec;
@@ -46,9 +58,15 @@ static int item_text(const struct recipe_data *d, int valid, struct rng *g, stru
         return str_puts(text, "<|end|>");
     }
     spec.at_once = rng_uniform(g) < d->at_once;
-    int open = d->open > 0 && rng_uniform(g) < d->open;
+    int open = d->open > 0 && rng_uniform(g)<d->open, named = d->named> 0 && rng_uniform(g) < d->named;
     TRY(gym_make(&spec, index, &it, e));
-    int rc = open && it.q.n_choices ? open_text(&it.q, prompt, text) : question_text(&it.q, text);
+    int rc = 0;
+    if (open && it.q.n_choices)
+        rc = open_text(&it.q, prompt, text);
+    else if (named && it.q.n_choices)
+        rc = named_text(&it.q, text);
+    else
+        rc = question_text(&it.q, text);
     if (rc >= 0 && !prompt->len) rc = question_prompt(&it.q, prompt);
     gym_item_fini(&it);
     return rc < 0 ? fail(e, rc, "a gym item could not be put into words") : 0;

@@ -83,11 +83,19 @@ static int data_read(struct recipe_data *d, const struct recipe *r, json_t *o, s
     char family[32] = "", difficulty[32] = "", policy[200] = "";
     *d = (struct recipe_data){.weight = 1, .samples = 4, .questions = 1000, .temp = 1, .max_new = 160};
     double slip = 0.1;
-    const struct key keys[] = {
-        TEXT("family", family, 1),       TEXT("difficulty", difficulty, 0),         REAL("weight", d->weight, 1e-6, 1e6, 0),
-        REAL("slip", slip, 0, 1, 0),     REAL("at_once", d->at_once, 0, 1, 0),      REAL("raw", d->raw, 0, 1, 0), REAL("open", d->open, 0, 1, 0),
-        TEXT("policy", policy, 0),       INT("questions", d->questions, 1, 1e7, 0), INT("samples", d->samples, 1, 64, 0),
-        REAL("temp", d->temp, 0, 10, 0), INT("max_new", d->max_new, 1, 4096, 0)};
+    const struct key keys[] = {TEXT("family", family, 1),
+                               TEXT("difficulty", difficulty, 0),
+                               REAL("weight", d->weight, 1e-6, 1e6, 0),
+                               REAL("slip", slip, 0, 1, 0),
+                               REAL("at_once", d->at_once, 0, 1, 0),
+                               REAL("raw", d->raw, 0, 1, 0),
+                               REAL("open", d->open, 0, 1, 0),
+                               REAL("named", d->named, 0, 1, 0),
+                               TEXT("policy", policy, 0),
+                               INT("questions", d->questions, 1, 1e7, 0),
+                               INT("samples", d->samples, 1, 64, 0),
+                               REAL("temp", d->temp, 0, 10, 0),
+                               INT("max_new", d->max_new, 1, 4096, 0)};
     TRY(READ(keys, "data", o));
     TRY(gym_spec_init(&d->spec, family, e));
     if (difficulty[0]) TRY(gym_set_difficulty(&d->spec, difficulty, e));

@@ -6,7 +6,7 @@
  *    "init": "r1.gguf",                                                          instead of model and tokenizer
  *    "stages": [{"name": "pretrain", "objective": "next|answer|pairwise|pointwise", "tokens": 12e6, "rows": 4096, "accumulate": 1,
  *                "lr": 3e-3, "lr_min": 3e-4, "warmup": 100, "weight_decay": 0.1, "clip": 1.0, "beta2": 0.95,
- *                "data": [{"family": "chain", "weight": 1, "difficulty": "2..5", "slip": 0.1, "at_once": 0.1, "raw": 0.2, "open": 0},
+ *                "data": [{"family": "chain", "weight": 1, "difficulty": "2..5", "slip": 0.1, "at_once": 0.1, "raw": 0.2, "open": 0, "named": 0},
  *                         {"family": "chain", "policy": "r1.gguf", "questions": 4000, "samples": 4, "temp": 1.0, "max_new": 160}]}],
  *    "checkpoint_s": 60, "validate_every": 200, "validate_docs": 200}
  *
@@ -23,8 +23,9 @@ enum { RECIPE_STAGES = 8, RECIPE_DATA = 16 };
 struct recipe_data {
     struct gym_spec spec;
     double weight, at_once, raw; /* shares of documents answered at once, of raw text */
-    double open;                 /* share of multiple-choice questions asked without their options: the answer is the option's text */
-    char policy[256];            /* reward models: who writes the answers; empty: worked traces */
+    double open;      /* share of multiple-choice questions asked without their options: the answer is the option's text */
+    double named;     /* share answered by the right option's text instead of its letter */
+    char policy[256]; /* reward models: who writes the answers; empty: worked traces */
     int64_t questions;
     int samples;
     double temp;
