@@ -32,7 +32,8 @@ static json_t *describe(const char *name, const char *path, const struct weights
         const struct tensor *t = weights_tensor_at(w, i);
         params += t->m.rows * t->m.cols;
     }
-    const char *about = text_of(w, "general.description");
+    const char *about = text_of(w, "candor.about"); /* what the trainer writes, else the standard key */
+    if (!about[0]) about = text_of(w, "general.description");
     return json_pack("{s:s#, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:s}", "name", name, (int)strlen(name) - 5, "path", path,
                      "architecture", known ? "" : "unknown", "bytes", (json_int_t)weights_bytes(w), "parameters",
                      (json_int_t)params, "vocabulary", (json_int_t)V, "context", (json_int_t)(known ? c.n_ctx : 0),
