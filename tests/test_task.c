@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "task/answer.h"
 #include "task/gym.h"
+#include "task/step.h"
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -630,4 +631,30 @@ Test(task, items_are_short) {
         }
         cr_expect_leq(longest, (size_t)most[f], "%s: %zu characters", all[f], longest);
     }
+}
+
+Test(task, steps_are_judged) {
+    static const struct {
+        const char *step;
+        int64_t modulo;
+        int right;
+    } cases[] = {
+        {"37+15=52;", 100, 1},
+        {" 52*3=56;", 100, 1},
+        {"52*3=57.", 100, 0},
+        {"Wait, 36-86=50;", 100, 1},
+        {"36-86=50;", 0, 0},
+        {"7+8+0=15 write 5 carry 1;", 0, 1},
+        {"5*3+0=16 write 6 carry 1;", 0, 0},
+        {"5*3+1=16 write 6 carry 1;", 0, 1},
+        {"So 1935.", 0, -1},
+        {"1-8-0=-7 write 3 borrow 1;", 0, -1},
+        {"=", 0, -1},
+        {"", 0, -1},
+        {"1+=2", 0, -1},
+        {"*3=3", 0, -1},
+        {"a+1=2", 0, -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        cr_expect_eq(step_check(cases[i].step, strlen(cases[i].step), cases[i].modulo), cases[i].right, "%s", cases[i].step);
 }

@@ -2,11 +2,16 @@
 #include "decode/corpus.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "task/step.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void doc_free(struct doc *d) { toks_free(&d->ids); }
+void doc_free(struct doc *d) {
+    toks_free(&d->ids);
+    free(d->marks);
+    d->marks = NULL;
+}
 
 static struct rng doc_rng(const struct recipe *r, int stage, int valid, int64_t i) {
     return RNG(r->seed, 0x646f63u, (uint64_t)stage, (uint64_t)valid, (uint64_t)i);
@@ -97,6 +102,33 @@ static int doc_from_sample(struct doc *out, const struct sample *s, struct err *
     return 0;
 }
 
+/* Marks the token that ends each step of the thought: is everything so far right? "Wait, …" takes the step before it back. */
+static int mark_steps(struct doc *d, const struct tokenizer *t, int64_t prompt, int64_t modulo, struct err *e) {
+    char step[256];
+    size_t n = 0, len;
+    const char *piece;
+    int right = 1, before = 1;
+    d->marks = malloc((size_t)d->ids.n);
+    if (!d->marks) return fail(e, ERR_NOMEM, "out of memory");
+    memset(d->marks, -1, (size_t)d->ids.n);
+    d->marks[d->ids.n - 1] = (signed char)d->label;
+    for (int64_t i = prompt; i + 1 < d->ids.n; i++) {
+        TRY(tokenizer_piece(t, d->ids.ids[i], &piece, &len, e));
+        if (len > sizeof step - n) return 0;
+        memcpy(step + n, piece, len);
+        n += len;
+        if (!len || !strchr(";.", piece[len - 1])) continue;
+        int ok = step_check(step, n, modulo);
+        if (ok >= 0) {
+            int now = (memmem(step, n, "Wait", 4) ? before : right) && ok;
+            before = right, right = now;
+            d->marks[i] = (signed char)right;
+        }
+        n = 0;
+    }
+    return 0;
+}
+
 /* The k-th (cyclically) sample from `at` on that is in the split and, if label >= 0, has that label and the anchor's question. */
 static const struct sample *sample_near(const struct samples *s, int64_t at, int valid, int label, const struct sample *same) {
     for (int64_t k = 0; k < s->n; k++) {
@@ -111,13 +143,16 @@ static const struct sample *sample_near(const struct samples *s, int64_t at, int
     return NULL;
 }
 
-static int doc_from_samples(struct doc *out, const struct recipe *r, int stage, const struct samples *s, int valid, int64_t i,
-                            struct err *e) {
+static int doc_from_samples(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t,
+                            const struct samples *s, int valid, int64_t i, struct err *e) {
     int pair = r->stages[stage].objective == OBJECTIVE_PAIRWISE;
     struct rng g = doc_rng(r, stage, valid, pair ? i / 2 : i);
     if (!pair) {
         const struct sample *x = sample_near(s, (int64_t)rng_below(&g, (uint64_t)s->n), valid, -1, NULL);
-        return x ? doc_from_sample(out, x, e) : fail(e, ERR_STATE, "no samples in this split");
+        if (!x) return fail(e, ERR_STATE, "no samples in this split");
+        int64_t steps = r->stages[stage].data[x->data].steps;
+        TRY(doc_from_sample(out, x, e));
+        return steps < 0 ? 0 : mark_steps(out, t, x->prompt, steps, e);
     }
     for (int tries = 0; tries < 1000; tries++) {
         int64_t at = (int64_t)rng_below(&g, (uint64_t)s->n);
@@ -133,7 +168,7 @@ static int doc_from_samples(struct doc *out, const struct recipe *r, int stage, 
 int corpus_doc(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t, const struct samples *s, int valid,
                int64_t i, struct err *e) {
     *out = (struct doc){.from = 1};
-    if (r->stages[stage].objective >= OBJECTIVE_PAIRWISE) return doc_from_samples(out, r, stage, s, valid, i, e);
+    if (r->stages[stage].objective >= OBJECTIVE_PAIRWISE) return doc_from_samples(out, r, stage, t, s, valid, i, e);
     return doc_from_gym(out, r, stage, t, valid, i, e);
 }
 

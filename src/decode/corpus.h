@@ -7,8 +7,9 @@
 
 struct doc {
     struct toks ids;
-    int64_t from; /* first position that is a target (next token: 1; answers only: the answer's first token) */
-    int label;    /* reward stages: 1 right, 0 wrong */
+    int64_t from;       /* first position that is a target (next token: 1; answers only: the answer's first token) */
+    int label;          /* reward stages: 1 right, 0 wrong */
+    signed char *marks; /* reward stages with steps: per token 1 right so far, 0 wrong, -1 not scored; else NULL */
 };
 void doc_free(struct doc *d);
 

@@ -1,7 +1,7 @@
 /* One optimisation step: documents packed as sequences of one batch, a taped forward, the stage's loss as a seed, a backward with dW, AdamW.
  *
  *   next, answer   L = −(1/n) Σ log p(target)                     (n targets of the batch)
- *   pointwise      L = −(1/n) Σ y log σ(s) + (1−y) log(1−σ(s))    s: score of a document's last token
+ *   pointwise      L = −(1/n) Σ y log σ(s) + (1−y) log(1−σ(s))    s: score of a document's last token, and of its steps' if marked
  *   pairwise       L = −(1/n) Σ log σ(s₊ − s₋)                    (Bradley & Terry 1952; Ouyang et al. 2022) */
 #include "decode/train_int.h"
 #include <math.h>
@@ -87,19 +87,48 @@ static double log1pexp(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp
 static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
 static int64_t last_row(const struct trainer *t, int doc) { return t->spans[doc].row0 + t->spans[doc].rows - 1; }
 
-/* Scores of all rows are made (one number a row); only a document's last one enters the loss. */
+/* −y log σ(s) − (1−y) log(1−σ(s)), and its derivative. */
+static double bce(double s, double y, double *ds) {
+    *ds = sigmoid(s) - y;
+    return log1pexp(s) - y * s;
+}
+
+/* What token k of a document is scored against: 1, 0, or -1 where it is not. */
+static int mark_at(const struct trainer *t, int doc, int64_t k) {
+    const struct doc *d = &t->docs[doc];
+    if (d->marks) return d->marks[k];
+    return k == t->spans[doc].rows - 1 ? d->label : -1;
+}
+
+static double marks_of(const struct trainer *t, int doc) {
+    double n = 0;
+    for (int64_t k = 0; k < t->spans[doc].rows; k++) n += mark_at(t, doc, k) >= 0;
+    return n;
+}
+
+/* Scores of all rows are made (one number a row); only a document's last one and those of marked steps enter the loss. */
 static int loss_scores(struct trainer *t, int back, double scale, double *sum, double *n, struct err *e) {
     int pair = stage_of(t)->objective == OBJECTIVE_PAIRWISE;
     struct score_seed look = {t->score, 0}, seed = {t->coef, 1};
     TRY(model_head(t->m, t->pass, t->h, t->T, score_seed, &look, NULL, NULL, e));
-    *sum = 0, *n = pair ? t->n_docs / 2 : t->n_docs;
+    *sum = 0, *n = pair ? t->n_docs / 2 : 0;
+    for (int i = 0; !pair && i < t->n_docs; i++) *n += marks_of(t, i);
     memset(t->coef, 0, (size_t)t->T * sizeof *t->coef);
     for (int i = 0; i < t->n_docs; i += pair ? 2 : 1) {
-        int64_t a = last_row(t, i), b = pair ? last_row(t, i + 1) : 0;
-        double s = pair ? t->score[a] - t->score[b] : t->score[a], y = pair ? 1 : t->docs[i].label;
-        *sum += log1pexp(s) - y * s;
-        t->coef[a] = (sigmoid(s) - y) * scale / *n;
-        if (pair) t->coef[b] = -t->coef[a];
+        if (pair) {
+            int64_t a = last_row(t, i), b = last_row(t, i + 1);
+            *sum += bce(t->score[a] - t->score[b], 1, &t->coef[a]);
+            t->coef[a] *= scale / *n;
+            t->coef[b] = -t->coef[a];
+            continue;
+        }
+        for (int64_t k = 0; k < t->spans[i].rows; k++) {
+            int64_t row = t->spans[i].row0 + k;
+            int y = mark_at(t, i, k);
+            if (y < 0) continue;
+            *sum += bce(t->score[row], y, &t->coef[row]);
+            t->coef[row] *= scale / *n;
+        }
     }
     return back ? model_head(t->m, t->pass, t->h, t->T, score_seed, &seed, t->dh, &t->grads, e) : 0;
 }
