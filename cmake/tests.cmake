@@ -33,6 +33,12 @@ foreach(src ${criterion_tests} ${plain_tests})
   endif()
 endforeach()
 
+# The AMX loops, on emulated tiles wherever the CPU has AVX512_BF16.
+if(TARGET test_bf16 AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  target_sources(test_bf16 PRIVATE ${CMAKE_SOURCE_DIR}/tests/emulated_tiles.c)
+  target_compile_definitions(test_bf16 PRIVATE TEST_TILES)
+endif()
+
 # Checks of the source and of what is installed: once, in the ordinary build.
 if(NOT CANDOR_SANITIZE)
   foreach(check rooms headers banned public)

@@ -3,6 +3,10 @@
 
 candor_packages=(gcc cmake ninja-build pkg-config git libc6-dev libjansson-dev libicu-dev libpcre2-dev libcriterion-dev)
 
+# For `candor bench` alone: without oneDNN it gives no share of a ceiling. Neither ./check nor ./demo needs it.
+# shellcheck disable=SC2034
+candor_bench_packages=(libdnnl-dev)
+
 package_missing() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" != installed ]
 }

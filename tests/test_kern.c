@@ -3,9 +3,11 @@
  *
  * A slot joins with one row in `ops` (and, if it is a mirror, one in `grads`); the list SLOTS is checked against struct kernels, and
  * a slot without its rows fails the run. */
+#include "kern/attn.h"
 #include "kern/kern_int.h"
 #include <criterion/criterion.h>
 #include <criterion/logging.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,28 +56,144 @@ Test(kern_fmt, narrowing_rounds_to_nearest_even) {
 }
 
 Test(kern_fmt, table_knows_names_and_row_bytes) {
-    cr_assert(fmt_find(3) == NULL && fmt_at(-1) == NULL && fmt_at(6) == NULL && fmt_by_name("q9") == NULL);
+    cr_assert(fmt_find(10) == NULL && fmt_at(-1) == NULL && fmt_at(12) == NULL && fmt_by_name("q9") == NULL);
     cr_assert(fmt_by_name("q8_0")->id == FMT_Q8_0 && fmt_row_bytes(FMT_Q4_0, 64) == 36 && fmt_row_bytes(FMT_Q4_0, 33) == 0);
-    for (int i = 0; fmt_at(i); i++) { /* what a format can hold exactly survives the way there and back */
+    cr_assert(fmt_by_name("q6_k")->id == FMT_Q6_K && fmt_row_bytes(FMT_Q4_K, 768) == 432 && fmt_row_bytes(FMT_Q5_K, 128) == 0);
+    for (int i = 0; fmt_at(i);
+         i++) { /* what a format can hold exactly survives the way there and back; a second trip adds little */
         const struct fmt_row *f = fmt_at(i);
-        float x[64], y[64], z[64];
-        char b[64 * 8], c[64 * 8];
-        for (int j = 0; j < 64; j++) x[j] = (float)((j * 37) % 64 - 32) / 8;
-        f->from_f32(b, x, 64);
-        f->to_f32(y, b, 64);
-        f->from_f32(c, y, 64);
-        f->to_f32(z, c, 64);
+        float x[256], y[256], z[256];
+        char b[256 * 8], c[256 * 8];
+        for (int j = 0; j < 256; j++) x[j] = (float)((j * 37) % 64 - 32) / 8;
+        f->from_f32(b, x, 256);
+        f->to_f32(y, b, 256);
+        f->from_f32(c, y, 256);
+        f->to_f32(z, c, 256);
         if (f->is_float) cr_expect(!memcmp(x, y, sizeof x), "%s", f->name);
-        for (int j = 0; j < 64; j++)
-            cr_expect(fabsf(y[j] - x[j]) <= 0.5f && fabsf(z[j] - y[j]) <= 0.01f * fabsf(y[j]), "%s %d", f->name, j);
+        for (int j = 0; j < 256; j++)
+            cr_expect(fabsf(y[j] - x[j]) <= 0.5f && fabsf(z[j] - y[j]) <= 0.02f, "%s %d: %g, %g, %g", f->name, j, (double)x[j],
+                      (double)y[j], (double)z[j]);
     }
 }
 
 Test(kern_fmt, quantisers_survive_bad_input) {
-    float x[32] = {NAN, INFINITY, -INFINITY, 1e38f, -1e38f, 1};
-    char b[64];
-    fmt_find(FMT_Q8_0)->from_f32(b, x, 32);
-    fmt_find(FMT_Q4_0)->from_f32(b, x, 32);
+    static const float bad[] = {NAN, INFINITY, -INFINITY, 1e38f, -1e38f, 1, 1e-45f};
+    float x[256];
+    char b[256 * 8];
+    for (int i = 0; fmt_at(i); i++)
+        for (int k = 0; k < 9; k++) { /* 0 … 6: this value among others, then everywhere; 7: all of them; 8: the limits */
+            for (int all = 0; all < 2; all++) {
+                for (int j = 0; j < 256; j++)
+                    x[j] = k == 7 ? bad[j % 7] : k == 8 ? (j & 1 ? FLT_MAX : -FLT_MAX) : all || j % 50 == 3 ? bad[k] : 1;
+                fmt_at(i)->from_f32(b, x, 256);
+                fmt_at(i)->to_f32(x, b, 256);
+            }
+        }
+}
+
+/* Numbers of several kinds, made of exact operations only: the same floats on every machine. */
+enum { KINDS = 8, NUMBERS = 4096 };
+static void numbers(float *x, int kind) {
+    uint64_t r = 1234567 + (uint64_t)kind;
+    for (int j = 0; j < NUMBERS; j++) {
+        double u = 0, sum = 0;
+        for (int i = 0; i < 12; i++) {
+            r = r * 6364136223846793005u + 1442695040888963407u;
+            u = (double)((int64_t)(r >> 40) - (1 << 23)) / (1 << 23);
+            sum += u / 2;
+        }
+        x[j] = (float)(kind == 0   ? sum                            /* nearly normal, unit variance */
+                       : kind == 1 ? u                              /* uniform */
+                       : kind == 2 ? (j / 256 - 8) * 0.37           /* constant */
+                       : kind == 3 ? (j % 61 ? sum : 64 * sum)      /* outliers */
+                       : kind == 4 ? 5 + u                          /* far from zero */
+                       : kind == 5 ? -3 - sum / 4                   /* far below */
+                       : kind == 6 ? ldexp(sum, -(j / 256) * 9)     /* down to denormals */
+                                   : (j % 7 ? 0 : floor(sum * 2))); /* mostly zeros */
+    }
+}
+
+/* NMSE of the way there and back. A uniform step of d errs by d²/12 in mean square, and d is the block's largest magnitude (symmetric) or
+ * its range with zero (with a minimum) over the number of steps: the bound is the mean of that and a tenth, for the rounding of scales.
+ * A symmetric code has no step for the last half of one on the far side: of uniform numbers 1/(2 steps) lie there and err by d/2 … d,
+ * 7/12 d² in mean square, or 3.5/steps more. The search of the K formats makes up for their coarser scales. Floats of p bits err by at
+ * most 2^-p of the value, evenly: a third of its square. */
+Test(kern_fmt, round_trip_errors_are_those_of_the_step) {
+    static const struct {
+        enum fmt f;
+        int sub, steps, lines, bits; /* elements that share a step; steps across 2 max|x| or the range */
+    } t[] = {{FMT_Q8_0, 32, 254, 0, 0}, {FMT_Q4_0, 32, 16, 0, 0}, {FMT_Q4_1, 32, 15, 1, 0}, {FMT_Q5_0, 32, 32, 0, 0},
+             {FMT_Q5_1, 32, 31, 1, 0},  {FMT_Q4_K, 32, 15, 1, 0}, {FMT_Q5_K, 32, 31, 1, 0}, {FMT_Q6_K, 16, 64, 0, 0},
+             {FMT_F16, 1, 0, 0, 11},    {FMT_BF16, 1, 0, 0, 8},   {FMT_F32, 1, 0, 0, 24},   {FMT_F64, 1, 0, 0, 24}};
+    static float x[NUMBERS], y[NUMBERS];
+    static char b[NUMBERS * 8];
+    for (int kind = 0; kind < 2; kind++)
+        for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+            const struct fmt_row *f = fmt_find((int)t[i].f);
+            double err = 0, ref = 0, bound = 0;
+            numbers(x, kind);
+            f->from_f32(b, x, NUMBERS);
+            f->to_f32(y, b, NUMBERS);
+            for (int j = 0; j < NUMBERS; j++) err += pow(y[j] - x[j], 2), ref += pow(x[j], 2);
+            for (int j = 0; t[i].steps && j < NUMBERS; j += t[i].sub) {
+                double lo = 0, hi = 0;
+                for (int k = j; k < j + t[i].sub; k++) lo = fmin(lo, x[k]), hi = fmax(hi, x[k]);
+                bound += pow((t[i].lines ? hi - lo : 2 * fmax(-lo, hi)) / t[i].steps, 2) / 12 * t[i].sub;
+            }
+            bound *= 1.1 + (t[i].lines ? 0 : 3.5 / t[i].steps);
+            bound = t[i].steps ? bound / ref : pow(2, -2 * t[i].bits) / 3;
+            cr_log_info("%s kind %d: NMSE %.3g, bound %.3g", f->name, kind, err / ref, bound);
+            cr_expect(err / ref <= bound, "%s kind %d: NMSE %.3g > %.3g", f->name, kind, err / ref, bound);
+        }
+}
+
+static uint64_t hash_of(const void *p, size_t n) {
+    uint64_t h = 1469598103934665603u;
+    for (size_t i = 0; i < n; i++) h = (h ^ ((const unsigned char *)p)[i]) * 1099511628211u;
+    return h;
+}
+
+/* Hashes of the bytes that ggml's reference quantisers (quantize_row_*_ref, x86-64) make of `numbers`. */
+Test(kern_fmt, quantisers_make_the_bytes_of_ggml) {
+    static const struct {
+        enum fmt f;
+        uint64_t hash[KINDS];
+    } t[] = {
+        {FMT_Q8_0,
+         {0x3bae49ad2a801b63, 0x74a784b63fcc43a0, 0x3a64c25f57e8f1e3, 0xb88d4359248c0023, 0x8338629c31455bf2, 0x2d888ad6a38b7d18,
+          0xe6ea46b5f996b34c, 0xeef71522bdd0eb7f}},
+        {FMT_Q4_0,
+         {0x250d34f6a01645b0, 0x2af8754f38f0fb0d, 0x6a95bb765c6d82e3, 0x5121c21454d661e1, 0xb114df4d340440e6, 0x4363aff819d65c95,
+          0x5e91e5ee74c93bbe, 0x045f586f91d5aa16}},
+        {FMT_Q4_1,
+         {0xbdb9d04aa720b1ac, 0xd5906a5a0635c955, 0x46f3a02a5096cb43, 0x754ac882de17a003, 0x0bdd7834054b1af2, 0xdcf7aa6ce65f7333,
+          0x74b3ccc1c0187a86, 0x34abccbb573f3126}},
+        {FMT_Q5_0,
+         {0xda9d06907d25852a, 0x6b5497626ff472fa, 0xe8429105550e9883, 0x2b3189f55e0cdd0b, 0xb61be3e733f5b553, 0xbe85bbc0c09e55da,
+          0xc419cbcb59fc464a, 0xb61fb7af68addf56}},
+        {FMT_Q5_1,
+         {0x86c5bda9df20924c, 0xffb2bf37b913eebc, 0xbc8fa95147cbef83, 0xe17c8709993aeaae, 0xe42874667b8f3bde, 0x74cb666d191509e5,
+          0xaab376b5570c8adf, 0xd6328343eef3901b}},
+        {FMT_Q4_K,
+         {0xa825440c7990e87d, 0xea81d7fea8970e2b, 0xc4f9e63df20dd6b6, 0x36c63be454b61c11, 0x7adad7e970b1d8c4, 0x7d173a08b53b9c6f,
+          0xf6bdc57fe3de70e6, 0xd0b2531401e2fcc3}},
+        {FMT_Q5_K,
+         {0x9b10d84cbf4c8d4b, 0x994740009dc9c70c, 0x20eef20f64a0acc3, 0xc72a4185f4069bd6, 0x1ff1fb9beaa50a4e, 0xa3af45a4e6471d08,
+          0xae26b4f9cdc38e57, 0x2924d2a9c44f1972}},
+        {FMT_Q6_K,
+         {0x25aad71375c64013, 0xe0e365e9f98f153d, 0x52bd54c6882f47c5, 0x8c29e28c597a51a3, 0xc360aa7aea002759, 0x7570af70d56c2f00,
+          0xa9337979728e6bce, 0x2211335f62e9c089}},
+    };
+    static float x[NUMBERS];
+    static char b[NUMBERS * 2];
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+        for (int kind = 0; kind < KINDS; kind++) {
+            const struct fmt_row *f = fmt_find((int)t[i].f);
+            numbers(x, kind);
+            f->from_f32(b, x, NUMBERS);
+            uint64_t h = hash_of(b, fmt_row_bytes(f->id, NUMBERS));
+            cr_expect(h == t[i].hash[kind], "%s kind %d: 0x%016llx", f->name, kind, (unsigned long long)h);
+        }
 }
 
 static size_t slurp(const char *dir, const char *name, void *buf, size_t size) {
@@ -93,19 +211,20 @@ Test(kern_fmt, quantisers_are_byte_exact_with_ggml) {
     static const struct {
         enum fmt f;
         const char *name;
-    } t[] = {{FMT_Q8_0, "q8_0"}, {FMT_Q4_0, "q4_0"}};
+        int cols; /* two rows of these */
+    } t[] = {{FMT_Q8_0, "q8_0", 64}, {FMT_Q4_0, "q4_0", 64}, {FMT_Q4_K, "q4_k", 512}, {FMT_Q6_K, "q6_k", 512}};
     if (!dir || !*dir) cr_skip_test("CANDOR_TEST_DATA is not set");
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         char name[64];
-        float x[128];
-        unsigned char want[256], got[256];
-        snprintf(name, sizeof name, "%s_64_noim_input.bin", t[i].name);
-        if (slurp(dir, name, x, sizeof x) != sizeof x) cr_skip_test("no reference blocks in CANDOR_TEST_DATA");
-        snprintf(name, sizeof name, "%s_64_noim_expected.bin", t[i].name);
-        size_t n = slurp(dir, name, want, sizeof want);
-        cr_assert(n == fmt_row_bytes(t[i].f, 128));
-        fmt_find((int)t[i].f)->from_f32(got, x, 128);
-        for (size_t j = 0; j < n; j++)
+        float x[1024];
+        unsigned char want[1024], got[1024];
+        size_t count = 2 * (size_t)t[i].cols, bytes = fmt_row_bytes(t[i].f, (int64_t)count);
+        snprintf(name, sizeof name, "%s_%d_noim_input.bin", t[i].name, t[i].cols);
+        if (slurp(dir, name, x, sizeof x) != 4 * count) cr_skip_test("no reference blocks in CANDOR_TEST_DATA");
+        snprintf(name, sizeof name, "%s_%d_noim_expected.bin", t[i].name, t[i].cols);
+        cr_assert(slurp(dir, name, want, sizeof want) == bytes);
+        fmt_find((int)t[i].f)->from_f32(got, x, (int64_t)count);
+        for (size_t j = 0; j < bytes; j++)
             cr_expect(got[j] == want[j], "%s byte %zu: %02x, expected %02x", t[i].name, j, got[j], want[j]);
     }
 }
@@ -114,9 +233,9 @@ Test(kern_fmt, quantisers_are_byte_exact_with_ggml) {
 
 /* Every slot once: name, and whether it is the mirror of something (then it needs a gradient row). */
 #define SLOTS(XX)                                                                                                                \
-    XX(matmul_t, 0)                                                                                                              \
+    XX(matmul_t, 0) XX(kv_store, 0)                                                                                                          \
     XX(matmul_n, 1) XX(matmul_dw, 1) XX(bias_dw, 1) XX(rmsnorm, 0) XX(rmsnorm_back, 1) XX(rmsnorm_dw, 1) XX(layernorm, 0)        \
-        XX(layernorm_back, 1) XX(layernorm_dw, 1) XX(rope, 1) XX(attn, 0) XX(attn_back, 1) XX(glu, 0) XX(glu_back, 1)            \
+        XX(layernorm_back, 1) XX(layernorm_dw, 1) XX(rope, 1) XX(attn, 0) XX(attn_merge, 0) XX(attn_back, 1) XX(glu, 0) XX(glu_back, 1)            \
             XX(axpy, 1) XX(scale, 1) XX(gather, 0) XX(scatter_add, 1) XX(row_lse, 0) XX(nll_seed, 1) XX(softmax, 0) XX(adamw, 0) \
                 XX(sumsq, 0) XX(dot, 0)
 static const struct {
@@ -298,63 +417,75 @@ static void sizes_attn(const struct shape *p, int64_t n[ARRAYS]) {
 struct attn_set {
     struct attn_span sp[SPANS];
     struct attn_shape sh;
-    int64_t rows, units, back_units;
-    num *scratch;
-    num **pages;
+    struct attn_mem mem;
+    void **pages;
     int64_t npages;
 };
 static void attn_open(struct attn_set *t, const struct side *s, const struct shape *p) {
     size_t nb = s->dbl ? 8 : 4;
-    int64_t row_len = (int64_t)p->G * p->D, row0 = 0, early = 0, most = 0;
+    int64_t row_len = (int64_t)p->G * p->D, row0 = 0, early = 0;
+    struct err e = ERR_INIT;
     memset(t, 0, sizeof *t);
+    t->mem.threads = 1, t->mem.num_bytes = nb;
+    cr_assert(attn_mem_reserve(&t->mem, p->D, p->H, &e) == 0, "%s", e.msg);
     t->pages = calloc((size_t)(8 * p->T + 64), sizeof *t->pages);
     t->sh = (struct attn_shape){.n_head = p->H, .n_kv = p->G, .head_dim = p->D, .window = p->window, .scale = 1.3 / sqrt(p->D)};
     for (int i = 0; i < SPANS; i++) {
         int64_t rows = span_rows(p, i), pos0 = span_pos(p, i), ctx = pos0 + rows, np = (ctx + p->page - 1) / p->page;
         size_t v_off = (size_t)(p->page * row_len);
-        num **pages = t->pages + t->npages;
+        void **pages = t->pages + t->npages;
         for (int64_t j = 0; j < np; j++) pages[j] = calloc(2 * v_off, nb);
-        for (int64_t j = 0; j < ctx; j++)
-            for (int64_t c = 0; c < row_len; c++)
-                for (int kv = 0; kv < 2; kv++) {
-                    double x =
-                        j < pos0 ? get(s, 8 + kv, (early + j) * row_len + c) : get(s, 2 + kv, (row0 + j - pos0) * row_len + c);
-                    size_t at = (size_t)((j % p->page) * row_len + c) + (kv ? v_off : 0);
-                    if (s->dbl)
-                        ((double *)pages[j / p->page])[at] = x;
-                    else
-                        ((float *)pages[j / p->page])[at] = (float)x;
-                }
-        t->sp[i] = (struct attn_span){
-            .row0 = row0, .rows = rows, .pos0 = pos0, .kv = {.pages = pages, .page_len = p->page, .k_off = 0, .v_off = v_off}};
+        struct kv_ref kv = {.pages = pages, .page_len = p->page, .v_off = v_off, .fmt = s->dbl ? FMT_F64 : FMT_F32};
+#define ROW_AT(a, r) ((num *)(void *)((char *)P(s, a) + (size_t)((r)*row_len) * nb))
+        s->k->kv_store(&kv, row_len, 0, ROW_AT(8, early), ROW_AT(9, early), 0, pos0);
+        s->k->kv_store(&kv, row_len, pos0, ROW_AT(2, row0), ROW_AT(3, row0), 0, rows);
+        t->sp[i] = (struct attn_span){.row0 = row0, .rows = rows, .pos0 = pos0, .kv = kv};
         t->npages += np;
         row0 += rows;
         early += pos0;
-        if (ctx > most) most = ctx;
     }
-    t->rows = row0;
-    t->units = row0 * p->H;
-    t->back_units = (int64_t)SPANS * p->G;
-    t->scratch = calloc((size_t)kern_attn_scratch(most), nb);
 }
 static void attn_close(struct attn_set *t) {
     for (int64_t i = 0; i < t->npages; i++) free(t->pages[i]);
     free(t->pages);
-    free(t->scratch);
+    attn_mem_free(&t->mem);
 }
-static void do_attn(const struct side *s, const struct shape *p) {
+static void attn_rows(const struct side *s, const struct shape *p, int split, int back) {
     struct attn_set t;
     attn_open(&t, s, p);
-    s->k->attn(P(s, 0), P(s, 10), P(s, 1), t.sp, SPANS, &t.sh, t.scratch, 0, t.units);
+    t.mem.always_split = split;
+    attn_forward(s->k, NULL, &t.mem, P(s, 0), P(s, 10), P(s, 1), t.sp, SPANS, &t.sh);
+    if (back)
+        attn_backward(s->k, NULL, &t.mem, P(s, 5), P(s, 6), P(s, 7), P(s, 4), P(s, 1), P(s, 0), P(s, 10), t.sp, SPANS, &t.sh);
     attn_close(&t);
 }
-static void do_attn_back(const struct side *s, const struct shape *p) {
-    struct attn_set t;
-    attn_open(&t, s, p);
-    s->k->attn(P(s, 0), P(s, 10), P(s, 1), t.sp, SPANS, &t.sh, t.scratch, 0, t.units);
-    s->k->attn_back(P(s, 5), P(s, 6), P(s, 7), P(s, 4), P(s, 1), P(s, 0), P(s, 10), t.sp, SPANS, &t.sh, t.scratch, 0,
-                    t.back_units);
-    attn_close(&t);
+static void do_attn(const struct side *s, const struct shape *p) { attn_rows(s, p, 0, 0); }
+static void do_attn_merge(const struct side *s, const struct shape *p) { attn_rows(s, p, 1, 0); }
+static void do_attn_back(const struct side *s, const struct shape *p) { attn_rows(s, p, 0, 1); }
+
+/* Rows of a[1] and a[2] into pages of the format, and back into a[0]. */
+static void sizes_store(const struct shape *p, int64_t n[ARRAYS]) {
+    n[0] = 2 * p->T * p->K;
+    n[1] = n[2] = p->T * p->K;
+}
+static void do_kv_store(const struct side *s, const struct shape *p) {
+    const struct fmt_row *f = fmt_find(p->fmt == FMT_F16 || p->fmt == FMT_BF16 ? (int)p->fmt : FMT_F32);
+    int64_t np = (p->T + 2 + p->page - 1) / p->page, K = p->K;
+    size_t v_off = (size_t)(p->page * K + 3);
+    void **pages = calloc((size_t)np, sizeof *pages);
+    float *row = malloc((size_t)(K + 1) * sizeof *row);
+    for (int64_t i = 0; i < np; i++) pages[i] = calloc(v_off * 2, (size_t)f->bytes);
+    struct kv_ref kv = {.pages = pages, .page_len = p->page, .v_off = v_off, .fmt = f->id};
+    s->k->kv_store(&kv, K, 2, P(s, 1), P(s, 2), 0, p->T / 2);
+    s->k->kv_store(&kv, K, 2, P(s, 1), P(s, 2), p->T / 2, p->T);
+    for (int64_t i = 0; i < 2 * p->T; i++) {
+        int64_t pos = i / 2 + 2;
+        size_t at = (size_t)(pos % p->page * K) + (i % 2 ? v_off : 0);
+        f->to_f32(row, (const char *)pages[pos / p->page] + at * (size_t)f->bytes, K);
+        for (int64_t c = 0; c < K; c++) set(s, 0, i * K + c, row[c]);
+    }
+    for (int64_t i = 0; i < np; i++) free(pages[i]);
+    free(pages), free(row);
 }
 
 static void sizes_flat(const struct shape *p, int64_t n[ARRAYS]) {
@@ -490,6 +621,8 @@ static const struct op_row {
     {"layernorm_dw", do_layernorm_dw, sizes_norm, 1 << 6 | 1 << 7, SUM_K, 0},
     {"rope", do_rope, sizes_rope, 1 << 0, POINT, 0},
     {"attn", do_attn, sizes_attn, 1 << 0 | 1 << 10, ATTN, 0},
+    {"attn_merge", do_attn_merge, sizes_attn, 1 << 0 | 1 << 10, ATTN, 0},
+    {"kv_store", do_kv_store, sizes_store, 1 << 0, EXACT, 1},
     {"attn_back", do_attn_back, sizes_attn, 1 << 5 | 1 << 6 | 1 << 7, ATTN, 0},
     {"glu", do_glu, sizes_flat, 1 << 0, POINT, 0},
     {"glu_back", do_glu_back, sizes_flat, 1 << 5 | 1 << 6, POINT, 0},
@@ -516,7 +649,13 @@ static const struct shape shapes[] = {
     {200, 72, 64, 0, 0, 0, 0, FMT_F32, 2, 1, 24, 0, 33, 0},   {6, 70, 130, 9, 2, 1, 1, FMT_F32, 8, 2, 33, 1, 16, 1},
     {5, 9, 16448, 0, 0, 0, 1, FMT_F32, 2, 2, 20, 7, 4, 2},
 };
-static const enum fmt formats[] = {FMT_F32, FMT_F16, FMT_BF16, FMT_Q8_0, FMT_Q4_0, FMT_F64};
+static const enum fmt formats[] = {FMT_F32,  FMT_F16,  FMT_BF16, FMT_Q8_0, FMT_Q4_0, FMT_Q4_1,
+                                   FMT_Q5_0, FMT_Q5_1, FMT_Q4_K, FMT_Q5_K, FMT_Q6_K, FMT_F64};
+/* k, up to a whole number of blocks */
+static int64_t whole(enum fmt f, int64_t k) {
+    int64_t block = fmt_find((int)f)->block;
+    return (k + block - 1) / block * block;
+}
 
 static void check(const struct op_row *op, const struct shape *p, const struct table *tab, const struct kernels *oracle) {
     int64_t n[ARRAYS] = {0};
@@ -565,7 +704,7 @@ Test(kern_ops, every_table_agrees_with_the_double_reference, .timeout = 300) {
                     int attn = ops[i].bound == ATTN || !strcmp(ops[i].slot, "rope");
                     if (!attn && p.K > 4096 && !ops[i].formats) continue;
                     p.fmt = formats[f];
-                    if (fmt_find((int)p.fmt)->block > 1) p.K = (p.K + 31) / 32 * 32;
+                    p.K = whole(p.fmt, p.K);
                     check(&ops[i], &p, &t[k], &oracle);
                 }
 }
@@ -683,8 +822,9 @@ Test(kern_bytes, rows_and_slices_do_not_change_matrix_products, .timeout = 120) 
     for (int k = 0; k < nt; k++)
         for (size_t f = 0; f < COUNT(formats); f++)
             for (size_t m = 0; m < COUNT(dims); m++) {
-                int64_t T = dims[m].K > 10000 ? 7 : 101, N = dims[m].N,
-                        K = dims[m].K - (fmt_find((int)formats[f])->block == 1 ? 3 : 0);
+                int64_t T = dims[m].K > 10000 ? 7 : 101, N = dims[m].N, block = fmt_find((int)formats[f])->block,
+                        K = block == 1 ? dims[m].K - 3 : whole(formats[f], dims[m].K);
+                int64_t unit = block > 32 ? block : 32;
                 float *x = random_floats(T * K, 1), *dy = random_floats(T * N, 2), *src = random_floats(N * K, 3),
                       *bias = random_floats(N + K, 4);
                 float *y = calloc((size_t)(T * N), 4), *y1 = calloc((size_t)(T * N), 4), *dx = calloc((size_t)(T * K), 4),
@@ -696,7 +836,7 @@ Test(kern_bytes, rows_and_slices_do_not_change_matrix_products, .timeout = 120) 
                 tab[k].k.matmul_t(N_(y), N, N_(x), K, T, &w, N_(bias), 0, 0, N);
                 tab[k].k.matmul_n(N_(dx), K, N_(dy), N, T, &w, NULL, 0, 0, K);
                 for (int64_t t = 0; t < T;) { /* groups of 1, 2, 3, 4, … rows; columns cut at odd places */
-                    int64_t n = t % 5 + 1 < T - t ? t % 5 + 1 : T - t, cut = (t * 5) % N, kcut = K / 2 / 32 * 32;
+                    int64_t n = t % 5 + 1 < T - t ? t % 5 + 1 : T - t, cut = (t * 5) % N, kcut = K / 2 / unit * unit;
                     tab[k].k.matmul_t(N_(y1 + t * N), N, N_(x + t * K), K, n, &w, N_(bias), 0, 0, cut);
                     tab[k].k.matmul_t(N_(y1 + t * N), N, N_(x + t * K), K, n, &w, N_(bias), 0, cut, N);
                     tab[k].k.matmul_n(N_(dx1 + t * K), K, N_(dy + t * N), N, n, &w, NULL, 0, 0, kcut);
@@ -716,49 +856,6 @@ Test(kern_bytes, rows_and_slices_do_not_change_matrix_products, .timeout = 120) 
                 }
                 free(x), free(dy), free(src), free(bias), free(y), free(y1), free(dx), free(dx1), free(bytes);
             }
-}
-
-/* One unit at a time, in spans of other pages: the bytes of the whole call. */
-Test(kern_bytes, blocks_and_pages_do_not_change_attention, .timeout = 120) {
-    struct table tab[3];
-    int nt = tables(tab);
-    for (int k = 0; k < nt; k++)
-        for (int window = 0; window < 60; window += 19) {
-            struct shape p = {.T = 53, .N = 1, .K = 32, .H = 6, .G = 2, .D = 40, .window = window, .page = 16, .fmt = FMT_F32},
-                         p2 = p;
-            p2.page = 7;
-            int64_t n[ARRAYS] = {0};
-            struct side a, b;
-            struct attn_set t;
-            sizes_attn(&p, n);
-            side_new(&a, &tab[k].k, 0, &p, n);
-            side_new(&b, &tab[k].k, 0, &p2, n);
-            do_attn_back(&a, &p);
-            attn_open(&t, &b, &p2);
-            for (int64_t u = 0, step = 1; u < t.units; u += step, step = step % 31 + 3)
-                tab[k].k.attn(P(&b, 0), P(&b, 10), P(&b, 1), t.sp, SPANS, &t.sh, t.scratch, u,
-                              u + step < t.units ? u + step : t.units);
-            for (int64_t u = t.back_units - 1; u >= 0; u--)
-                tab[k].k.attn_back(P(&b, 5), P(&b, 6), P(&b, 7), P(&b, 4), P(&b, 1), P(&b, 0), P(&b, 10), t.sp, SPANS, &t.sh,
-                                   t.scratch, u, u + 1);
-            attn_close(&t);
-            for (int i = 0; i < ARRAYS; i++)
-                cr_expect(!memcmp(P(&a, i), P(&b, i), (size_t)n[i] * 4), "%s window %d: array %d differs", tab[k].name, window,
-                          i);
-            /* a row's bytes do not depend on the rows before it in the call: the prompt in two chunks */
-            attn_open(&t, &b, &p2);
-            memset(P(&b, 0), 0, (size_t)n[0] * 4);
-            struct attn_span chunk[2] = {t.sp[2], t.sp[2]};
-            chunk[0].rows = 20;
-            chunk[1].rows -= 20, chunk[1].row0 += 20, chunk[1].pos0 += 20;
-            tab[k].k.attn(P(&b, 0), NULL, P(&b, 1), chunk, 2, &t.sh, t.scratch, 0, t.sp[2].rows * p.H);
-            size_t at = (size_t)(t.sp[2].row0 * p.H * p.D), len = (size_t)(t.sp[2].rows * p.H * p.D);
-            cr_expect(!memcmp((float *)P(&a, 0) + at, (float *)P(&b, 0) + at, len * 4), "%s window %d: chunks differ",
-                      tab[k].name, window);
-            attn_close(&t);
-            side_free(&a);
-            side_free(&b);
-        }
 }
 
 /* Everything through the wrappers, large enough to be cut over threads. */
@@ -781,6 +878,12 @@ static void all_ops(struct device *d, float *out, int64_t *len) {
     op_matmul_n(d, z, C, y, N, T, &m, NULL, 1), KEEP(z, T * C);
     op_matmul_dw(d, g, y, N, x, C, T, N, C), KEEP(g, N * C);
     op_bias_dw(d, g, y, N, T, N), KEEP(g, N);
+    enum { SK = 512 }; /* columns are cut between superblocks */
+    static char super[N * SK / 256 * 144];
+    struct mat sm = {.fmt = FMT_Q4_K, .rows = N, .cols = SK, .data = super, .row_bytes = SK / 256 * 144};
+    fmt_find(FMT_Q4_K)->from_f32(super, r, N * SK);
+    op_matmul_n(d, z, SK, y, N, 90, &sm, NULL, 0), KEEP(z, 90 * SK);
+    op_matmul_t(d, y, N, z, SK, 90, &sm, NULL, 0), KEEP(y, 90 * N);
     FRESH();
     op_rmsnorm(d, y, x, w, T, C, 1e-5), KEEP(y, T * C);
     op_rmsnorm_back(d, z, y, x, w, T, C, 1e-5, 1), KEEP(z, T * C);
@@ -792,9 +895,9 @@ static void all_ops(struct device *d, float *out, int64_t *len) {
     op_rope(d, x, C, T, 5, 32, 32, g, ROPE_HALVES, 0), KEEP(x, T * C);
     op_rope(d, x, C, T, 5, 32, 20, g, ROPE_PAIRS, 1), KEEP(x, T * C);
     struct attn_shape sh = {.n_head = 5, .n_kv = 1, .head_dim = 32, .scale = 0.2};
-    num *pages[13];
+    void *pages[13];
     for (int i = 0; i < 13; i++) pages[i] = num_at(d, z, i * 16 * 32);
-    struct attn_span sp[2] = {{0, 120, 0, {pages, 16, 0, 64}}, {120, 80, 30, {pages, 16, 0, 96}}};
+    struct attn_span sp[2] = {{0, 120, 0, {pages, 16, 0, 64, FMT_F32}}, {120, 80, 30, {pages, 16, 0, 96, FMT_F32}}};
     op_attn(d, y, lse, x, T, sp, 2, &sh), KEEP(y, T * C), KEEP(lse, T * 5);
     num *dk = dev_alloc(d, T * 32), *dv = dev_alloc(d, T * 32);
     op_attn_back(d, num_at(d, g, T * C), dk, dv, g, x, y, lse, T, sp, 2, &sh);
@@ -865,7 +968,7 @@ Test(kern_device, isa_wish_is_checked_and_lowered) {
     dev_zero(d, p, 5);
     cr_assert(dev_get1(d, p, 2) == 0);
     dev_free(d, p);
-    cr_assert(dev_reserve(d, 1000, &e) == 0 && dev_reserve(d, -1, &e) == ERR_RANGE);
+    cr_assert(dev_reserve(d, 1000, 8, &e) == 0 && dev_reserve(d, -1, 8, &e) == ERR_RANGE);
     dev_close(d);
     dev_close(NULL);
 }

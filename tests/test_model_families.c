@@ -109,9 +109,12 @@ Test(model_families, gguf_f32_of_every_shape) {
 }
 
 Test(model_families, gguf_of_every_format) {
-    static const enum fmt formats[] = {FMT_F32, FMT_F16, FMT_BF16, FMT_Q8_0, FMT_Q4_0};
+    static const enum fmt formats[] = {FMT_F32, FMT_F16, FMT_BF16, FMT_Q8_0, FMT_Q4_0, FMT_Q4_1, FMT_Q5_0, FMT_Q5_1};
+    static const enum fmt supers[] = {FMT_Q4_K, FMT_Q5_K, FMT_Q6_K};
     for (int i = 0; i < N_BLOCK_TINIES; i++)
         for (size_t k = 0; k < sizeof formats / sizeof *formats; k++) gguf_of(&block_tinies[i], formats[k]);
+    for (int i = 0; i < N_SUPER_TINIES; i++)
+        for (size_t k = 0; k < sizeof supers / sizeof *supers; k++) gguf_of(&super_tinies[i], supers[k]);
 }
 
 /* The file says what the model in memory says. */
@@ -410,11 +413,12 @@ struct story {
     struct device *d;
     struct model *m;
     struct pass *p;
-    num *pages[16], *h, *row;
+    void *pages[16];
+    num *h, *row;
 };
 
 static void story_rows(struct story *s, const int32_t *ids, int64_t rows, int64_t pos0) {
-    struct span sp = {0, rows, pos0, {s->pages, 32}};
+    struct span sp = {0, rows, pos0, {s->pages, 32, FMT_F32}};
     struct batch b = {.T = rows, .ids = ids, .spans = &sp, .n_spans = 1};
     OK(model_forward(s->m, s->p, &b, NULL, NULL, s->h, &e));
 }
@@ -450,7 +454,7 @@ static void story_of(const char *file, const char *isa, double nll_tol, const js
     OK(weights_open(&w, data_path(file), &e));
     OK(model_open(&s.m, s.d, w, 0, &e));
     OK(pass_new(&s.p, s.m, 256, 1, 512, 0, &e));
-    for (int i = 0; i < 16; i++) s.pages[i] = dev_alloc(s.d, model_kv_page_nums(s.m, 32));
+    for (int i = 0; i < 16; i++) s.pages[i] = dev_alloc_bytes(s.d, model_kv_page_bytes(s.m, 32, FMT_F32));
     s.h = dev_alloc(s.d, 256 * model_cfg(s.m)->n_embd), s.row = dev_alloc(s.d, model_cfg(s.m)->n_vocab);
     for (size_t i = 0; i < json_array_size(goldens); i++) {
         snprintf(what, sizeof what, "%s on %s, prompt %zu", file, s.d->name, i);

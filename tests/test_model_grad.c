@@ -427,7 +427,8 @@ Test(model_grad, adjoint) {
 
 /* ---- through stored formats: float and double devices on the same file ---- */
 
-static const enum fmt stored[] = {FMT_F32, FMT_F16, FMT_BF16, FMT_Q8_0, FMT_Q4_0};
+static const enum fmt stored[] = {FMT_F32, FMT_F16, FMT_BF16, FMT_Q8_0, FMT_Q4_0, FMT_Q4_1, FMT_Q5_0, FMT_Q5_1};
+static const enum fmt stored_super[] = {FMT_Q4_K, FMT_Q5_K, FMT_Q6_K};
 
 static void stored_of(const struct tiny *t, enum fmt f) {
     const char *path = tiny_gguf(t, f);
@@ -463,4 +464,5 @@ static void stored_of(const struct tiny *t, enum fmt f) {
 Test(model_grad, stored_formats) {
     for (int i = 0; i < N_BLOCK_TINIES; i++)
         for (size_t k = 0; k < sizeof stored / sizeof *stored; k++) stored_of(&block_tinies[i], stored[k]);
+    for (size_t k = 0; k < sizeof stored_super / sizeof *stored_super; k++) stored_of(&super_tinies[0], stored_super[k]);
 }

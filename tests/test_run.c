@@ -430,7 +430,7 @@ Test(run, generation_stops_where_it_should) {
 
 Test(run, a_full_pool_evicts_the_oldest_and_says_when_it_cannot) {
     struct tiny t = tiny_open("llama", 1);
-    int64_t page = model_kv_page_nums(t.m, 8) * 4;
+    int64_t page = model_kv_page_bytes(t.m, 8, FMT_F32);
     struct engine *g = engine_of(t.m, (struct engine_opts){.page_len = 8, .max_kv_bytes = 6 * page});
     struct session *s, *k;
     int64_t shared;
@@ -780,4 +780,29 @@ Test(run, stories260k_speaks_its_golden_words) {
     model_close(m);
     weights_close(w);
     dev_close(d);
+}
+
+/* Greedy decoding has a way of its own: the first greatest, NaN never. */
+Test(run_sampler, greedy_takes_the_first_greatest) {
+    enum { WORDS = 1003 };
+    struct sampler s;
+    float x[WORDS];
+    struct rng r = RNG(5);
+    struct err bad = ERR_INIT;
+    cr_assert(sampler_init(&s, WORDS, &bad) >= 0);
+    struct sampling o = {.top_p = 1, .repeat_penalty = 1};
+    for (int trial = 0; trial < 300; trial++) {
+        int best = -1;
+        for (int i = 0; i < WORDS; i++) {
+            x[i] = trial % 3 == 2 && i % 7 ? NAN : (float)rng_below(&r, trial % 2 ? 50 : 100000) - 1e5f;
+            if (!isnan(x[i]) && (best < 0 || x[i] > x[best])) best = i;
+        }
+        double lp;
+        cr_assert(sampler_pick(&s, x, &o, 0, NULL, 0, &lp) == best, "trial %d", trial);
+    }
+    for (int i = 0; i < WORDS; i++) x[i] = -INFINITY;
+    cr_expect(sampler_pick(&s, x, &o, 0, NULL, 0, NULL) == 0);
+    x[WORDS - 1] = -1e30f;
+    cr_expect(sampler_pick(&s, x, &o, 0, NULL, 0, NULL) == WORDS - 1);
+    sampler_fini(&s);
 }

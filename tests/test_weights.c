@@ -282,10 +282,11 @@ BAD(t_dim_0, head(b, 1, 0), vec(b, "t", 0, 0, 0), fill(b, 40))
 BAD(t_dim_huge, head(b, 1, 0), vec(b, "t", 1ull << 63, 0, 0), fill(b, 40))
 BAD(t_overflow, head(b, 1, 0), zs(b, "t"), u32(b, 2), u64(b, 1ull << 40), u64(b, 1ull << 40), u32(b, 0), u64(b, 0), fill(b, 40))
 BAD(t_bytes_overflow, head(b, 1, 0), vec(b, "t", 1ull << 62, 0, 0), fill(b, 40))
-BAD(t_q4_k, head(b, 1, 0), vec(b, "t", 256, 12, 0), fill(b, 400))
+BAD(t_q2_k, head(b, 1, 0), vec(b, "t", 256, 10, 0), fill(b, 400))
 BAD(t_type, head(b, 1, 0), vec(b, "t", 256, 1000, 0), fill(b, 400))
 BAD(t_type_neg, head(b, 1, 0), vec(b, "t", 256, UINT32_MAX, 0), fill(b, 400))
 BAD(t_block, head(b, 1, 0), vec(b, "t", 33, 8, 0), fill(b, 400))
+BAD(t_super, head(b, 1, 0), vec(b, "t", 640, 12, 0), fill(b, 400))
 BAD(t_align, head(b, 1, 0), vec(b, "t", 1, 0, 4), fill(b, 400))
 BAD(t_range, head(b, 1, 0), vec(b, "t", 8, 0, 0), pad32(b), fill(b, 31))
 BAD(t_range_wrap, head(b, 1, 0), vec(b, "t", 8, 0, UINT64_MAX - 31), pad32(b), fill(b, 32))
@@ -345,18 +346,20 @@ static const struct bad {
                                                             "2^63 bytes") ROW(t_bytes_overflow, FORMAT, 24,
                                                                               "tensor t: "
                                                                               "expected a size "
-                                                                              "below 2^63 bytes") ROW(t_q4_k, UNSUPPORTED, 45,
+                                                                              "below 2^63 bytes") ROW(t_q2_k, UNSUPPORTED, 45,
                                                                                                       "tensor t: expected one of "
-                                                                                                      "F32, F16, Q4_0, Q8_0, "
-                                                                                                      "F64, BF16, "
-                                                                                                      "found Q4_K (ggml type 12)")
+                                                                                                      "F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, "
+                                                                                                      "Q8_0, Q4_K, Q5_K, Q6_K, F64, BF16, "
+                                                                                                      "found Q2_K (ggml type 10)")
                                                             ROW(t_type, UNSUPPORTED, 45,
                                                                 "found a type without a name "
                                                                 "(ggml type 1000)")
                                                                 ROW(t_type_neg, UNSUPPORTED, 45, "ggml type 4294967295") ROW(
                                                                     t_block, FORMAT, 24,
                                                                     "tensor t: expected rows of a multiple of 32 for Q8_0, found "
-                                                                    "33") ROW(t_align, FORMAT, 49,
+                                                                    "33") ROW(t_super, FORMAT, 24,
+                                                                              "tensor t: expected rows of a multiple of 256 for Q4_K, "
+                                                                              "found 640") ROW(t_align, FORMAT, 49,
                                                                               "tensor t: expected an offset that is a multiple "
                                                                               "of 32, found 4")
                                                                     ROW(t_range, FORMAT, 49,
@@ -820,6 +823,8 @@ Test(weights, written_values, .init = tmp_init, .fini = tmp_fini) {
     static const float reals[] = {0.5f, -1.5f};
     static const int64_t dims[] = {2, 32};
     static const struct meta_str strs[] = {{"a", 1}, {"", 0}, {"c\0d", 3}};
+    static const int64_t wide[] = {3, 512};
+    static unsigned char all[3 * 512 * 8];
     unsigned char q[2 * 18];
     struct err e = ERR_INIT;
     struct gguf_writer *g;
@@ -829,12 +834,14 @@ Test(weights, written_values, .init = tmp_init, .fini = tmp_fini) {
     int64_t n;
     int flag;
     for (size_t i = 0; i < sizeof q; i++) q[i] = (unsigned char)(i * 7);
+    for (size_t i = 0; i < sizeof all; i++) all[i] = (unsigned char)(i * 11);
     cr_assert_eq(gguf_writer_new(&g, &e), 0);
     gguf_put_u32(g, "u32", 4000000000u), gguf_put_u64(g, "u64", 1ull << 63), gguf_put_i32(g, "i32", -5);
     gguf_put_f32(g, "f32", 0.25f), gguf_put_f64(g, "f64", 1e300), gguf_put_bool(g, "yes", 5), gguf_put_bool(g, "no", 0);
     gguf_put_str(g, "str", "in\0side", 7), gguf_put_strs(g, "strs", strs, 3), gguf_put_strs(g, "none", NULL, 0);
     gguf_put_i32s(g, "i32s", ints, 3), gguf_put_f32s(g, "f32s", reals, 2);
     gguf_put_tensor(g, "q", FMT_Q4_0, 2, dims, q);
+    for (int i = 0; fmt_at(i); i++) gguf_put_tensor(g, fmt_at(i)->name, fmt_at(i)->id, 2, wide, all);
     cr_assert_eq(gguf_writer_commit(g, tmp("a.gguf"), &e), 0, "%s", e.msg);
     gguf_writer_free(g);
     struct weights *w = open_ok(tmp("a.gguf"));
@@ -852,6 +859,12 @@ Test(weights, written_values, .init = tmp_init, .fini = tmp_fini) {
     const struct tensor *t = weights_tensor(w, "q");
     cr_assert(t && t->m.fmt == FMT_Q4_0 && t->m.rows == 2 && t->m.cols == 32 && memcmp(t->m.data, q, sizeof q) == 0);
     cr_assert_eq(t->file_offset % 32, 0);
+    for (int i = 0; fmt_at(i); i++) {
+        size_t rb = fmt_row_bytes(fmt_at(i)->id, 512);
+        t = weights_tensor(w, fmt_at(i)->name);
+        cr_assert(t && t->m.fmt == fmt_at(i)->id && t->m.rows == 3 && t->m.cols == 512 && t->m.row_bytes == rb);
+        cr_assert(t->bytes == 3 * rb && memcmp(t->m.data, all, 3 * rb) == 0, "%s", fmt_at(i)->name);
+    }
     weights_close(w);
 }
 
@@ -865,7 +878,7 @@ static void put_bad(struct gguf_writer *g, int which) {
     case 1: gguf_put_u32(g, "", 2); break;
     case 2: gguf_put_tensor(g, "t", FMT_F32, 1, zero, x); break;
     case 3: gguf_put_tensor(g, "t", FMT_Q8_0, 1, odd, x); break;
-    case 4: gguf_put_tensor(g, "t", (enum fmt)12, 1, ok, x); break;
+    case 4: gguf_put_tensor(g, "t", (enum fmt)10, 1, ok, x); break;
     case 5: gguf_put_tensor(g, "t", FMT_F32, 5, ok, x); break;
     case 6: gguf_put_tensor(g, "t", FMT_F32, 1, ok, x), gguf_put_tensor(g, "t", FMT_F32, 1, ok, x); break;
     case 7: gguf_put_u32(g, "general.alignment", 3); break;

@@ -68,11 +68,20 @@ static const struct tiny block_tinies[] = {
 };
 enum { N_BLOCK_TINIES = sizeof block_tinies / sizeof *block_tinies };
 
+/* Every row a whole number of superblocks of 256. */
+static const struct tiny super_tinies[] = {
+    {"llama_super", "llama", .L = 1, .C = 256, .F = 256, .V = 40, .H = 4, .G = 4, .D = 64},
+    {"gpt2_super", "gpt2", .L = 1, .C = 256, .F = 512, .V = 40, .H = 8, .G = 8, .D = 32, .tied = 1, .bias = 1},
+};
+enum { N_SUPER_TINIES = sizeof super_tinies / sizeof *super_tinies };
+
 TINY const struct tiny *tiny_find(const char *name) {
     for (int i = 0; i < N_TINIES; i++)
         if (!strcmp(tinies[i].name, name)) return &tinies[i];
     for (int i = 0; i < N_BLOCK_TINIES; i++)
         if (!strcmp(block_tinies[i].name, name)) return &block_tinies[i];
+    for (int i = 0; i < N_SUPER_TINIES; i++)
+        if (!strcmp(super_tinies[i].name, name)) return &super_tinies[i];
     cr_assert(0, "no tiny model %s", name);
     return NULL;
 }
@@ -195,7 +204,7 @@ struct rig {
     const struct model *m;
     struct pass *p;
     struct tape *t;
-    num *pages[RIG_SEQS][RIG_PAGES];
+    void *pages[RIG_SEQS][RIG_PAGES];
     int page_len;
     int64_t rows; /* capacity */
     num *h, *dh, *emb, *demb, *logits;
@@ -220,7 +229,7 @@ TINY struct rig rig_open(const struct model *m, int64_t rows, int page_len) {
     OK(tape_new(&r.t, m, rows, RIG_SEQS, &e));
     for (int s = 0; s < RIG_SEQS; s++)
         for (int i = 0; i < (TINY_CTX + page_len - 1) / page_len; i++)
-            r.pages[s][i] = dev_alloc(r.d, model_kv_page_nums(m, page_len));
+            r.pages[s][i] = dev_alloc_bytes(r.d, model_kv_page_bytes(m, page_len, FMT_F32));
     r.h = dev_alloc(r.d, rows * C), r.dh = dev_alloc(r.d, rows * C);
     r.emb = dev_alloc(r.d, rows * C), r.demb = dev_alloc(r.d, rows * C);
     r.logits = dev_alloc(r.d, rows * model_n_out(m));
@@ -233,7 +242,7 @@ TINY void rig_close(struct rig *r) {
     dev_free(r->d, r->h), dev_free(r->d, r->dh), dev_free(r->d, r->emb), dev_free(r->d, r->demb), dev_free(r->d, r->logits);
 }
 TINY struct span rig_span(struct rig *r, int seq, int64_t row0, int64_t rows, int64_t pos0) {
-    return (struct span){row0, rows, pos0, {r->pages[seq], r->page_len}};
+    return (struct span){row0, rows, pos0, {r->pages[seq], r->page_len, FMT_F32}};
 }
 /* One sequence's rows [pos0, pos0 + rows), states into h + row 0. */
 TINY void rig_run(struct rig *r, int seq, const int32_t *ids, int64_t rows, int64_t pos0, struct tape *tape,

@@ -31,6 +31,9 @@ void candor_free(void *p);
 
 /* --- engines --- */
 
+enum candor_kv { CANDOR_KV_AUTO, CANDOR_KV_F32, CANDOR_KV_F16, CANDOR_KV_BF16 };
+/* Matrix products. AUTO: factors rounded to bf16 (sums in float) for weights narrower than F32 where the CPU multiplies bf16; FULL: float. */
+enum candor_precision { CANDOR_PRECISION_AUTO, CANDOR_PRECISION_FULL, CANDOR_PRECISION_BF16 };
 struct candor_options {
     int threads;          /* 0: one per physical core */
     int oracle;           /* nonzero: plain C in double precision: slow, and what the fast kernels are measured by */
@@ -39,10 +42,12 @@ struct candor_options {
     int64_t max_ctx;      /* positions of the longest session; 0: the model's context */
     int64_t max_rows;     /* rows of one step, and the most positions of one gradient; 0: 512. Longer input is cut: same bytes */
     int64_t max_kv_bytes; /* limit of the key/value cache; 0: 4 GiB. Taken as needed */
+    enum candor_kv kv;    /* storage of keys and values; 0: narrow where the weights are multiplied narrowly, otherwise floats */
+    enum candor_precision precision;
     struct candor_engine *share; /* compute with this engine's threads and precision; close it last. NULL: own ones */
 };
 struct candor_dims {
-    const char *family, *device; /* "llama", "qwen3" …; "ref64", "ref", "avx2" or "avx512". Live as long as the engine */
+    const char *family, *device; /* "llama", "qwen3" …; "ref64", "ref", "avx2", "avx512" or "amx". Live as long as the engine */
     int n_layer, n_head, n_kv, head_dim, n_embd, n_ff, n_vocab;
     int n_out; /* numbers of one row of logits: n_vocab; 1 for a reward model (its score) */
     int is_reward;

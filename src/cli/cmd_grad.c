@@ -15,6 +15,8 @@ static const struct opt opts[] = {
     {"reward", 0, "B", "1 with --rm, else 0", "weight of the reward, which is subtracted"},
     {"targets", 0, "LIST", "all from I on", "positions whose tokens' log probabilities are summed"},
     {"onehot", 0, NULL, NULL, "gradient with respect to relaxed one-hot rows, [T-I, V]"},
+    OPT_KV,
+    OPT_PRECISION,
     OPT_JSON,
     OPT_NPY,
     {0},

@@ -15,6 +15,8 @@ static const struct opt opts[] = {
     {"tap", 0, "NAME", "resid_out", "what to capture (--taps lists the names)"},
     {"layer", 0, "L|all", "all", "layer, from 0; or all of them"},
     {"taps", 0, NULL, NULL, "list the taps and stop"},
+    OPT_KV,
+    OPT_PRECISION,
     OPT_NPY,
     {0},
 };

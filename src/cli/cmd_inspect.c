@@ -134,7 +134,7 @@ static void check_model(json_t *list, json_t *top, const struct weights *w, int6
                  c->n_score ? "reward" : "language", c->n_layer, c->n_head, c->n_kv, c->head_dim, c->n_embd, c->n_ff, c->n_vocab,
                  (long long)c->n_ctx);
         json_object_set_new(top, "parameters", json_integer(model_param_count(m)));
-        json_object_set_new(top, "kv_bytes_per_token", json_integer(model_kv_page_nums(m, 1) * (int64_t)d->num_bytes));
+        json_object_set_new(top, "kv_bytes_per_token", json_integer(model_kv_page_bytes(m, 1, FMT_F32)));
     }
     add_check(list, "model", rc, &e, good);
     model_close(m);

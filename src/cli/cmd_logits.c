@@ -3,7 +3,7 @@
 #include "weights/npy.h"
 #include <stdlib.h>
 
-static const struct opt opts[] = {OPT_MODEL, OPT_PROMPT, OPT_FILE, OPT_IDS, OPT_NPY, {0}};
+static const struct opt opts[] = {OPT_MODEL, OPT_PROMPT, OPT_FILE, OPT_IDS, OPT_KV, OPT_PRECISION, OPT_NPY, {0}};
 
 struct writer {
     struct npy_out *o;

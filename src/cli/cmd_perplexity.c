@@ -11,6 +11,8 @@ static const struct opt opts[] = {
     OPT_MODEL,
     OPT_PROMPT,
     OPT_FILE,
+    OPT_KV,
+    OPT_PRECISION,
     OPT_JSON,
     {"context", 0, "N", "the model's", "tokens of one window"},
     {"stride", 0, "N", "half the context", "new tokens of each further window"},

@@ -52,6 +52,8 @@ static const struct opt opts[] = {
     {"output", 'o', "ROWS.jsonl", NULL, "one row per candidate, changed token and result"},
     {"resume", 0, NULL, NULL, "go on with the rows of a run that was stopped"},
     {"show", 0, NULL, NULL, "show one question on which the gradient changed a token"},
+    OPT_KV,
+    OPT_PRECISION,
     OPT_JSON,
     {0},
 };

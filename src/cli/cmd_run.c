@@ -21,6 +21,8 @@ static const struct opt opts[] = {
     {"repeat-penalty", 0, "X", "1", "divides positive and multiplies negative logits of the last 64 tokens; 1: off"},
     {"stop", 0, "STRING", NULL, "end before this text (may be given several times)"},
     {"ignore-eos", 0, NULL, NULL, "go on after an end token"},
+    OPT_KV,
+    OPT_PRECISION,
     OPT_JSON,
     {0},
 };

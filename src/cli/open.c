@@ -58,16 +58,22 @@ int resolve_model(const char *name, char out[PATH_SIZE], struct err *e) {
 /* ---- opening ---- */
 
 int open_model(struct opened *o, struct args *a, const char *name, unsigned flags, struct device *share, struct err *e) {
-    const char *word;
+    const char *word, *kv = arg_str(a, "kv");
+    const char *precision = arg_str(a, "precision");
+    enum precision p = PREC_AUTO;
     int64_t threads = 0;
+    if (precision) TRY(precision_parse(precision, &p, e));
     TRY(arg_need(a, name, &word, e));
+    if (kv) TRY(kv_parse(kv, &o->kv, e));
     TRY(arg_i64(a, "threads", 1, 1024, &threads, e));
     TRY(resolve_model(word, o->path, e));
     TRY(weights_open(&o->w, o->path, e));
     if (share)
         o->d = share;
-    else
+    else {
         TRY(dev_open(&o->d, (int)threads, 0, e));
+        TRY(dev_set_precision(o->d, p, e));
+    }
     return model_open(&o->m, o->d, o->w, flags, e);
 }
 
@@ -76,7 +82,11 @@ int open_tokenizer(struct opened *o, struct err *e) {
     return err_place(e, tokenizer_from_weights(&o->tok, o->w, e), o->path);
 }
 
-int open_engine(struct opened *o, const struct engine_opts *opts, struct err *e) { return engine_new(&o->g, o->m, opts, e); }
+int open_engine(struct opened *o, const struct engine_opts *opts, struct err *e) {
+    struct engine_opts x = *opts;
+    if (x.kv == KV_AUTO) x.kv = o->kv;
+    return engine_new(&o->g, o->m, &x, e);
+}
 
 void opened_close(struct opened *o, int keep_device) {
     engine_free(o->g);

@@ -13,6 +13,16 @@
     { "file", 'f', "FILE", NULL, "a file with the input text (- for stdin)" }
 #define OPT_IDS \
     { "ids", 0, "LIST", NULL, "input token ids, as 1,2,3; no token is added, no tokenizer needed" }
+#define OPT_KV                                                                                                    \
+    {                                                                                                             \
+        "kv", 0, "TYPE", "auto",                                                                                  \
+            "storage of keys and values: f32, f16, bf16, or auto (bf16 where the weights are multiplied as bf16)" \
+    }
+#define OPT_PRECISION                                                                                                \
+    {                                                                                                                \
+        "precision", 0, "P", "auto",                                                                                 \
+            "matrix products: full (float), bf16, or auto (bf16 for weights narrower than F32 where the CPU has it)" \
+    }
 #define OPT_JSON \
     { "json", 0, NULL, NULL, "JSON on stdout" }
 #define OPT_NPY \
@@ -30,6 +40,7 @@ struct opened {
     struct device *d;
     struct model *m;
     struct engine *g;
+    enum kv_type kv;       /* --kv, where a command has it: for open_engine, unless its options say otherwise */
     struct tokenizer *tok; /* NULL until open_tokenizer */
 };
 /* Option `name` ("model") -> weights, device, model. flags of model_open. */

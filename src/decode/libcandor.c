@@ -85,6 +85,7 @@ static int open_rooms(struct candor_engine *g, const char *path, const struct ca
                              .max_rows = o->max_rows,
                              .max_sessions = 1,
                              .max_kv_bytes = o->max_kv_bytes,
+                             .kv = (enum kv_type)o->kv,
                              .backward = o->gradient != 0};
     if (o->threads < 0 || o->threads > 1024)
         return fail(e, ERR_ARG, "threads: expected 0 (all cores) to 1024, found %d", o->threads);
@@ -92,8 +93,10 @@ static int open_rooms(struct candor_engine *g, const char *path, const struct ca
     g->shared = o->share != NULL;
     if (g->shared)
         g->d = o->share->d;
-    else
+    else {
         TRY(dev_open(&g->d, o->threads, o->oracle, e));
+        TRY(dev_set_precision(g->d, (enum precision)o->precision, e));
+    }
     TRY(model_open(&g->m, g->d, g->w, o->reward ? MODEL_SCORE : 0, e));
     TRY(engine_new(&g->g, g->m, &eo, e));
     return open_text(g, e);

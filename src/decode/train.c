@@ -79,10 +79,11 @@ static int64_t most_rows(const struct recipe *r) {
 static int arrays_new(struct trainer *t, struct err *e) {
     int64_t R = most_rows(t->r), C = model_cfg(t->m)->n_embd;
     t->max_docs = (int)(R / 4 + 2);
-    int64_t n_pages = R / TRAIN_PAGE + t->max_docs + 1, page = model_kv_page_nums(t->m, TRAIN_PAGE);
+    t->kv_fmt = dev_is_bf16(t->d, FMT_F32) ? FMT_BF16 : FMT_F32;
+    int64_t n_pages = R / TRAIN_PAGE + t->max_docs + 1, page = model_kv_page_bytes(t->m, TRAIN_PAGE, t->kv_fmt);
     TRY(pass_new(&t->pass, t->m, R, t->max_docs, model_cfg(t->m)->n_ctx, PASS_GRADS, e));
     TRY(tape_new(&t->tape, t->m, R, t->max_docs, e));
-    t->h = dev_alloc(t->d, R * C), t->dh = dev_alloc(t->d, R * C), t->kv = dev_alloc(t->d, n_pages * page);
+    t->h = dev_alloc(t->d, R * C), t->dh = dev_alloc(t->d, R * C), t->kv = dev_alloc_bytes(t->d, n_pages * page);
     t->pages = calloc((size_t)n_pages, sizeof *t->pages);
     t->spans = calloc((size_t)t->max_docs, sizeof *t->spans), t->docs = calloc((size_t)t->max_docs, sizeof *t->docs);
     t->ids = calloc((size_t)R, sizeof *t->ids), t->target = calloc((size_t)R, sizeof *t->target);
@@ -91,7 +92,7 @@ static int arrays_new(struct trainer *t, struct err *e) {
     if (!t->h || !t->dh || !t->kv || !t->pages || !t->spans || !t->docs || !t->ids || !t->target || !t->coef || !t->logp ||
         !t->score)
         return fail(e, ERR_NOMEM, "out of memory for batches of %lld rows", (long long)R);
-    for (int64_t i = 0; i < n_pages; i++) t->pages[i] = num_at(t->d, t->kv, i * page);
+    for (int64_t i = 0; i < n_pages; i++) t->pages[i] = t->kv + i * page;
     return moments_new(t, e);
 }
 

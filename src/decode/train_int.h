@@ -23,8 +23,10 @@ struct trainer {
     struct tape *tape;
     struct grads grads;
     num **mom, **var; /* [n_params][count] */
-    num *h, *dh, *kv;
-    num **pages;
+    num *h, *dh;
+    char *kv;
+    enum fmt kv_fmt;
+    void **pages;
     struct span *spans;
     int32_t *ids, *target;
     double *coef, *logp, *score;

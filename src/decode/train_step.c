@@ -14,7 +14,7 @@ static void pack(struct trainer *t, const struct doc *d, int reward) {
     int64_t rows = reward ? d->ids.n : d->ids.n - 1;
     struct span *s = &t->spans[t->n_docs];
     int64_t page = t->n_docs ? (s[-1].kv.pages - t->pages) + (s[-1].rows + TRAIN_PAGE - 1) / TRAIN_PAGE : 0;
-    *s = (struct span){t->T, rows, 0, {t->pages + page, TRAIN_PAGE}};
+    *s = (struct span){t->T, rows, 0, {t->pages + page, TRAIN_PAGE, t->kv_fmt}};
     for (int64_t i = 0; i < rows; i++) {
         t->ids[t->T + i] = d->ids.ids[i];
         t->target[t->T + i] = !reward && i + 1 >= d->from ? d->ids.ids[i + 1] : -1;

@@ -3,6 +3,7 @@
  * Cutting is by output only and kernels sum in an order that the cut cannot change, so how many threads take part is a matter of
  * speed alone: operations that last less than about SMALL_NS run on the calling thread. Costs are estimated in nanoseconds of one
  * thread from the sizes (rough on purpose: a factor of two either way does not matter). */
+#include "kern/attn.h"
 #include "kern/kern_int.h"
 #include <assert.h>
 #include <stdio.h>
@@ -10,13 +11,15 @@
 #include <string.h>
 #if KERN_X86
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 #define SMALL_NS 20000
 
 /* ---- which kernels ------------------------------------------------------------------------------------------------------------ */
 
-static const char *const isa_names[] = {"ref", "avx2", "avx512"};
+static const char *const isa_names[] = {"ref", "avx2", "avx512", "amx"};
 
 enum isa kern_cpu_isa(void) {
 #if KERN_X86
@@ -36,17 +39,41 @@ enum isa kern_cpu_isa(void) {
 #endif
 }
 
+int kern_cpu_bf16(void) {
+#if KERN_X86
+    unsigned a, b, c, d;
+    return kern_cpu_isa() >= ISA_AVX512 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
+#else
+    return 0;
+#endif
+}
+
+/* AMX-TILE and AMX-BF16, tile state saved by the system, and the leave to use it: once per process, before any thread touches tiles. */
+int kern_cpu_amx(void) {
+#if KERN_X86
+    unsigned a, b, c, d, lo, hi;
+    if (!kern_cpu_bf16() || !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1)) return 0;
+    __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    if ((lo >> 17 & 3) != 3) return 0;
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+    return 0;
+#endif
+}
+
 static int isa_wanted(enum isa *out, struct err *e) {
     enum isa best = kern_cpu_isa();
+    if (best == ISA_AVX512 && kern_cpu_amx()) best = ISA_AMX;
     const char *s = getenv("CANDOR_ISA");
     *out = best;
     if (!s || !*s) return 0;
-    for (int i = ISA_REF; i <= ISA_AVX512; i++)
+    for (int i = ISA_REF; i <= ISA_AMX; i++)
         if (!strcmp(s, isa_names[i])) {
             *out = (int)best < i ? best : (enum isa)i;
             return 0;
         }
-    return fail(e, ERR_ARG, "CANDOR_ISA: expected ref, avx2 or avx512, found \"%s\"", s);
+    return fail(e, ERR_ARG, "CANDOR_ISA: expected ref, avx2, avx512 or amx, found \"%s\"", s);
 }
 
 enum isa dev_best_isa(void) {
@@ -75,6 +102,12 @@ int dev_open(struct device **out, int threads, int oracle, struct err *e) {
         return rc;
     }
     d->num_bytes = oracle ? sizeof(double) : sizeof(float);
+    d->attn = calloc(1, sizeof *d->attn);
+    if (!d->attn) {
+        dev_close(d);
+        return fail(e, ERR_NOMEM, "no memory for a device");
+    }
+    d->attn->threads = pool_size(d->pool), d->attn->num_bytes = d->num_bytes;
     if (oracle) isa = ISA_REF;
     d->isa = isa;
     d->name = oracle ? "ref64" : isa_names[isa];
@@ -82,11 +115,17 @@ int dev_open(struct device **out, int threads, int oracle, struct err *e) {
         kern_fill_ref64(&d->k);
     else
         kern_fill_ref32(&d->k);
+    kern_fill_ref32_bf(&d->bf);
 #if KERN_X86
     if (isa >= ISA_AVX2) kern_fill_avx2(&d->k);
     if (isa >= ISA_AVX512) kern_fill_avx512(&d->k);
+    d->has_bf16 = isa >= ISA_AVX512 && kern_cpu_bf16();
+    if (d->has_bf16) kern_fill_avx512bf_attn(&d->k);
+    if (d->has_bf16) kern_fill_avx512bf(&d->bf);
+    if (isa >= ISA_AMX) kern_fill_amx(&d->bf);
 #endif
-    rc = dev_reserve(d, 256, e);
+    d->precision = PREC_FULL;
+    rc = dev_reserve(d, 64, 16, e);
     if (rc < 0) {
         dev_close(d);
         return rc;
@@ -95,24 +134,57 @@ int dev_open(struct device **out, int threads, int oracle, struct err *e) {
     return 0;
 }
 
+static const char *const precision_names[] = {"auto", "full", "bf16"};
+const char *precision_name(enum precision p) { return precision_names[p]; }
+
+int precision_parse(const char *s, enum precision *out, struct err *e) {
+    for (int i = PREC_AUTO; i <= PREC_BF16; i++)
+        if (!strcmp(s, precision_names[i])) {
+            *out = (enum precision)i;
+            return 0;
+        }
+    return fail(e, ERR_ARG, "precision: expected auto, full or bf16, found \"%s\"", s);
+}
+
+int dev_set_precision(struct device *d, enum precision p, struct err *e) {
+    if (p == PREC_BF16 && !d->has_bf16 && d->isa != ISA_REF)
+        return fail(
+            e, ERR_UNSUPPORTED,
+            "precision bf16: expected a CPU with bf16 products (AVX512_BF16 or AMX), found %s; auto uses them where they are",
+            d->name);
+    d->precision = d->num_bytes == sizeof(double) ? PREC_FULL : p;
+    return 0;
+}
+
+int dev_is_bf16(const struct device *d, enum fmt f) {
+    if (d->precision == PREC_FULL || f == FMT_F64) return 0;
+    return d->precision == PREC_BF16 || (d->has_bf16 && f != FMT_F32);
+}
+
+int dev_reserve_rounded(struct device *d, int64_t n, struct err *e) {
+    if (n <= d->rounded_room) return 0;
+    if (n > INT64_MAX / 8) return fail(e, ERR_RANGE, "rounded activations: %lld elements", (long long)n);
+    for (int i = 0; i < 2; i++) {
+        void *p = zeroed((size_t)n * sizeof(bf16));
+        if (!p) return fail(e, ERR_NOMEM, "no memory for %lld rounded activations", (long long)n);
+        free(d->rounded[i]);
+        d->rounded[i] = p;
+    }
+    d->rounded_room = n;
+    return 0;
+}
+
 void dev_close(struct device *d) {
     if (!d) return;
+    free(d->rounded[0]), free(d->rounded[1]);
     pool_free(d->pool);
-    free(d->scratch);
+    if (d->attn) attn_mem_free(d->attn);
+    free(d->attn);
     free(d);
 }
 
-int dev_reserve(struct device *d, int64_t max_ctx, struct err *e) {
-    if (max_ctx < 0 || max_ctx > INT64_MAX / 1024) return fail(e, ERR_RANGE, "context of %lld keys", (long long)max_ctx);
-    size_t per = (size_t)kern_attn_scratch(max_ctx);
-    if (per <= d->scratch_per_thread) return 0;
-    num *p = zeroed(per * d->num_bytes * (size_t)pool_size(d->pool));
-    if (!p)
-        return fail(e, ERR_NOMEM, "no memory for attention over %lld keys on %d threads", (long long)max_ctx, pool_size(d->pool));
-    free(d->scratch);
-    d->scratch = p;
-    d->scratch_per_thread = per;
-    return 0;
+int dev_reserve(struct device *d, int head_dim, int n_head, struct err *e) {
+    return attn_mem_reserve(d->attn, head_dim, n_head, e);
 }
 
 num *dev_alloc(struct device *d, int64_t n) {
@@ -120,7 +192,12 @@ num *dev_alloc(struct device *d, int64_t n) {
     return zeroed((size_t)n * d->num_bytes);
 }
 
-void dev_free(struct device *d, num *p) {
+void *dev_alloc_bytes(struct device *d, int64_t bytes) {
+    (void)d;
+    return bytes < 0 || (uint64_t)bytes > SIZE_MAX / 16 ? NULL : zeroed((size_t)bytes);
+}
+
+void dev_free(struct device *d, void *p) {
     (void)d;
     free(p);
 }
@@ -188,6 +265,8 @@ struct job {
     struct device *d;
     num *y, *y2, *y3, *y4;
     const num *a, *b, *c, *e;
+    bf16 *h; /* rounded activations */
+    const bf16 *h2;
     const struct mat *w;
     const int32_t *ids;
     const struct attn_span *sp;
@@ -204,236 +283,315 @@ static void run(struct job *j, double ns, pool_fn fn) {
     pool_run(ns < SMALL_NS || j->n <= j->unit ? NULL : j->d->pool, fn, j);
 }
 
-#define SLOT(fn_name)                                  \
-    static void fn_name(void *ctx, int ith, int nth) { \
-        const struct job *j = ctx;                     \
-        const struct kernels *k = &j->d->k;            \
-        int64_t a, b;                                  \
-        slice(j->n, j->unit, ith, nth, &a, &b);        \
-        if (a >= b) return;
-#define END }
+/* A slice: the part [a, b) of the output that thread ith of nth computes, by one call of a slot. */
+#define SLICE(name, call)                           \
+    static void name(void *ctx, int ith, int nth) { \
+        const struct job *j = ctx;                  \
+        const struct kernels *k = &j->d->k;         \
+        (void)k;                                    \
+        int64_t a, b;                               \
+        slice(j->n, j->unit, ith, nth, &a, &b);     \
+        if (a < b) call;                            \
+    }
 
 /* ns of one multiply-add in each table: about 1.2, 15 and 40 per ns */
 static double mac_ns(const struct device *d, double macs) {
-    return macs / (d->isa == ISA_AVX512 ? 40 : d->isa == ISA_AVX2 ? 15 : 1.2);
+    return macs / (d->isa >= ISA_AVX512 ? 40 : d->isa == ISA_AVX2 ? 15 : 1.2);
 }
 
 static const num *row_of(const struct device *d, const num *p, int64_t i) { return num_at(d, p, i); }
 
-SLOT(slice_matmul_t)
-if (j->by_rows)
-    k->matmul_t(num_at(j->d, j->y, a * j->ldy), j->ldy, row_of(j->d, j->a, a * j->ldx), j->ldx, b - a, j->w, j->b, j->acc, 0,
-                j->N);
-else
-    k->matmul_t(j->y, j->ldy, j->a, j->ldx, j->T, j->w, j->b, j->acc, a, b);
-END SLOT(slice_matmul_n) if (j->by_rows) k->matmul_n(num_at(j->d, j->y, a * j->ldx), j->ldx, row_of(j->d, j->a, a * j->ldy),
-                                                     j->ldy, b - a, j->w, j->b, j->acc, 0, j->K);
-else k->matmul_n(j->y, j->ldx, j->a, j->ldy, j->T, j->w, j->b, j->acc, a, b);
-END
-
-    /* Few columns and many rows: cut by rows (weights are then decoded once per thread). Otherwise by columns. */
-    void
-    op_matmul_t(struct device *d, num *y, int64_t ldy, const num *x, int64_t ldx, int64_t T, const struct mat *w, const num *bias,
-                int acc) {
-    int64_t nth = pool_size(d->pool);
-    struct job j = {.d = d, .y = y, .ldy = ldy, .a = x, .ldx = ldx, .T = T, .w = w, .b = bias, .acc = acc, .N = w->rows};
-    if (T <= 0 || w->rows <= 0) return;
-    j.by_rows = w->rows < 32 * nth && T >= 8 * nth;
-    j.n = j.by_rows ? T : w->rows;
-    j.unit = j.by_rows ? 6 : 16;
-    run(&j, mac_ns(d, (double)T * (double)w->rows * (double)w->cols), slice_matmul_t);
+/* Weights come from memory at about 16 bytes per ns and thread; bf16 products are about twice as fast as float ones. */
+static double product_ns(const struct device *d, int bf, int64_t T, const struct mat *w) {
+    double macs = mac_ns(d, (double)T * (double)w->rows * (double)w->cols), bytes = (double)w->rows * (double)w->row_bytes / 16;
+    if (bf && d->has_bf16) macs /= 2;
+    return macs > bytes ? macs : bytes;
 }
+
+static int64_t up32(int64_t n) { return (n + 31) / 32 * 32; }
+
+/* ---- activations as bf16 ---- */
+
+static void need_bf(struct device *d, int64_t n) {
+    struct err e = ERR_INIT;
+    if (dev_reserve_rounded(d, n, &e) < 0) {
+        fprintf(stderr, "bf16 products: %s\n", e.msg);
+        abort();
+    }
+}
+
+enum bf_layout { BF_ROWS, BF_PACK, BF_PAIRS, BF_COLS };
+static void bf_slice(const struct job *j, int64_t a, int64_t b) {
+    const struct bf_kernels *k = &j->d->bf;
+    if (j->act == BF_ROWS) k->rows(j->h, j->a, j->ldx, j->K, a, b);
+    if (j->act == BF_PACK) k->pack(j->h, j->a, j->ldx, j->T, j->K, a, b);
+    if (j->act == BF_PAIRS) k->pairs(j->h, j->a, j->ldx, j->T, j->K, a, b);
+    if (j->act == BF_COLS) k->cols(j->h, j->a, j->ldx, j->T, j->K, a, b);
+}
+SLICE(slice_bf, bf_slice(j, a, b))
+
+/* x[T, C] rounded into the device's buffer number `which` */
+static const bf16 *bf_of(struct device *d, int which, enum bf_layout layout, const num *x, int64_t ldx, int64_t T, int64_t C) {
+    need_bf(d, up32(T) * up32(C));
+    struct job j = {.d = d, .h = d->rounded[which], .a = x, .ldx = ldx, .T = T, .K = C, .act = (int)layout};
+    j.n = layout == BF_PAIRS ? up32(T) / 2 : layout == BF_COLS ? C : T;
+    j.unit = layout == BF_PAIRS ? 1 : layout == BF_COLS ? 16 : 32;
+    run(&j, 0.2 * (double)T * (double)C, slice_bf);
+    return j.h;
+}
+
+/* ---- y = x Wᵀ: few columns and many rows are cut by rows (weights are then decoded once per thread), the others by columns ---- */
+
+static void matmul_t_slice(const struct job *j, int64_t a, int64_t b) {
+    const struct kernels *k = &j->d->k;
+    int64_t t0 = j->by_rows ? a : 0, T = j->by_rows ? b - a : j->T, n0 = j->by_rows ? 0 : a, n1 = j->by_rows ? j->N : b;
+    if (j->h)
+        j->d->bf.matmul_t(num_at(j->d, j->y, t0 * j->ldy), j->ldy, j->h + t0 * up32(j->w->cols), T, j->w, j->b, j->acc, n0, n1);
+    else
+        k->matmul_t(num_at(j->d, j->y, t0 * j->ldy), j->ldy, row_of(j->d, j->a, t0 * j->ldx), j->ldx, T, j->w, j->b, j->acc, n0,
+                    n1);
+}
+SLICE(slice_matmul_t, matmul_t_slice(j, a, b))
+
+static struct job product_job(struct device *d, const struct product *p, const bf16 *h, const num *x, int64_t ldx, int64_t T,
+                              int acc) {
+    struct job j = {.d = d,
+                    .y = p->y,
+                    .ldy = p->ldy,
+                    .h = (bf16 *)(uintptr_t)h,
+                    .a = x,
+                    .ldx = ldx,
+                    .T = T,
+                    .w = p->w,
+                    .b = p->bias,
+                    .acc = acc,
+                    .N = p->w->rows};
+    int64_t nth = pool_size(d->pool);
+    j.by_rows = p->w->rows < 32 * nth && T >= 8 * nth;
+    j.n = j.by_rows ? T : p->w->rows;
+    j.unit = j.by_rows ? (h ? 32 : 6) : 16;
+    return j;
+}
+
+void op_matmul_t(struct device *d, num *y, int64_t ldy, const num *x, int64_t ldx, int64_t T, const struct mat *w,
+                 const num *bias, int acc) {
+    if (T <= 0 || w->rows <= 0) return;
+    int bf = dev_is_bf16(d, w->fmt);
+    struct job j =
+        product_job(d, &(struct product){y, ldy, w, bias}, bf ? bf_of(d, 0, BF_PACK, x, ldx, T, w->cols) : NULL, x, ldx, T, acc);
+    run(&j, product_ns(d, bf, T, w), slice_matmul_t);
+}
+
+struct jobs {
+    struct job j[4];
+    int n;
+};
+static void slice_products(void *ctx, int ith, int nth) {
+    struct jobs *all = ctx;
+    for (int i = 0; i < all->n; i++) slice_matmul_t(&all->j[i], ith, nth);
+}
+
+void op_matmul_t_all(struct device *d, const struct product *p, int n, const num *x, int64_t ldx, int64_t T) {
+    struct jobs all = {.n = n};
+    const bf16 *h = NULL;
+    double ns = 0;
+    int64_t most = 0;
+    assert(n <= 4);
+    if (T <= 0) return;
+    for (int i = 0; i < n; i++) {
+        int bf = dev_is_bf16(d, p[i].w->fmt);
+        if (bf && !h) h = bf_of(d, 0, BF_PACK, x, ldx, T, p[i].w->cols);
+        all.j[i] = product_job(d, &p[i], bf ? h : NULL, x, ldx, T, 0);
+        ns += product_ns(d, bf, T, p[i].w);
+        if (all.j[i].n > most) most = all.j[i].n;
+    }
+    pool_run(ns < SMALL_NS || most <= 16 ? NULL : d->pool, slice_products, &all);
+}
+
+static void matmul_n_slice(const struct job *j, int64_t a, int64_t b) {
+    if (j->h)
+        j->d->bf.matmul_n(j->y, j->ldx, j->h, j->T, j->w, j->b, j->acc, a, b);
+    else if (j->by_rows)
+        j->d->k.matmul_n(num_at(j->d, j->y, a * j->ldx), j->ldx, row_of(j->d, j->a, a * j->ldy), j->ldy, b - a, j->w, j->b,
+                         j->acc, 0, j->K);
+    else
+        j->d->k.matmul_n(j->y, j->ldx, j->a, j->ldy, j->T, j->w, j->b, j->acc, a, b);
+}
+SLICE(slice_matmul_n, matmul_n_slice(j, a, b))
 
 void op_matmul_n(struct device *d, num *dx, int64_t ldx, const num *dy, int64_t ldy, int64_t T, const struct mat *w,
                  const num *bias, int acc) {
-    int64_t nth = pool_size(d->pool);
+    int64_t nth = pool_size(d->pool), block = fmt_find((int)w->fmt)->block;
     struct job j = {.d = d, .y = dx, .ldx = ldx, .a = dy, .ldy = ldy, .T = T, .w = w, .b = bias, .acc = acc, .K = w->cols};
     if (T <= 0 || w->cols <= 0) return;
-    j.by_rows = T >= 48 * nth;
+    int bf = dev_is_bf16(d, w->fmt);
+    if (bf) j.h = (bf16 *)(uintptr_t)bf_of(d, 0, BF_ROWS, dy, ldy, T, w->rows);
+    j.by_rows = !bf && T >= 48 * nth;
     j.n = j.by_rows ? T : w->cols;
-    j.unit = j.by_rows ? 6 : 32;
-    run(&j, mac_ns(d, (double)T * (double)w->rows * (double)w->cols), slice_matmul_n);
+    j.unit = j.by_rows ? 6 : block > 64 ? block : 64;
+    if (!bf && !j.by_rows && block <= 32) j.unit = 32;
+    run(&j, product_ns(d, bf, T, w), slice_matmul_n);
 }
 
-SLOT(slice_matmul_dw) k->matmul_dw(j->y, j->a, j->ldy, j->b, j->ldx, j->T, j->N, j->K, a, b);
-END void op_matmul_dw(struct device *d, num *dw, const num *dy, int64_t ldy, const num *x, int64_t ldx, int64_t T, int64_t N,
-                      int64_t K) {
+static void matmul_dw_slice(const struct job *j, int64_t a, int64_t b) {
+    if (j->h)
+        j->d->bf.matmul_dw(j->y, j->h, j->h2, j->T, j->K, a, b);
+    else
+        j->d->k.matmul_dw(j->y, j->a, j->ldy, j->b, j->ldx, j->T, j->N, j->K, a, b);
+}
+SLICE(slice_matmul_dw, matmul_dw_slice(j, a, b))
+
+void op_matmul_dw(struct device *d, num *dw, const num *dy, int64_t ldy, const num *x, int64_t ldx, int64_t T, int64_t N,
+                  int64_t K) {
     struct job j = {.d = d, .y = dw, .a = dy, .ldy = ldy, .b = x, .ldx = ldx, .T = T, .N = N, .K = K, .n = N, .unit = 6};
-    if (T > 0 && K > 0) run(&j, mac_ns(d, (double)T * (double)N * (double)K), slice_matmul_dw);
+    if (T <= 0 || K <= 0 || N <= 0) return;
+    double ns = mac_ns(d, (double)T * (double)N * (double)K);
+    if (dev_is_bf16(d, FMT_F32)) { /* gradients are floats: only where bf16 is asked for by name */
+        need_bf(d, up32(T) * up32(N > K ? N : K));
+        j.h = (bf16 *)(uintptr_t)bf_of(d, 0, BF_COLS, dy, ldy, T, N);
+        j.h2 = bf_of(d, 1, BF_PAIRS, x, ldx, T, K);
+        j.unit = 16;
+        if (d->has_bf16) ns /= 2;
+    }
+    run(&j, ns, slice_matmul_dw);
 }
 
-SLOT(slice_bias_dw) k->bias_dw(j->y, j->a, j->ldy, j->T, a, b);
-END void op_bias_dw(struct device *d, num *db, const num *dy, int64_t ldy, int64_t T, int64_t N) {
+SLICE(slice_bias_dw, k->bias_dw(j->y, j->a, j->ldy, j->T, a, b))
+void op_bias_dw(struct device *d, num *db, const num *dy, int64_t ldy, int64_t T, int64_t N) {
     struct job j = {.d = d, .y = db, .a = dy, .ldy = ldy, .T = T, .n = N, .unit = 32};
     if (T > 0) run(&j, 0.25 * (double)T * (double)N, slice_bias_dw);
 }
 
-SLOT(slice_rmsnorm) k->rmsnorm(j->y, j->a, j->b, j->K, j->eps, a, b);
-END void op_rmsnorm(struct device *d, num *y, const num *x, const num *w, int64_t R, int64_t C, double eps) {
+SLICE(slice_rmsnorm, k->rmsnorm(j->y, j->a, j->b, j->K, j->eps, a, b))
+void op_rmsnorm(struct device *d, num *y, const num *x, const num *w, int64_t R, int64_t C, double eps) {
     struct job j = {.d = d, .y = y, .a = x, .b = w, .K = C, .eps = eps, .n = R, .unit = 1};
     run(&j, 0.25 * (double)R * (double)C, slice_rmsnorm);
 }
 
-SLOT(slice_rmsnorm_back) k->rmsnorm_back(j->y, j->a, j->b, j->c, j->K, j->eps, j->acc, a, b);
-END void op_rmsnorm_back(struct device *d, num *dx, const num *dy, const num *x, const num *w, int64_t R, int64_t C, double eps,
-                         int acc) {
+SLICE(slice_rmsnorm_back, k->rmsnorm_back(j->y, j->a, j->b, j->c, j->K, j->eps, j->acc, a, b))
+void op_rmsnorm_back(struct device *d, num *dx, const num *dy, const num *x, const num *w, int64_t R, int64_t C, double eps,
+                     int acc) {
     struct job j = {.d = d, .y = dx, .a = dy, .b = x, .c = w, .K = C, .eps = eps, .acc = acc, .n = R, .unit = 1};
     run(&j, 0.5 * (double)R * (double)C, slice_rmsnorm_back);
 }
 
-SLOT(slice_rmsnorm_dw) k->rmsnorm_dw(j->y, j->a, j->b, j->T, j->K, j->eps, a, b);
-END void op_rmsnorm_dw(struct device *d, num *dw, const num *dy, const num *x, int64_t R, int64_t C, double eps) {
+SLICE(slice_rmsnorm_dw, k->rmsnorm_dw(j->y, j->a, j->b, j->T, j->K, j->eps, a, b))
+void op_rmsnorm_dw(struct device *d, num *dw, const num *dy, const num *x, int64_t R, int64_t C, double eps) {
     struct job j = {.d = d, .y = dw, .a = dy, .b = x, .T = R, .K = C, .eps = eps, .n = C, .unit = 32};
     run(&j, 0.25 * (double)R * (double)C, slice_rmsnorm_dw);
 }
 
-SLOT(slice_layernorm) k->layernorm(j->y, j->a, j->b, j->c, j->K, j->eps, a, b);
-END void op_layernorm(struct device *d, num *y, const num *x, const num *w, const num *b, int64_t R, int64_t C, double eps) {
+SLICE(slice_layernorm, k->layernorm(j->y, j->a, j->b, j->c, j->K, j->eps, a, b))
+void op_layernorm(struct device *d, num *y, const num *x, const num *w, const num *b, int64_t R, int64_t C, double eps) {
     struct job j = {.d = d, .y = y, .a = x, .b = w, .c = b, .K = C, .eps = eps, .n = R, .unit = 1};
     run(&j, 1.0 * (double)R * (double)C, slice_layernorm);
 }
 
-SLOT(slice_layernorm_back) k->layernorm_back(j->y, j->a, j->b, j->c, j->K, j->eps, j->acc, a, b);
-END void op_layernorm_back(struct device *d, num *dx, const num *dy, const num *x, const num *w, int64_t R, int64_t C, double eps,
-                           int acc) {
+SLICE(slice_layernorm_back, k->layernorm_back(j->y, j->a, j->b, j->c, j->K, j->eps, j->acc, a, b))
+void op_layernorm_back(struct device *d, num *dx, const num *dy, const num *x, const num *w, int64_t R, int64_t C, double eps,
+                       int acc) {
     struct job j = {.d = d, .y = dx, .a = dy, .b = x, .c = w, .K = C, .eps = eps, .acc = acc, .n = R, .unit = 1};
     run(&j, 1.0 * (double)R * (double)C, slice_layernorm_back);
 }
 
-SLOT(slice_layernorm_dw) k->layernorm_dw(j->y, j->y2, j->a, j->b, j->T, j->K, j->eps, a, b);
-END void op_layernorm_dw(struct device *d, num *dw, num *db, const num *dy, const num *x, int64_t R, int64_t C, double eps) {
+SLICE(slice_layernorm_dw, k->layernorm_dw(j->y, j->y2, j->a, j->b, j->T, j->K, j->eps, a, b))
+void op_layernorm_dw(struct device *d, num *dw, num *db, const num *dy, const num *x, int64_t R, int64_t C, double eps) {
     struct job j = {.d = d, .y = dw, .y2 = db, .a = dy, .b = x, .T = R, .K = C, .eps = eps, .n = C, .unit = 32};
     run(&j, 1.0 * (double)R * (double)C, slice_layernorm_dw);
 }
 
-SLOT(slice_rope) k->rope(j->y, j->ldx, j->nh, j->D, j->rot, j->a, (enum rope_style)j->st, j->back, a, b);
-END void op_rope(struct device *d, num *x, int64_t ldx, int64_t R, int nh, int D, int rot, const num *cs, enum rope_style st,
-                 int back) {
+SLICE(slice_rope, k->rope(j->y, j->ldx, j->nh, j->D, j->rot, j->a, (enum rope_style)j->st, j->back, a, b))
+void op_rope(struct device *d, num *x, int64_t ldx, int64_t R, int nh, int D, int rot, const num *cs, enum rope_style st,
+             int back) {
     struct job j = {
         .d = d, .y = x, .ldx = ldx, .nh = nh, .D = D, .rot = rot, .a = cs, .st = (int)st, .back = back, .n = R, .unit = 1};
     run(&j, 0.25 * (double)R * nh * D, slice_rope);
 }
 
-/* ---- attention: later rows see more keys, so units go round the threads in small chunks ------------------------------------------ */
-
-static int64_t longest(const struct attn_span *sp, int nsp, double *pairs) {
-    int64_t ctx = 0;
-    *pairs = 0;
-    for (int i = 0; i < nsp; i++) {
-        if (sp[i].rows > 0 && sp[i].pos0 + sp[i].rows > ctx) ctx = sp[i].pos0 + sp[i].rows;
-        *pairs += (double)sp[i].rows * ((double)sp[i].pos0 + 0.5 * (double)sp[i].rows);
-    }
-    return ctx;
-}
-
 /* Whoever plans memory has reserved enough; if not, grow here rather than write past the end. */
-static void need_scratch(struct device *d, int64_t ctx) {
-    if ((size_t)kern_attn_scratch(ctx) <= d->scratch_per_thread) return;
+static void need_attn(struct device *d, const struct attn_shape *sh) {
     struct err e = ERR_INIT;
-    if (dev_reserve(d, ctx, &e) < 0) {
+    if (dev_reserve(d, sh->head_dim, sh->n_head, &e) < 0) {
         fprintf(stderr, "attention scratch: %s\n", e.msg);
         abort();
     }
 }
 
-static num *scratch_of(const struct device *d, int ith) { return num_at(d, d->scratch, (int64_t)d->scratch_per_thread * ith); }
-
-static void slice_attn(void *ctx, int ith, int nth) {
-    const struct job *j = ctx;
-    for (int64_t u = (int64_t)ith * j->unit; u < j->n; u += (int64_t)nth * j->unit)
-        j->d->k.attn(j->y, j->y2, j->a, j->sp, j->nsp, j->sh, scratch_of(j->d, ith), u, u + j->unit < j->n ? u + j->unit : j->n);
+void op_kv_store(struct device *d, const struct kv_ref *kv, int64_t row_len, int64_t pos, const num *k, const num *v,
+                 int64_t rows) {
+    d->k.kv_store(kv, row_len, pos, k, v, 0, rows);
 }
 
 void op_attn(struct device *d, num *o, num *lse, const num *q, int64_t T, const struct attn_span *sp, int nsp,
              const struct attn_shape *sh) {
-    struct job j = {.d = d, .y = o, .y2 = lse, .a = q, .sp = sp, .nsp = nsp, .sh = sh};
-    double pairs;
-    int64_t rows = 0, H = sh->n_head;
-    if (T <= 0) return;
-    need_scratch(d, longest(sp, nsp, &pairs));
-    for (int i = 0; i < nsp; i++) rows += sp[i].rows;
-    assert(rows <= T);
-    j.n = rows * H;
-    j.unit = rows >= 2 * KERN_ATTN_ROWS * pool_size(d->pool) ? KERN_ATTN_ROWS * H : H / sh->n_kv;
-    run(&j, mac_ns(d, 4 * pairs * (double)H * sh->head_dim), slice_attn);
-}
-
-static void slice_attn_back(void *ctx, int ith, int nth) {
-    const struct job *j = ctx;
-    for (int64_t u = ith; u < j->n; u += nth)
-        j->d->k.attn_back(j->y, j->y2, j->y3, j->a, j->b, j->c, j->e, j->sp, j->nsp, j->sh, scratch_of(j->d, ith), u, u + 1);
+    need_attn(d, sh);
+    if (T > 0) attn_forward(&d->k, d->pool, d->attn, o, lse, q, sp, nsp, sh);
 }
 
 void op_attn_back(struct device *d, num *dq, num *dk, num *dv, const num *do_, const num *q, const num *o, const num *lse,
                   int64_t T, const struct attn_span *sp, int nsp, const struct attn_shape *sh) {
-    struct job j = {.d = d, .y = dq, .y2 = dk, .y3 = dv, .a = do_, .b = q, .c = o, .e = lse, .sp = sp, .nsp = nsp, .sh = sh};
-    double pairs;
-    if (T <= 0) return;
-    need_scratch(d, longest(sp, nsp, &pairs));
-    j.n = (int64_t)nsp * sh->n_kv;
-    j.unit = 1;
-    run(&j, mac_ns(d, 8 * pairs * (double)sh->n_head * sh->head_dim), slice_attn_back);
+    need_attn(d, sh);
+    if (T > 0) attn_backward(&d->k, d->pool, d->attn, dq, dk, dv, do_, q, o, lse, sp, nsp, sh);
 }
 
 /* ---- flat arrays and rows ------------------------------------------------------------------------------------------------------- */
 
-SLOT(slice_glu) k->glu(j->y, j->a, j->b, (enum act_kind)j->act, a, b);
-END void op_glu(struct device *d, num *h, const num *g, const num *u, enum act_kind act, int64_t n) {
+SLICE(slice_glu, k->glu(j->y, j->a, j->b, (enum act_kind)j->act, a, b))
+void op_glu(struct device *d, num *h, const num *g, const num *u, enum act_kind act, int64_t n) {
     struct job j = {.d = d, .y = h, .a = g, .b = u, .act = (int)act, .n = n, .unit = 64};
     run(&j, (d->isa == ISA_REF ? 10.0 : 1.0) * (double)n, slice_glu);
 }
 
-SLOT(slice_glu_back) k->glu_back(j->y, j->y2, j->a, j->b, j->c, (enum act_kind)j->act, a, b);
-END void op_glu_back(struct device *d, num *dg, num *du, const num *dh, const num *g, const num *u, enum act_kind act,
-                     int64_t n) {
+SLICE(slice_glu_back, k->glu_back(j->y, j->y2, j->a, j->b, j->c, (enum act_kind)j->act, a, b))
+void op_glu_back(struct device *d, num *dg, num *du, const num *dh, const num *g, const num *u, enum act_kind act, int64_t n) {
     struct job j = {.d = d, .y = dg, .y2 = du, .a = dh, .b = g, .c = u, .act = (int)act, .n = n, .unit = 64};
     run(&j, (d->isa == ISA_REF ? 10.0 : 1.0) * (double)n, slice_glu_back);
 }
 
-SLOT(slice_axpy) k->axpy(j->y, j->eps, j->a, a, b);
-END void op_axpy(struct device *d, num *y, double a, const num *x, int64_t n) {
+SLICE(slice_axpy, k->axpy(j->y, j->eps, j->a, a, b))
+void op_axpy(struct device *d, num *y, double a, const num *x, int64_t n) {
     struct job j = {.d = d, .y = y, .a = x, .eps = a, .n = n, .unit = 64};
     run(&j, 0.25 * (double)n, slice_axpy);
 }
 
-SLOT(slice_scale) k->scale(j->y, j->eps, j->a, a, b);
-END void op_scale(struct device *d, num *y, double a, const num *x, int64_t n) {
+SLICE(slice_scale, k->scale(j->y, j->eps, j->a, a, b))
+void op_scale(struct device *d, num *y, double a, const num *x, int64_t n) {
     struct job j = {.d = d, .y = y, .a = x, .eps = a, .n = n, .unit = 64};
     run(&j, 0.25 * (double)n, slice_scale);
 }
 
-SLOT(slice_gather) k->gather(j->y, j->w, j->ids, a, b);
-END void op_gather(struct device *d, num *y, const struct mat *w, const int32_t *ids, int64_t R) {
+SLICE(slice_gather, k->gather(j->y, j->w, j->ids, a, b))
+void op_gather(struct device *d, num *y, const struct mat *w, const int32_t *ids, int64_t R) {
     struct job j = {.d = d, .y = y, .w = w, .ids = ids, .n = R, .unit = 1};
     run(&j, 0.5 * (double)R * (double)w->cols, slice_gather);
 }
 
-SLOT(slice_scatter_add) k->scatter_add(j->y, j->a, j->ids, j->T, j->K, a, b);
-END void op_scatter_add(struct device *d, num *dw, const num *dy, const int32_t *ids, int64_t R, int64_t C) {
+SLICE(slice_scatter_add, k->scatter_add(j->y, j->a, j->ids, j->T, j->K, a, b))
+void op_scatter_add(struct device *d, num *dw, const num *dy, const int32_t *ids, int64_t R, int64_t C) {
     struct job j = {.d = d, .y = dw, .a = dy, .ids = ids, .T = R, .K = C, .n = C, .unit = 32};
     run(&j, 0.5 * (double)R * (double)C, slice_scatter_add);
 }
 
-SLOT(slice_row_lse) k->row_lse(j->y, j->a, j->K, a, b);
-END void op_row_lse(struct device *d, num *lse, const num *x, int64_t R, int64_t V) {
+SLICE(slice_row_lse, k->row_lse(j->y, j->a, j->K, a, b))
+void op_row_lse(struct device *d, num *lse, const num *x, int64_t R, int64_t V) {
     struct job j = {.d = d, .y = lse, .a = x, .K = V, .n = R, .unit = 1};
     run(&j, (d->isa == ISA_REF ? 10.0 : 1.0) * (double)R * (double)V, slice_row_lse);
 }
 
-SLOT(slice_nll_seed) k->nll_seed(j->y, j->a, j->b, j->ids, j->K, a, b);
-END void op_nll_seed(struct device *d, num *x, const num *lse, const num *coef, const int32_t *target, int64_t R, int64_t V) {
+SLICE(slice_nll_seed, k->nll_seed(j->y, j->a, j->b, j->ids, j->K, a, b))
+void op_nll_seed(struct device *d, num *x, const num *lse, const num *coef, const int32_t *target, int64_t R, int64_t V) {
     struct job j = {.d = d, .y = x, .a = lse, .b = coef, .ids = target, .K = V, .n = R, .unit = 1};
     run(&j, (d->isa == ISA_REF ? 10.0 : 1.0) * (double)R * (double)V, slice_nll_seed);
 }
 
-SLOT(slice_softmax) k->softmax(j->y, j->K, j->eps, a, b);
-END void op_softmax(struct device *d, num *x, int64_t R, int64_t V, double temp) {
+SLICE(slice_softmax, k->softmax(j->y, j->K, j->eps, a, b))
+void op_softmax(struct device *d, num *x, int64_t R, int64_t V, double temp) {
     struct job j = {.d = d, .y = x, .K = V, .eps = temp, .n = R, .unit = 1};
     run(&j, (d->isa == ISA_REF ? 10.0 : 1.0) * (double)R * (double)V, slice_softmax);
 }
 
-SLOT(slice_adamw) k->adamw(j->y, j->y2, j->y3, j->a, j->eps, j->opt, a, b);
-END void op_adamw(struct device *d, num *p, num *m, num *v, const num *g, double gscale, struct adamw o, int64_t n) {
+SLICE(slice_adamw, k->adamw(j->y, j->y2, j->y3, j->a, j->eps, j->opt, a, b))
+void op_adamw(struct device *d, num *p, num *m, num *v, const num *g, double gscale, struct adamw o, int64_t n) {
     struct job j = {.d = d, .y = p, .y2 = m, .y3 = v, .a = g, .eps = gscale, .opt = o, .n = n, .unit = 64};
     run(&j, (d->isa == ISA_REF ? 10.0 : 1.0) * (double)n, slice_adamw);
 }

@@ -5,7 +5,7 @@
  * source runs in both precisions, and later on other devices.
  *
  * Table. dev_open first fills every slot with the plain reference (kern/ref, compiled for float and for double), then overwrites
- * slot by slot with what this CPU can do (cpuid and xgetbv), lowered by CANDOR_ISA=ref|avx2|avx512 for tests. A slot computes a
+ * slot by slot with what this CPU can do (cpuid and xgetbv), lowered by CANDOR_ISA=ref|avx2|avx512|amx for tests. A slot computes a
  * slice of its output; the wrappers below (op_*) split work over the pool by output, never by reduction. For any output element
  * the order of summation depends on K alone: not on T, not on the slice, not on threads. So: same ISA, same bytes.
  *
@@ -23,12 +23,17 @@ typedef struct num_ num;
 enum rope_style { ROPE_PAIRS /* (2i, 2i+1), llama GGUF */, ROPE_HALVES /* (i, i+d/2), NeoX, Hugging Face, qwen */ };
 enum act_kind { ACT_SILU, ACT_GELU /* tanh form, GPT-2 */ };
 
+/* What the matrix products read. FULL: floats (or doubles on the oracle). BF16: activations and decoded weights rounded to bf16,
+ * products exact, sums in float. AUTO: BF16 for weights narrower than F32 where this CPU multiplies bf16, otherwise FULL. */
+enum precision { PREC_AUTO, PREC_FULL, PREC_BF16 };
+
 /* Where one sequence's keys and values lie: page i holds positions [i*page_len, (i+1)*page_len). For the layer and kind chosen by
- * `off` (elements from the page's start) rows are [page_len, G, D]. */
+ * `off` (elements from the page's start) rows are [page_len, G, D] of storage format fmt: F32, F16 or BF16, F64 on the oracle. */
 struct kv_ref {
-    num *const *pages;
+    void *const *pages;
     int page_len;
     size_t k_off, v_off;
+    enum fmt fmt;
 };
 
 /* One sequence's part of a batch for attention: rows [row0, row0+rows) of q are positions pos0, pos0+1, …; keys 0 … pos are in kv.
@@ -43,6 +48,10 @@ struct attn_shape {
     double scale;
 };
 
+struct attn_block; /* kern/attn.h */
+struct attn_keys;
+struct attn_mem;
+
 struct adamw {
     double lr, beta1, beta2, eps, weight_decay;
     int64_t step; /* from 1 */
@@ -53,7 +62,8 @@ struct kernels {
     /* y[T,N] (+)= x[T,K] W[N,K]^T (+ bias[N], may be NULL), columns n0 ≤ n < n1. ldy, ldx in elements. */
     void (*matmul_t)(num *y, int64_t ldy, const num *x, int64_t ldx, int64_t T, const struct mat *w, const num *bias, int acc,
                      int64_t n0, int64_t n1);
-    /* dx[T,K] (+)= dy[T,N] W[N,K] (+ bias[K]), columns k0 ≤ k < k1 (k0, k1 multiples of 32 or the end). Summation over n in order. */
+    /* dx[T,K] (+)= dy[T,N] W[N,K] (+ bias[K]), columns k0 ≤ k < k1 (k0, k1 multiples of 32 and of the
+     * format's block, or the end). Summation over n in order. */
     void (*matmul_n)(num *dx, int64_t ldx, const num *dy, int64_t ldy, int64_t T, const struct mat *w, const num *bias, int acc,
                      int64_t k0, int64_t k1);
     /* dW[N,K] += dy[T,N]^T x[T,K], rows n0 ≤ n < n1; dW dense [N,K]. */
@@ -77,14 +87,19 @@ struct kernels {
      * back != 0 rotates by the negative angle (the mirror). Only the first `rot` dims of a head turn. Su et al. 2021. */
     void (*rope)(num *x, int64_t ldx, int nh, int D, int rot, const num *cs, enum rope_style st, int back, int64_t r0,
                  int64_t r1);
-    /* o[T, H, D] = softmax(scale q Kᵀ) V per head; lse[T, H] (may be NULL) = log Σ exp of the scaled scores. Units u = row*H + head,
-     * u0 ≤ u < u1, rows counted over all spans in order. scratch: kern_attn_scratch(longest context) nums, this thread's own. */
-    void (*attn)(num *o, num *lse, const num *q, const struct attn_span *sp, int nsp, const struct attn_shape *sh, num *scratch,
-                 int64_t u0, int64_t u1);
-    /* Mirror. Given do_, q, o, lse: dq[T,H,D] written; dk, dv [T,G,D] written, for keys of the span's own rows only (earlier keys
-     * are constants). Units u = span*G + kvhead. */
-    void (*attn_back)(num *dq, num *dk, num *dv, const num *do_, const num *q, const num *o, const num *lse,
-                      const struct attn_span *sp, int nsp, const struct attn_shape *sh, num *scratch, int64_t u0, int64_t u1);
+    /* Rows r0 ≤ r < r1 of k and v (row_len numbers each) become positions pos + r of the pages, rounded to nearest even. */
+    void (*kv_store)(const struct kv_ref *kv, int64_t row_len, int64_t pos, const num *k, const num *v, int64_t r0, int64_t r1);
+    /* o[unit] = softmax(scale q Kᵀ) V for the rows of a block, each over the keys it sees, in the canonical order of kern/attn.h; lse[unit]
+     * (lse may be NULL) = log Σ exp of the scaled scores. part not NULL: instead, each row's record of each chunk. scratch: this thread's. */
+    void (*attn)(num *o, num *lse, num *part, const num *q, const struct attn_block *b, const struct attn_shape *sh,
+                 num *scratch);
+    /* Adds n records of one row (attn_record(D) nums apart) to its state, which begins empty if `first`. o not NULL: writes its D outputs
+     * and *lse (may be NULL) too. */
+    void (*attn_merge)(num *o, num *lse, num *state, const num *part, int64_t n, int D, int first);
+    /* Mirror, for the rows of a block and its one chunk. Given do_, q, o, lse: dq[unit] written if this is the row's first chunk, otherwise
+     * added to; dk, dv of own keys written. */
+    void (*attn_back)(num *dq, const struct attn_keys *own, const num *do_, const num *q, const num *o, const num *lse,
+                      const struct attn_block *b, const struct attn_shape *sh, num *scratch);
     /* h = act(g) * u, elements i0..i1 of a flat array; u NULL: h = act(g). Shazeer 2020. In place allowed (h == g or h == u). */
     void (*glu)(num *h, const num *g, const num *u, enum act_kind act, int64_t i0, int64_t i1);
     /* dg, du from dh, g, u (u and du NULL: plain activation). dg may alias g or dh; du may alias u. */
@@ -109,28 +124,63 @@ struct kernels {
     double (*dot)(const num *a, const num *b, int64_t n); /* one fixed order */
 };
 
-enum isa { ISA_REF, ISA_AVX2, ISA_AVX512 };
+/* The three matrix products with bf16 factors and float sums, a table of their own: whether they run is a matter of precision. */
+struct bf_kernels {
+    /* Activations are rounded and laid out once per product:
+     *   rows   dst[R, C']            rows r0 … r1; C' is C rounded up to 32, filled with zeros
+     *   pack   the layout that this table's matmul_t reads, T' C' elements; r0, r1 multiples of 32 or the end
+     *   pairs  dst[T'/2, C', 2]      two neighbouring rows interleaved, pairs p0 … p1 of T'/2
+     *   cols   dst[C, T']            transposed, columns c0 … c1 (c0 a multiple of 16) */
+    void (*rows)(bf16 *dst, const num *x, int64_t ldx, int64_t C, int64_t r0, int64_t r1);
+    void (*pack)(bf16 *dst, const num *x, int64_t ldx, int64_t T, int64_t C, int64_t r0, int64_t r1);
+    void (*pairs)(bf16 *dst, const num *x, int64_t ldx, int64_t T, int64_t C, int64_t p0, int64_t p1);
+    void (*cols)(bf16 *dst, const num *x, int64_t ldx, int64_t T, int64_t C, int64_t c0, int64_t c1);
+    /* as matmul_t, x from pack */
+    void (*matmul_t)(num *y, int64_t ldy, const bf16 *x, int64_t T, const struct mat *w, const num *bias, int acc, int64_t n0,
+                     int64_t n1);
+    /* as matmul_n, dy from rows; k0 a multiple of 32 and of the format's block */
+    void (*matmul_n)(num *dx, int64_t ldx, const bf16 *dy, int64_t T, const struct mat *w, const num *bias, int acc, int64_t k0,
+                     int64_t k1);
+    /* as matmul_dw, dy from cols, x from pairs; n0 a multiple of 16 */
+    void (*matmul_dw)(num *dw, const bf16 *dy, const bf16 *x, int64_t T, int64_t K, int64_t n0, int64_t n1);
+};
+
+enum isa { ISA_REF, ISA_AVX2, ISA_AVX512 /* with BF16 where present */, ISA_AMX };
 
 struct device {
-    const char *name; /* "ref64", "ref", "avx2", "avx512" */
+    const char *name; /* "ref64", "ref", "avx2", "avx512", "amx" */
     enum isa isa;
     size_t num_bytes;  /* 4 or 8 */
     struct pool *pool; /* owned */
     struct kernels k;
-    num *scratch;              /* per-thread scratch of the wrappers, grown only by dev_reserve */
-    size_t scratch_per_thread; /* in nums */
+    enum precision precision; /* PREC_FULL after dev_open; set by dev_set_precision */
+    int has_bf16;             /* the table's bf16 products are fast */
+    struct bf_kernels bf;
+    bf16 *rounded[2]; /* rounded activations of the running product, grown by dev_reserve_rounded */
+    int64_t rounded_room;
+    struct attn_mem *attn; /* scratch of attention, grown only by dev_reserve */
 };
 
 /* threads 0: physical cores. oracle != 0: the double reference. */
 int dev_open(struct device **out, int threads, int oracle, struct err *e);
 void dev_close(struct device *d);
 enum isa dev_best_isa(void); /* what this CPU and CANDOR_ISA allow; ERR_ARG text goes to dev_open */
-/* Per-thread scratch for attention over at most ctx keys; called by whoever plans memory, before the loop. */
-int dev_reserve(struct device *d, int64_t max_ctx, struct err *e);
+/* Which products the op_matmul wrappers use from now on. ERR_UNSUPPORTED: BF16 asked for on a CPU (or a CANDOR_ISA) without bf16
+ * instructions; the reference has them, slowly. The oracle device stays FULL, whatever is asked. */
+int dev_set_precision(struct device *d, enum precision p, struct err *e);
+const char *precision_name(enum precision p); /* "auto", "full", "bf16" */
+int precision_parse(const char *s, enum precision *out, struct err *e);
+/* Whether a product with a matrix of this format goes through bf16 here. */
+int dev_is_bf16(const struct device *d, enum fmt f);
+/* Room for n rounded activations (each factor of a product that is rounded); called by whoever plans memory, like dev_reserve. */
+int dev_reserve_rounded(struct device *d, int64_t n, struct err *e);
+/* Memory for attention with so many heads of so many numbers, whatever the context; called by whoever plans memory, before the loop. */
+int dev_reserve(struct device *d, int head_dim, int n_head, struct err *e);
 
 /* Buffers: zero-filled, 64-byte aligned. */
 num *dev_alloc(struct device *d, int64_t n); /* NULL: out of memory */
-void dev_free(struct device *d, num *p);
+void *dev_alloc_bytes(struct device *d, int64_t bytes);
+void dev_free(struct device *d, void *p);
 static inline num *num_at(const struct device *d, const num *p, int64_t i) {
     return (num *)(uintptr_t)((const char *)p + (int64_t)d->num_bytes * i);
 }
@@ -148,6 +198,14 @@ struct mat dev_mat(const struct device *d, const num *p, int64_t rows, int64_t c
 /* Wrappers: the same meaning as the slots, whole outputs, split over the pool. */
 void op_matmul_t(struct device *d, num *y, int64_t ldy, const num *x, int64_t ldx, int64_t T, const struct mat *w,
                  const num *bias, int acc);
+/* One x, several matrices (they have the same cols): the same bytes as one call each, x rounded and threads woken once. */
+struct product {
+    num *y;
+    int64_t ldy;
+    const struct mat *w;
+    const num *bias;
+};
+void op_matmul_t_all(struct device *d, const struct product *p, int n, const num *x, int64_t ldx, int64_t T);
 void op_matmul_n(struct device *d, num *dx, int64_t ldx, const num *dy, int64_t ldy, int64_t T, const struct mat *w,
                  const num *bias, int acc);
 void op_matmul_dw(struct device *d, num *dw, const num *dy, int64_t ldy, const num *x, int64_t ldx, int64_t T, int64_t N,
@@ -163,6 +221,8 @@ void op_layernorm_back(struct device *d, num *dx, const num *dy, const num *x, c
 void op_layernorm_dw(struct device *d, num *dw, num *db, const num *dy, const num *x, int64_t R, int64_t C, double eps);
 void op_rope(struct device *d, num *x, int64_t ldx, int64_t R, int nh, int D, int rot, const num *cs, enum rope_style st,
              int back);
+void op_kv_store(struct device *d, const struct kv_ref *kv, int64_t row_len, int64_t pos, const num *k, const num *v,
+                 int64_t rows);
 void op_attn(struct device *d, num *o, num *lse, const num *q, int64_t T, const struct attn_span *sp, int nsp,
              const struct attn_shape *sh);
 void op_attn_back(struct device *d, num *dq, num *dk, num *dv, const num *do_, const num *q, const num *o, const num *lse,

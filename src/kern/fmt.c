@@ -1,28 +1,12 @@
-/* The format table: how each storage format becomes float and back.
+/* The format table, and the formats without blocks.
  *
  *   F32  | f32 |            F16  | f16 |           BF16 | upper half of an f32 |          F64 | f64 |
- *   Q8_0 | f16 d | int8 q[32] |            x = d q                   34 bytes for 32 elements
- *   Q4_0 | f16 d | byte b[16] |            x = d (nibble - 8)        18 bytes for 32 elements
- *          element i of 0..15 is the low nibble of b[i], element i + 16 the high nibble of b[i]
  *
- * The quantisers repeat ggml's reference arithmetic operation by operation, so that files come out byte for byte the same. All
- * storage is little-endian, as GGUF is; blocks are read with memcpy since rows of a mapped file need not be aligned. */
-#include "kern/fmt.h"
-#include <math.h>
-#include <string.h>
+ * Blocks of 32 are in fmt_block.c, superblocks of 256 in fmt_super.c. All storage is little-endian, as GGUF is; numbers are read with
+ * memcpy since rows of a mapped file need not be aligned. */
+#include "kern/fmt_int.h"
 #include <strings.h>
 
-#define QK 32
-struct block_q8_0 {
-    f16 d;
-    int8_t q[QK];
-};
-struct block_q4_0 {
-    f16 d;
-    uint8_t b[QK / 2];
-};
-_Static_assert(sizeof(struct block_q8_0) == 34, "Q8_0 is 34 bytes");
-_Static_assert(sizeof(struct block_q4_0) == 18, "Q4_0 is 18 bytes");
 _Static_assert(sizeof(float) == 4 && sizeof(double) == 8, "IEEE floats");
 
 static float bits_to_f32(uint32_t u) {
@@ -69,10 +53,10 @@ bf16 f32_to_bf16(float x) {
     return (bf16)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
-static void to_F32(float *y, const void *x, int64_t n) { memmove(y, x, (size_t)n * 4); }
-static void from_F32(void *y, const float *x, int64_t n) { memmove(y, x, (size_t)n * 4); }
+void fmt_to_F32(float *y, const void *x, int64_t n) { memmove(y, x, (size_t)n * 4); }
+void fmt_from_F32(void *y, const float *x, int64_t n) { memmove(y, x, (size_t)n * 4); }
 
-static void to_F64(float *y, const void *x, int64_t n) {
+void fmt_to_F64(float *y, const void *x, int64_t n) {
     const char *p = x;
     for (int64_t i = 0; i < n; i++) {
         double v;
@@ -81,7 +65,7 @@ static void to_F64(float *y, const void *x, int64_t n) {
     }
 }
 
-static void from_F64(void *y, const float *x, int64_t n) {
+void fmt_from_F64(void *y, const float *x, int64_t n) {
     char *p = y;
     for (int64_t i = 0; i < n; i++) {
         double v = x[i];
@@ -89,7 +73,7 @@ static void from_F64(void *y, const float *x, int64_t n) {
     }
 }
 
-static void to_F16(float *y, const void *x, int64_t n) {
+void fmt_to_F16(float *y, const void *x, int64_t n) {
     const char *p = x;
     for (int64_t i = 0; i < n; i++) {
         f16 h;
@@ -98,7 +82,7 @@ static void to_F16(float *y, const void *x, int64_t n) {
     }
 }
 
-static void from_F16(void *y, const float *x, int64_t n) {
+void fmt_from_F16(void *y, const float *x, int64_t n) {
     char *p = y;
     for (int64_t i = 0; i < n; i++) {
         f16 h = f32_to_f16(x[i]);
@@ -106,7 +90,7 @@ static void from_F16(void *y, const float *x, int64_t n) {
     }
 }
 
-static void to_BF16(float *y, const void *x, int64_t n) {
+void fmt_to_BF16(float *y, const void *x, int64_t n) {
     const char *p = x;
     for (int64_t i = 0; i < n; i++) {
         bf16 h;
@@ -115,7 +99,7 @@ static void to_BF16(float *y, const void *x, int64_t n) {
     }
 }
 
-static void from_BF16(void *y, const float *x, int64_t n) {
+void fmt_from_BF16(void *y, const float *x, int64_t n) {
     char *p = y;
     for (int64_t i = 0; i < n; i++) {
         bf16 h = f32_to_bf16(x[i]);
@@ -123,71 +107,8 @@ static void from_BF16(void *y, const float *x, int64_t n) {
     }
 }
 
-static void to_Q8_0(float *y, const void *x, int64_t n) {
-    const char *p = x;
-    for (int64_t i = 0; i < n; i += QK, p += sizeof(struct block_q8_0)) {
-        struct block_q8_0 b;
-        memcpy(&b, p, sizeof b);
-        float d = f16_to_f32(b.d);
-        for (int j = 0; j < QK; j++) y[i + j] = d * b.q[j];
-    }
-}
-
-/* A NaN or infinite input has no sensible code; it must not become undefined behaviour, so codes are clamped. */
-static int code(float x, int lo, int hi) { return x >= (float)hi ? hi : x > (float)lo ? (int)x : lo; }
-
-/* d = max|x| / 127, q = round half away from zero of x / d; the f32 d is used for q, its f16 rounding is stored. */
-static void from_Q8_0(void *y, const float *x, int64_t n) {
-    char *p = y;
-    for (int64_t i = 0; i < n; i += QK, p += sizeof(struct block_q8_0)) {
-        struct block_q8_0 b;
-        float amax = 0;
-        for (int j = 0; j < QK; j++) {
-            float a = fabsf(x[i + j]);
-            if (a > amax) amax = a;
-        }
-        float d = amax / 127, id = d != 0 ? 1.0f / d : 0.0f;
-        b.d = f32_to_f16(d);
-        for (int j = 0; j < QK; j++) b.q[j] = (int8_t)code(roundf(x[i + j] * id), -128, 127);
-        memcpy(p, &b, sizeof b);
-    }
-}
-
-static void to_Q4_0(float *y, const void *x, int64_t n) {
-    const char *p = x;
-    for (int64_t i = 0; i < n; i += QK, p += sizeof(struct block_q4_0)) {
-        struct block_q4_0 b;
-        memcpy(&b, p, sizeof b);
-        float d = f16_to_f32(b.d);
-        for (int j = 0; j < QK / 2; j++) {
-            y[i + j] = d * (float)((b.b[j] & 15) - 8);
-            y[i + j + QK / 2] = d * (float)((b.b[j] >> 4) - 8);
-        }
-    }
-}
-
-/* The element of largest magnitude gets code 0, which is -8: d = max / -8 with its sign. The others: floor(x / d + 8.5), at most 15. */
-static void from_Q4_0(void *y, const float *x, int64_t n) {
-    char *p = y;
-    for (int64_t i = 0; i < n; i += QK, p += sizeof(struct block_q4_0)) {
-        struct block_q4_0 b;
-        float amax = 0, max = 0;
-        for (int j = 0; j < QK; j++) {
-            float a = fabsf(x[i + j]);
-            if (a > amax) amax = a, max = x[i + j];
-        }
-        float d = max / -8, id = d != 0 ? 1.0f / d : 0.0f;
-        b.d = f32_to_f16(d);
-        for (int j = 0; j < QK / 2; j++) {
-            float u = x[i + j] * id, v = x[i + j + QK / 2] * id;
-            b.b[j] = (uint8_t)(code(u + 8.5f, 0, 15) | code(v + 8.5f, 0, 15) << 4);
-        }
-        memcpy(p, &b, sizeof b);
-    }
-}
-
 static const struct fmt_row table[] = {
-#define XX(id, name, text, block, bytes) {FMT_##name, text, block, bytes, block == 1, to_##name, from_##name},
+#define XX(id, name, text, block, bytes) {FMT_##name, text, block, bytes, block == 1, fmt_to_##name, fmt_from_##name},
     FMT_MAP(XX)
 #undef XX
 };

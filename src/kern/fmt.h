@@ -10,12 +10,18 @@
 typedef uint16_t bf16;
 typedef uint16_t f16;
 
-#define FMT_MAP(XX)             \
-    XX(0, F32, "F32", 1, 4)     \
-    XX(1, F16, "F16", 1, 2)     \
-    XX(2, Q4_0, "Q4_0", 32, 18) \
-    XX(8, Q8_0, "Q8_0", 32, 34) \
-    XX(28, F64, "F64", 1, 8)    \
+#define FMT_MAP(XX)                \
+    XX(0, F32, "F32", 1, 4)        \
+    XX(1, F16, "F16", 1, 2)        \
+    XX(2, Q4_0, "Q4_0", 32, 18)    \
+    XX(3, Q4_1, "Q4_1", 32, 20)    \
+    XX(6, Q5_0, "Q5_0", 32, 22)    \
+    XX(7, Q5_1, "Q5_1", 32, 24)    \
+    XX(8, Q8_0, "Q8_0", 32, 34)    \
+    XX(12, Q4_K, "Q4_K", 256, 144) \
+    XX(13, Q5_K, "Q5_K", 256, 176) \
+    XX(14, Q6_K, "Q6_K", 256, 210) \
+    XX(28, F64, "F64", 1, 8)       \
     XX(30, BF16, "BF16", 1, 2)
 enum fmt {
 #define XX(id, name, text, block, bytes) FMT_##name = id,

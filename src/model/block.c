@@ -21,6 +21,18 @@ void model__lin(const struct model *m, num *y, const num *x, int64_t T, const st
     else
         op_matmul_t(m->d, y, l->n_out, x, l->n_in, T, &l->w, l->bias, 0);
 }
+/* Several layers that read the same x, as one operation. */
+static void lin_all(const struct model *m, num *const y[], const struct lin *const l[], int n, const num *x, int64_t T) {
+    struct product p[4];
+    for (int i = 0; i < n; i++) {
+        if (l[i]->trans) {
+            for (int j = 0; j < n; j++) model__lin(m, y[j], x, T, l[j]);
+            return;
+        }
+        p[i] = (struct product){y[i], l[i]->n_out, &l[i]->w, l[i]->bias};
+    }
+    op_matmul_t_all(m->d, p, n, x, l[0]->n_in, T);
+}
 /* dx (+)= dy W */
 void model__lin_back(const struct model *m, num *dx, const num *dy, int64_t T, const struct lin *l, int acc) {
     if (l->trans)
@@ -61,20 +73,14 @@ static void norm_backward(const struct model *m, num *dx, const num *dy, const n
 
 static struct kv_ref kv_at(const struct model *m, const struct kv *kv, int layer) {
     size_t part = (size_t)kv->page_len * (size_t)(m->cfg.n_kv * m->cfg.head_dim);
-    return (struct kv_ref){kv->pages, kv->page_len, (size_t)layer * 2 * part, ((size_t)layer * 2 + 1) * part};
+    enum fmt fmt = kv->fmt == FMT_F32 && m->d->num_bytes == sizeof(double) ? FMT_F64 : kv->fmt;
+    return (struct kv_ref){kv->pages, kv->page_len, (size_t)layer * 2 * part, ((size_t)layer * 2 + 1) * part, fmt};
 }
 
 static void kv_store(const struct model *m, const struct span *s, int layer, const num *k, const num *v) {
     int64_t GD = (int64_t)m->cfg.n_kv * m->cfg.head_dim;
     struct kv_ref r = kv_at(m, &s->kv, layer);
-    for (int64_t i = 0; i < s->rows;) {
-        int64_t pos = s->pos0 + i, in = pos % r.page_len, n = r.page_len - in;
-        if (n > s->rows - i) n = s->rows - i;
-        num *page = r.pages[pos / r.page_len];
-        dev_copy(m->d, num_at(m->d, page, (int64_t)r.k_off + in * GD), num_at(m->d, k, (s->row0 + i) * GD), n * GD);
-        dev_copy(m->d, num_at(m->d, page, (int64_t)r.v_off + in * GD), num_at(m->d, v, (s->row0 + i) * GD), n * GD);
-        i += n;
-    }
+    op_kv_store(m->d, &r, GD, s->pos0, num_at(m->d, k, s->row0 * GD), num_at(m->d, v, s->row0 * GD), s->rows);
 }
 
 static struct attn_shape attn_of(const struct model *m, int layer) {
@@ -112,9 +118,7 @@ static int attn_forward(const struct step *s, const struct tape_layer *t, num *x
 
     norm_forward(m, p->n, x, &y->attn_norm, T, C);
     TRY(show(s, TAP_ATTN_NORM, p->n, C));
-    model__lin(m, qpre, p->n, T, &y->q);
-    model__lin(m, kpre, p->n, T, &y->k);
-    model__lin(m, p->v, p->n, T, &y->v);
+    lin_all(m, (num *[]){qpre, kpre, p->v}, (const struct lin *[]){&y->q, &y->k, &y->v}, 3, p->n, T);
     if (c->qk_norm) {
         op_rmsnorm(d, t->q, qpre, y->q_norm.w, T * c->n_head, c->head_dim, c->norm_eps);
         op_rmsnorm(d, p->k, kpre, y->k_norm.w, T * c->n_kv, c->head_dim, c->norm_eps);
@@ -208,11 +212,8 @@ static int ffn_forward(const struct step *s, const struct tape_layer *t, num *mi
 
     norm_forward(m, p->n, mid, &y->ffn_norm, T, C);
     TRY(show(s, TAP_FFN_NORM, p->n, C));
-    if (c->gated) {
-        model__lin(m, t->gate, p->n, T, &y->gate);
-        TRY(show(s, TAP_GATE, t->gate, F));
-    }
-    model__lin(m, t->up, p->n, T, &y->up);
+    lin_all(m, (num *[]){t->up, t->gate}, (const struct lin *[]){&y->up, &y->gate}, c->gated ? 2 : 1, p->n, T);
+    if (c->gated) TRY(show(s, TAP_GATE, t->gate, F));
     TRY(show(s, TAP_UP, t->up, F));
     op_glu(m->d, p->gate, c->gated ? t->gate : t->up, c->gated ? t->up : NULL, c->act, T * F);
     model__lin(m, p->out, p->gate, T, &y->down);

@@ -75,8 +75,9 @@ void grads_zero(struct grads *g);
 
 /* --- batches --- */
 struct kv {
-    num *const *pages;
+    void *const *pages;
     int page_len;
+    enum fmt fmt; /* F32 (then double on the oracle device), F16 or BF16 */
 }; /* page i: positions [i*page_len, …); layout [L][k, v][page_len][G][D] */
 struct span {
     int64_t row0, rows, pos0;
@@ -89,7 +90,8 @@ struct batch {
     const struct span *spans;
     int n_spans; /* rows in order, gap-free */
 };
-int64_t model_kv_page_nums(const struct model *m, int page_len); /* size of one page, in nums */
+int64_t model_kv_page_bytes(const struct model *m, int page_len, enum fmt f); /* size of one page */
+enum fmt model_matmul_fmt(const struct model *m); /* how the matrices of its layers are stored, told from the first */
 
 /* --- passes --- */
 enum { PASS_BACKWARD = 1, PASS_GRADS = 2 /* dW too */ };

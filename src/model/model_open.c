@@ -410,6 +410,10 @@ double model_flops(const struct model *m, int64_t rows, int64_t key_reads, int h
     return body + attn + 2.0 * (double)m->head.n_out * c->n_embd * head_rows;
 }
 
-int64_t model_kv_page_nums(const struct model *m, int page_len) {
-    return (int64_t)m->cfg.n_layer * 2 * page_len * m->cfg.n_kv * m->cfg.head_dim;
+int64_t model_kv_page_bytes(const struct model *m, int page_len, enum fmt f) {
+    int64_t bytes = f == FMT_F32 ? (int64_t)m->d->num_bytes : fmt_find((int)f)->bytes;
+    return (int64_t)m->cfg.n_layer * 2 * page_len * m->cfg.n_kv * m->cfg.head_dim * bytes;
+}
+enum fmt model_matmul_fmt(const struct model *m) {
+    return m->layers[0].up.w.fmt;
 }

@@ -10,7 +10,8 @@ num *model__carve(struct carve *c, int64_t n) {
     return c->base ? num_at(c->d, c->base, at) : NULL;
 }
 
-enum { HEAD_CHUNK_NUMS = 1 << 20, HEAD_ROWS_MIN = 8, HEAD_ROWS_MAX = 256 };
+/* Every chunk reads the whole table twice, so chunks are as long as some tens of megabytes of logits allow. */
+enum { HEAD_CHUNK_NUMS = 10 << 20, HEAD_ROWS_MIN = 8, HEAD_ROWS_MAX = 256 };
 
 static int64_t head_rows(const struct model *m, int64_t max_rows) {
     int64_t r = HEAD_CHUNK_NUMS / m->head.n_out;
@@ -35,6 +36,15 @@ static void carve_pass(struct pass *p, struct carve *c) {
     p->dq = model__carve(c, T * HD), p->dk = model__carve(c, T * GD), p->dv = model__carve(c, T * GD),
     p->datt = model__carve(c, T * HD);
     p->dgate = model__carve(c, T * F), p->dup = model__carve(c, T * F);
+}
+
+/* Room for rounded activations: the widest layer over all rows, and back from the vocabulary over the rows of a chunk. */
+static int64_t rounded_room(const struct pass *p) {
+    const struct model_cfg *f = &p->m->cfg;
+    int64_t wide = f->n_embd > f->n_ff ? f->n_embd : f->n_ff, hd = (int64_t)f->n_head * f->head_dim;
+    int64_t a = (p->max_rows + 31) / 32 * 32 * (((hd > wide ? hd : wide) + 31) / 32 * 32);
+    int64_t b = p->flags & PASS_BACKWARD ? (p->head_rows + 31) / 32 * 32 * ((p->m->head.n_out + 31) / 32 * 32) : 0;
+    return a > b ? a : b;
 }
 
 static struct pass pass_plan(const struct model *m, int64_t max_rows, int max_spans, int64_t max_ctx, unsigned flags) {
@@ -68,7 +78,8 @@ int pass_new(struct pass **out, const struct model *m, int64_t max_rows, int max
     p->spans = calloc((size_t)max_spans, sizeof *p->spans);
     p->cs_host = malloc((size_t)(m->cfg.rope.dims + 1) * sizeof *p->cs_host);
     p->row_host = malloc((size_t)p->head_rows * sizeof *p->row_host);
-    if (!p->slab || !p->spans || !p->cs_host || !p->row_host || dev_reserve(m->d, max_ctx, e) < 0) {
+    if (!p->slab || !p->spans || !p->cs_host || !p->row_host || dev_reserve(m->d, m->cfg.head_dim, m->cfg.n_head, e) < 0 ||
+        (m->d->precision != PREC_FULL && dev_reserve_rounded(m->d, rounded_room(p), e) < 0)) {
         pass_free(p);
         return fail(e, ERR_NOMEM, "out of memory for a pass of %lld rows (%lld bytes)", (long long)max_rows,
                     (long long)pass_bytes(m, max_rows, max_spans, max_ctx, flags));

@@ -8,8 +8,23 @@
 enum { PAGE_LEN = 32, MAX_ROWS = 512, MAX_SESSIONS = 64, LOGIT_NUMS = 1 << 20 };
 static const int64_t CTX_LIMIT = 1 << 20, KV_BYTES = 4ll << 30;
 
+static const char *const kv_names[] = {"auto", "f32", "f16", "bf16"};
+static const enum fmt kv_fmts[] = {FMT_F32, FMT_F32, FMT_F16, FMT_BF16};
+const char *kv_name(enum kv_type t) { return kv_names[t]; }
+int kv_parse(const char *s, enum kv_type *out, struct err *e) {
+    for (int i = KV_AUTO; i <= KV_BF16; i++)
+        if (!strcmp(s, kv_names[i])) {
+            *out = (enum kv_type)i;
+            return 0;
+        }
+    return fail(e, ERR_ARG, "keys and values: expected auto, f32, f16 or bf16, found \"%s\"", s);
+}
+
 static int set_defaults(struct engine_opts *o, const struct model *m, struct err *e) {
     const struct model_cfg *c = model_cfg(m);
+    if (o->kv < KV_AUTO || o->kv > KV_BF16) return fail(e, ERR_ARG, "engine: unknown storage %d of keys and values", (int)o->kv);
+    if (o->kv == KV_AUTO) o->kv = dev_is_bf16(model_device(m), model_matmul_fmt(m)) ? KV_BF16 : KV_F32;
+    if (model_device(m)->num_bytes == sizeof(double)) o->kv = KV_F32;
     if (!o->page_len) o->page_len = PAGE_LEN;
     if (!o->max_ctx) o->max_ctx = c->n_ctx < CTX_LIMIT ? c->n_ctx : CTX_LIMIT;
     if (!o->max_rows) o->max_rows = MAX_ROWS;
@@ -53,8 +68,9 @@ int engine_new(struct engine **out, const struct model *m, const struct engine_o
     if (o) g->o = *o;
     int rc = set_defaults(&g->o, m, e);
     if (!rc) {
-        int64_t page_nums = model_kv_page_nums(m, g->o.page_len), bytes = page_nums * (int64_t)model_device(m)->num_bytes;
-        rc = kv_pool_init(&g->pool, model_device(m), page_nums, g->o.page_len, g->o.max_kv_bytes / bytes, e);
+        g->kv = kv_fmts[g->o.kv];
+        int64_t bytes = model_kv_page_bytes(m, g->o.page_len, g->kv);
+        rc = kv_pool_init(&g->pool, model_device(m), bytes, g->o.page_len, g->o.max_kv_bytes / bytes, e);
     }
     if (!rc) rc = make_buffers(g, e);
     if (rc < 0) {
@@ -89,7 +105,7 @@ int64_t engine_pages_in_use(const struct engine *g) { return g->pool.n_pages - g
 static int64_t pages_for(const struct engine *g, int64_t positions) { return (positions + g->o.page_len - 1) / g->o.page_len; }
 
 int64_t engine_kv_bytes(const struct engine *g, int64_t positions) {
-    return pages_for(g, positions) * g->pool.page_nums * (int64_t)g->pool.d->num_bytes;
+    return pages_for(g, positions) * g->pool.page_bytes;
 }
 
 /* Each session may also have to copy a shared tail page, and begins its growth inside a page. */
@@ -148,7 +164,7 @@ static int64_t cut_chunk(struct engine *g, const struct feed *feeds, int n, int 
         const struct feed *x = &feeds[*f];
         int64_t rows = x->n - *at < g->o.max_rows - T ? x->n - *at : g->o.max_rows - T;
         g->parts[k] = (struct part){*f, *at, rows};
-        g->spans[k++] = (struct span){T, rows, x->s->len, {x->s->data, g->o.page_len}};
+        g->spans[k++] = (struct span){T, rows, x->s->len, {x->s->data, g->o.page_len, g->kv}};
         if (by_ids) memcpy(g->ids + T, x->ids + *at, (size_t)rows * sizeof *g->ids);
         T += rows, *at += rows;
         if (*at == x->n) ++*f, *at = 0;

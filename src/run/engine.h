@@ -12,7 +12,14 @@
 struct engine;
 struct session;
 
+/* Storage of keys and values. AUTO: bf16 where the device multiplies the model's weights as bf16, otherwise floats (double on the
+ * oracle device, which knows nothing narrower). */
+enum kv_type { KV_AUTO, KV_F32, KV_F16, KV_BF16 };
+int kv_parse(const char *s, enum kv_type *out, struct err *e); /* "auto", "f32", "f16", "bf16" */
+const char *kv_name(enum kv_type t);
+
 struct engine_opts {      /* zero = default */
+    enum kv_type kv;
     int page_len;         /* positions per page; 32 */
     int64_t max_ctx;      /* longest session; the model's context, at most 1 << 20 */
     int64_t max_rows;     /* rows of one step; 512. Longer input is fed in chunks of this */
@@ -33,7 +40,7 @@ int engine_new(struct engine **out, const struct model *m, const struct engine_o
 void engine_free(struct engine *g);
 const struct model *engine_model(const struct engine *g);
 struct account engine_account(const struct engine *g);
-struct engine_opts engine_options(const struct engine *g);          /* with the defaults filled in */
+struct engine_opts engine_options(const struct engine *g);          /* with the defaults filled in, kv too */
 int64_t engine_kv_bytes(const struct engine *g, int64_t positions); /* what that many positions take */
 int64_t engine_pages_in_use(const struct engine *g);
 int engine_reserve(struct engine *g, int64_t positions, int sessions,

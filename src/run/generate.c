@@ -79,8 +79,8 @@ static int is_end(const struct generation *x, int32_t id) {
 /* The logits after x->last are there: pick, tell, decide. Returns 1 if it goes on. */
 static int advance(struct decode *d, struct generation *x, const float *logits) {
     struct rng r = RNG(x->seed, x->stream, (uint64_t)x->n);
-    double logprob;
-    int32_t id = sampler_pick(&d->sampler, logits, &x->sampling, rng_uniform(&r), x->s->ids, x->s->len, &logprob);
+    double logprob = 0, *wanted = x->logprobs || x->on_token ? &logprob : NULL;
+    int32_t id = sampler_pick(&d->sampler, logits, &x->sampling, rng_uniform(&r), x->s->ids, x->s->len, wanted);
     int64_t i = x->n++;
     x->ids[i] = x->last = id;
     if (x->logprobs) x->logprobs[i] = logprob;

@@ -8,8 +8,8 @@
 
 enum { BLOCK_MIN = 8, BLOCK_MAX = 256 };
 
-int kv_pool_init(struct kv_pool *p, struct device *d, int64_t page_nums, int page_len, int64_t limit, struct err *e) {
-    *p = (struct kv_pool){.d = d, .page_nums = page_nums, .limit = limit, .page_len = page_len, .next_uid = 1};
+int kv_pool_init(struct kv_pool *p, struct device *d, int64_t page_bytes, int page_len, int64_t limit, struct err *e) {
+    *p = (struct kv_pool){.d = d, .page_bytes = page_bytes, .limit = limit, .page_len = page_len, .next_uid = 1};
     p->idle.next = p->idle.prev = &p->idle;
     return prefix_resize(p, BLOCK_MIN, e);
 }
@@ -45,7 +45,7 @@ static void evict(struct kv_pool *p) {
 }
 
 static int block_fill(const struct kv_pool *p, struct kv_block *b, int64_t n) {
-    *b = (struct kv_block){.slab = dev_alloc(p->d, n * p->page_nums),
+    *b = (struct kv_block){.slab = dev_alloc_bytes(p->d, n * p->page_bytes),
                            .pages = calloc((size_t)n, sizeof *b->pages),
                            .ids = calloc((size_t)(n * p->page_len), sizeof *b->ids)};
     if (b->slab && b->pages && b->ids) return 0;
@@ -65,10 +65,10 @@ static int grow(struct kv_pool *p, int64_t want, struct err *e) {
     struct kv_block *b = &p->blocks[p->n_blocks];
     if (block_fill(p, b, n) < 0)
         return fail(e, ERR_NOMEM, "out of memory for %lld pages of keys and values (%lld bytes)", (long long)n,
-                    (long long)(n * p->page_nums * (int64_t)p->d->num_bytes));
+                    (long long)(n * p->page_bytes));
     p->n_blocks++, p->n_pages += n;
     for (int64_t i = n - 1; i >= 0; i--) {
-        b->pages[i].data = num_at(p->d, b->slab, i * p->page_nums);
+        b->pages[i].data = b->slab + i * p->page_bytes;
         b->pages[i].ids = b->ids + i * p->page_len;
         free_push(p, &b->pages[i]);
     }

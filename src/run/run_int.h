@@ -6,7 +6,7 @@
 /* One page of keys and values of all layers. It is in one of three states: held (refs > 0), idle (refs 0, registered: a cache that
  * may be evicted), free (refs 0, not registered). */
 struct kv_page {
-    num *data;
+    void *data;
     int refs;
     struct kv_page *prev, *next; /* idle list (both), free list (next) */
     /* registry; uid 0: not registered, so its one holder may write to it */
@@ -15,13 +15,13 @@ struct kv_page {
     struct kv_page *chain;
 };
 struct kv_block {
-    num *slab;
+    char *slab;
     struct kv_page *pages;
     int32_t *ids;
 };
 struct kv_pool {
     struct device *d;
-    int64_t page_nums, limit; /* limit in pages */
+    int64_t page_bytes, limit; /* limit in pages */
     int page_len;
     int64_t n_pages, n_free, n_idle;
     struct kv_page *free, idle; /* idle.next: used last; idle.prev: the next to be evicted */
@@ -31,7 +31,7 @@ struct kv_pool {
     int64_t n_buckets;
     uint64_t next_uid;
 };
-int kv_pool_init(struct kv_pool *p, struct device *d, int64_t page_nums, int page_len, int64_t limit, struct err *e);
+int kv_pool_init(struct kv_pool *p, struct device *d, int64_t page_bytes, int page_len, int64_t limit, struct err *e);
 void kv_pool_fini(struct kv_pool *p);
 int kv_pool_reserve(struct kv_pool *p, int64_t pages, struct err *e); /* at least so many free pages */
 int kv_page_take(struct kv_pool *p, struct kv_page **out, struct err *e);
@@ -54,10 +54,10 @@ struct session {
     int32_t *ids;
     int64_t len, cap_ids;
     int64_t pure; /* positions [0, pure) came from ids alone, with no tap that could have edited them */
-    num **data;   /* [cap_pages], what the model sees; a tape keeps this pointer */
+    void **data;  /* [cap_pages], what the model sees; a tape keeps this pointer */
     struct slot *slots;
     int64_t n_pages, cap_pages;
-    num ***old; /* page tables that a tape may still point to */
+    void ***old; /* page tables that a tape may still point to */
     int n_old, taped;
     uint64_t mark;  /* number of the step it takes part in */
     int64_t before; /* its length when that step began */
@@ -76,6 +76,7 @@ struct engine {
     const struct model *m;
     struct engine_opts o;
     struct kv_pool pool;
+    enum fmt kv;
     struct pass *pass;
     num *h, *h_last, *logits,
         *embeds;        /* [max_rows, C], [max_sessions, C], [logit_rows, V], [max_rows, C] (made when first needed) */

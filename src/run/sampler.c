@@ -126,9 +126,34 @@ static int32_t draw_by_id(const struct sampler *s, double min_p, double u) {
     return last;
 }
 
+/* The first greatest of the logits; NaN never wins. Eight running maxima, so that the comparisons do not wait for each other. */
+static int32_t greedy(const float *logits, int V) {
+    float best[8];
+    int32_t at[8], id = 0;
+    for (int l = 0; l < 8; l++) best[l] = -INFINITY, at[l] = -1;
+    int i = 0;
+    for (; i + 8 <= V; i += 8)
+        for (int l = 0; l < 8; l++) {
+            int wins = logits[i + l] > best[l];
+            best[l] = wins ? logits[i + l] : best[l];
+            at[l] = wins ? i + l : at[l];
+        }
+    for (; i < V; i++)
+        if (logits[i] > best[0]) best[0] = logits[i], at[0] = i;
+    float top = -INFINITY;
+    for (int l = 0; l < 8; l++)
+        if (at[l] >= 0 && (best[l] > top || (best[l] == top && at[l] < id))) top = best[l], id = at[l];
+    return id;
+}
+
 int32_t sampler_pick(struct sampler *s, const float *logits, const struct sampling *o, double u, const int32_t *history,
                      int64_t n, double *logprob) {
     double *p = s->p;
+    if (o->temp == 0 && o->repeat_penalty == 1.0) {
+        int32_t id = greedy(logits, s->V);
+        if (logprob) *logprob = log_prob(logits, s->V, id);
+        return id;
+    }
     for (int i = 0; i < s->V; i++) p[i] = isnan(logits[i]) ? -INFINITY : (double)logits[i];
     penalise(p, s->V, o, history, n);
     int32_t best = argmax(p, s->V), id = best;

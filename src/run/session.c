@@ -44,12 +44,12 @@ static int grow_ids(struct session *s, int64_t len, struct err *e) {
 }
 
 /* A tape may point to the old table: then it stays until the session is freed. */
-static int retire(struct session *s, num **data) {
+static int retire(struct session *s, void **data) {
     if (!s->taped) {
         free(data);
         return 0;
     }
-    num ***old = realloc(s->old, (size_t)(s->n_old + 1) * sizeof *old);
+    void ***old = realloc(s->old, (size_t)(s->n_old + 1) * sizeof *old);
     if (!old) return ERR_NOMEM;
     s->old = old;
     s->old[s->n_old++] = data;
@@ -61,7 +61,7 @@ static int grow_table(struct session *s, int64_t pages, struct err *e) {
     int64_t cap = pages > 2 * s->cap_pages ? pages : 2 * s->cap_pages;
     struct slot *slots = realloc(s->slots, (size_t)cap * sizeof *slots);
     if (slots) s->slots = slots;
-    num **data = malloc((size_t)cap * sizeof *data);
+    void **data = malloc((size_t)cap * sizeof *data);
     if (!slots || !data) {
         free(data);
         return fail(e, ERR_NOMEM, "out of memory");
@@ -93,7 +93,7 @@ static int own_page(struct session *s, int64_t i, struct err *e) {
     if (was && was->refs == 1 && !was->uid) return 0;
     TRY(kv_page_take(pool, &page, e));
     if (was) {
-        if (s->len > i * pool->page_len) dev_copy(pool->d, page->data, was->data, pool->page_nums);
+        if (s->len > i * pool->page_len) memcpy(page->data, was->data, (size_t)pool->page_bytes);
         kv_page_drop(pool, was);
     }
     put_page(s, i, page, 0, 0);

@@ -92,7 +92,7 @@ INL vf vscale16(const void *p) { /* an f16 block scale in every lane */
 }
 INL void vq8_0(const char *p, vf v[4]) {
     vf d = vscale16(p);
-    for (int i = 0; i < 4; i++)
+    _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++)
         v[i] = vmul(d, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(p + 2 + 8 * i)))));
 }
 INL void vq4_0(const char *p, vf v[4]) {
@@ -104,6 +104,15 @@ INL void vq4_0(const char *p, vf v[4]) {
     v[2] = vmul(d, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(hi)));
     v[3] = vmul(d, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(hi, 8))));
 }
+/* 32 signed bytes */
+INL void vcodes(__m256i q, vf v[4]) {
+    __m128i lo = _mm256_castsi256_si128(q), hi = _mm256_extracti128_si256(q, 1);
+    v[0] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(lo));
+    v[1] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(lo, 8)));
+    v[2] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(hi));
+    v[3] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(hi, 8)));
+}
+#include "kern/tmpl/codes.inc"
 
 INL void vunzip(vf a, vf b, vf *even, vf *odd) {
     vf lo = _mm256_permute2f128_ps(a, b, 0x20), hi = _mm256_permute2f128_ps(a, b, 0x31);

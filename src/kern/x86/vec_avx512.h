@@ -86,7 +86,7 @@ INL vf vscale16(const void *p) { /* an f16 block scale in every lane */
 }
 INL void vq8_0(const char *p, vf v[2]) {
     vf d = vscale16(p);
-    for (int i = 0; i < 2; i++)
+    _Pragma("GCC unroll 4") for (int i = 0; i < 2; i++)
         v[i] = vmul(d, _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(p + 2 + 16 * i)))));
 }
 INL void vq4_0(const char *p, vf v[2]) {
@@ -96,6 +96,12 @@ INL void vq4_0(const char *p, vf v[2]) {
     v[0] = _mm512_permutexvar_ps(b, t);
     v[1] = _mm512_permutexvar_ps(_mm512_srli_epi32(b, 4), t);
 }
+/* 32 signed bytes */
+INL void vcodes(__m256i q, vf v[2]) {
+    v[0] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(q)));
+    v[1] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256(q, 1)));
+}
+#include "kern/tmpl/codes.inc"
 
 /* Pairs (2i, 2i+1): two vectors taken apart into evens and odds, and back. */
 INL void vunzip(vf a, vf b, vf *even, vf *odd) {

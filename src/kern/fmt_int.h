@@ -1,0 +1,32 @@
+/* Inside of the format table: the converters of each row, and what the files of blocks share. */
+#ifndef KERN_FMT_INT_H
+#define KERN_FMT_INT_H
+#include "kern/fmt.h"
+#include <string.h>
+
+#define XX(id, name, text, block, bytes)                    \
+    void fmt_to_##name(float *y, const void *x, int64_t n); \
+    void fmt_from_##name(void *y, const float *x, int64_t n);
+FMT_MAP(XX)
+#undef XX
+
+/* fmt_to_ and fmt_from_ of a format of `block` elements, out of unpack_##name and pack_##name for one struct name. Blocks are read and
+ * written with memcpy, since rows of a mapped file need not be aligned. */
+#define FMT_BLOCKS(name, block)                                              \
+    void fmt_to_##name(float *y, const void *x, int64_t n) {                 \
+        const char *p = x;                                                   \
+        for (int64_t i = 0; i < n; i += (block), p += sizeof(struct name)) { \
+            struct name b;                                                   \
+            memcpy(&b, p, sizeof b);                                         \
+            unpack_##name(y + i, &b);                                        \
+        }                                                                    \
+    }                                                                        \
+    void fmt_from_##name(void *y, const float *x, int64_t n) {               \
+        char *p = y;                                                         \
+        for (int64_t i = 0; i < n; i += (block), p += sizeof(struct name)) { \
+            struct name b;                                                   \
+            pack_##name(&b, x + i);                                          \
+            memcpy(p, &b, sizeof b);                                         \
+        }                                                                    \
+    }
+#endif
