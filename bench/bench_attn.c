@@ -33,8 +33,7 @@ __attribute__((target("avx512f,avx512bf16"))) static void peak_bf16(void *ctx, i
     __m512bh a = (__m512bh)_mm512_set1_epi32(0x3f803f80);
     (void)nth;
     _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) s[i] = _mm512_setzero_ps();
-    for (int k = 0; k < 100000; k++)
-        _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) {
+    for (int k = 0; k < 100000; k++) _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) {
             s[i] = _mm512_dpbf16_ps(s[i], a, a);
             __asm__("" : "+v"(s[i]));
         }
@@ -45,8 +44,7 @@ __attribute__((target("avx512f"))) static void peak_f32(void *ctx, int ith, int 
     __m512 s[16], a = _mm512_set1_ps(1);
     (void)nth;
     _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) s[i] = _mm512_setzero_ps();
-    for (int k = 0; k < 100000; k++)
-        _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) {
+    for (int k = 0; k < 100000; k++) _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) {
             s[i] = _mm512_fmadd_ps(s[i], a, a);
             __asm__("" : "+v"(s[i]));
         }
@@ -208,8 +206,8 @@ static void ten(const char *name, int H, int G, int D, int64_t depth, int64_t ow
             if (t < f[shared]) f[shared] = t;
             world_free(w);
         }
-    printf("%-26s ten at %lld + %lld: separate %7.1f us, shared %7.1f us: %.1fx\n", name, (long long)depth, (long long)own, f[0] * 1e6,
-           f[1] * 1e6, f[0] / f[1]);
+    printf("%-26s ten at %lld + %lld: separate %7.1f us, shared %7.1f us: %.1fx\n", name, (long long)depth, (long long)own,
+           f[0] * 1e6, f[1] * 1e6, f[0] / f[1]);
 }
 
 int main(int argc, char **argv) {
@@ -227,7 +225,8 @@ int main(int argc, char **argv) {
     static const struct {
         const char *name;
         int H, G, D;
-    } m[] = {{"135m (9/3/64)", 9, 3, 64}, {"0.5b (14/2/64)", 14, 2, 64}, {"1.5b (12/2/128)", 12, 2, 128}, {"tiny (4/4/32)", 4, 4, 32}};
+    } m[] = {
+        {"135m (9/3/64)", 9, 3, 64}, {"0.5b (14/2/64)", 14, 2, 64}, {"1.5b (12/2/128)", 12, 2, 128}, {"tiny (4/4/32)", 4, 4, 32}};
     for (int i = 0; i < 4 && strstr(only, "prefill"); i++)
         for (int64_t T = i == 3 ? 128 : 512; T >= 128; T /= 2) prefill(m[i].name, m[i].H, m[i].G, m[i].D, T, top);
     for (int i = 0; i < 2 && strstr(only, "decode"); i++)

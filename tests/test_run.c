@@ -353,6 +353,45 @@ Test(run, a_tape_changes_nothing) {
     }
 }
 
+/* Narrow keys and values: every identity above, and logits near those of floats. */
+Test(run, storage_of_keys_and_values) {
+    static const double bound[] = {0, 0, 1e-5, 1e-3};
+    EACH_FAMILY(f) {
+        struct tiny t = tiny_open(*f, 2);
+        struct engine *exact = engine_of(t.m, (struct engine_opts){.kv = KV_F32});
+        float *want = whole(exact, text_ids(3), N_IDS);
+        for (enum kv_type kv = KV_AUTO; kv <= KV_BF16; kv++) {
+            struct engine *g = engine_of(t.m, (struct engine_opts){.kv = kv, .page_len = 8}),
+                          *h = engine_of(t.m, (struct engine_opts){.kv = kv, .page_len = 5, .max_rows = 9});
+            float *x = whole(g, text_ids(3), N_IDS), *y = whole(h, text_ids(3), N_IDS), z[4][V];
+            double err = 0, ref = 0;
+            same(x, y, N_IDS * V, *f);
+            for (int i = 0; i < N_IDS * V; i++) err += pow((double)x[i] - (double)want[i], 2), ref += pow((double)want[i], 2);
+            cr_expect(err <= bound[kv] * ref, "%s, %s: NMSE of logits %.3g", *f, kv_name(kv), err / ref);
+            cr_expect(engine_options(g).kv == (kv == KV_AUTO ? KV_F32 : kv), "float weights take float keys and values");
+            cr_expect_eq(engine_kv_bytes(g, 8), model_kv_page_bytes(t.m, 8, FMT_F32) / (kv > KV_F32 ? 2 : 1));
+            struct session *s[4];
+            struct feed feeds[4];
+            int64_t shared;
+            for (int i = 0; i < 4; i++) { /* forks of a known prefix, in one step */
+                if (i % 2)
+                    OK(session_fork(&s[i], s[i - 1], e));
+                else
+                    OK(session_new_prefixed(&s[i], g, text_ids(3), 41, &shared, e));
+                cr_assert_eq(session_len(s[i]), 40);
+                feeds[i] = (struct feed){.s = s[i], .ids = text_ids(3) + 40, .n = 1 + 4 * i, .logits = z[i]};
+            }
+            OK(engine_step(g, feeds, 4, NULL, e));
+            for (int i = 0; i < 4; i++) same(x + (40 + 4 * i) * V, z[i], V, *f), session_free(s[i]);
+            free(x), free(y);
+            engine_free(g), engine_free(h);
+        }
+        free(want);
+        engine_free(exact);
+        tiny_close(&t);
+    }
+}
+
 /* ---- generation ---- */
 
 static int stop_at_seven(void *ctx, int32_t id, double logprob, int64_t i) {

@@ -38,7 +38,9 @@ int infer_open(struct bench *b, struct err *e) {
     int64_t n = longest(b), k = b->sessions;
     if (!f) return fail(e, ERR_NOMEM, "out of memory");
     struct engine_opts o = {.max_ctx = n, .max_sessions = (int)(k > 8 ? k : 8)};
+    if (!(b->works & ((1u << WORK_GRAD) - 1))) o.max_rows = 1; /* steps only: the least that can be asked what it would do */
     TRY(open_engine(&b->m, &o, e));
+    if (o.max_rows) return 0;
     TRY(bench_ids(b, n, 0, &f->ids, e));
     f->logits = malloc((size_t)model_cfg(b->m.m)->n_vocab * sizeof *f->logits);
     f->out = malloc((size_t)(k * b->generate) * sizeof *f->out);

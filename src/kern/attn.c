@@ -24,7 +24,9 @@ struct attn_item {
     int64_t part; /* backward: where dk, dv go, -1: to the output */
 };
 
-static num *at(const struct attn_mem *m, const num *p, int64_t i) { return (num *)(uintptr_t)((const char *)p + (int64_t)m->num_bytes * i); }
+static num *at(const struct attn_mem *m, const num *p, int64_t i) {
+    return (num *)(uintptr_t)((const char *)p + (int64_t)m->num_bytes * i);
+}
 
 /* ---- memory ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -52,7 +54,8 @@ int attn_mem_reserve(struct attn_mem *m, int head_dim, int n_head, struct err *e
     n.n_part = part, n.n_items = n_items, n.n_members = MEMBERS, n.head_dim = head_dim, n.n_head = n_head;
     if (!n.scratch || !n.part || !n.items || !n.members) {
         attn_mem_free(&n);
-        return fail(e, ERR_NOMEM, "no memory for attention with %d heads of %d numbers on %d threads", n_head, head_dim, m->threads);
+        return fail(e, ERR_NOMEM, "no memory for attention with %d heads of %d numbers on %d threads", n_head, head_dim,
+                    m->threads);
     }
     attn_mem_free(m);
     *m = n;
@@ -92,9 +95,8 @@ static int64_t span_c1(const struct attn_span *s) { return (s->pos0 + s->rows - 
 
 static struct attn_row row_of(const struct wave *w, const struct attn_span *s, int g, int64_t r) {
     int64_t group = group_of(w), t = r / group, pos = s->pos0 + t;
-    return (struct attn_row){.unit = (s->row0 + t) * w->sh->n_head + g * group + r % group,
-                             .lo = attn_first_key(w->sh, pos),
-                             .hi = pos + 1};
+    return (struct attn_row){
+        .unit = (s->row0 + t) * w->sh->n_head + g * group + r % group, .lo = attn_first_key(w->sh, pos), .hi = pos + 1};
 }
 
 static void run_wave(struct wave *w, pool_fn fn, double ns) {
@@ -161,8 +163,8 @@ static void merge_span(struct wave *w, int k) {
             if (c0 >= c1) continue;
             num *state = at(w->m, w->m->part, (w->rec[k] + g * n + r) * (w->chunks + 1) * record);
             int first = c0 == y.lo / ATTN_CHUNK, last = c1 == (y.hi - 1) / ATTN_CHUNK + 1;
-            w->k->attn_merge(last ? at(w->m, w->o, y.unit * w->sh->head_dim) : NULL, w->lse ? at(w->m, w->lse, y.unit) : NULL, state,
-                             at(w->m, state, (1 + c0 - w->chunk0) * record), c1 - c0, w->sh->head_dim, first);
+            w->k->attn_merge(last ? at(w->m, w->o, y.unit * w->sh->head_dim) : NULL, w->lse ? at(w->m, w->lse, y.unit) : NULL,
+                             state, at(w->m, state, (1 + c0 - w->chunk0) * record), c1 - c0, w->sh->head_dim, first);
         }
 }
 
@@ -260,8 +262,8 @@ static void gather_split(struct wave *w, int i) {
     const struct attn_span *s = &w->sp[i];
     int64_t rows = s->rows * w->sh->n_head, record = attn_record(w->sh->head_dim);
     int64_t blocks = w->sh->n_kv * (s->rows * group_of(w) / ATTN_ROWS + 1);
-    if (w->n_split == WAVE_SPANS || (w->n_split && ((w->rec[w->n_split] + rows) * 2 * record > w->m->n_part ||
-                                                    blocks * (w->n_split + 1) > w->m->n_items)))
+    if (w->n_split == WAVE_SPANS ||
+        (w->n_split && ((w->rec[w->n_split] + rows) * 2 * record > w->m->n_part || blocks * (w->n_split + 1) > w->m->n_items)))
         forward_split(w);
     if (!w->n_split) w->rec[0] = 0;
     w->split[w->n_split++] = i;
@@ -360,8 +362,19 @@ static void flush_backward(struct wave *w, double ns, int parts) {
 
 void attn_backward(const struct kernels *k, struct pool *pool, struct attn_mem *m, num *dq, num *dk, num *dv, const num *do_,
                    const num *q, const num *o, const num *lse, const struct attn_span *sp, int nsp, const struct attn_shape *sh) {
-    struct wave w = {.k = k, .pool = pool, .m = m, .dq = dq, .dk = dk, .dv = dv, .q = q, .od = o, .dout = do_, .lsed = lse, .sp = sp,
-                     .sh = sh, .nsp = nsp};
+    struct wave w = {.k = k,
+                     .pool = pool,
+                     .m = m,
+                     .dq = dq,
+                     .dk = dk,
+                     .dv = dv,
+                     .q = q,
+                     .od = o,
+                     .dout = do_,
+                     .lsed = lse,
+                     .sp = sp,
+                     .sh = sh,
+                     .nsp = nsp};
     int64_t group = group_of(&w), D = sh->head_dim, c0 = INT64_MAX, c1 = 0;
     for (int i = 0; i < nsp; i++)
         if (sp[i].rows > 0) c0 = min64(c0, span_c0(&w, &sp[i])), c1 = max64(c1, span_c1(&sp[i]));

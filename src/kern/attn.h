@@ -22,7 +22,8 @@ struct attn_block {
     int n, g;
     int64_t c0, c1;
     const struct kv_ref *kv;
-    const struct kv_ref *next; /* worth fetching ahead: next_n keys and values of group next_g from chunk next_c on. NULL: nothing */
+    const struct kv_ref
+        *next; /* worth fetching ahead: next_n keys and values of group next_g from chunk next_c on. NULL: nothing */
     int next_g, next_n;
     int64_t next_c;
 };

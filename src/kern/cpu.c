@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #if KERN_X86
 #include <cpuid.h>
 #include <sys/syscall.h>
@@ -161,16 +162,14 @@ int dev_is_bf16(const struct device *d, enum fmt f) {
     return d->precision == PREC_BF16 || (d->has_bf16 && f != FMT_F32);
 }
 
-int dev_reserve_rounded(struct device *d, int64_t n, struct err *e) {
-    if (n <= d->rounded_room) return 0;
+int dev_reserve_rounded(struct device *d, int factor, int64_t n, struct err *e) {
+    if (n <= d->rounded_room[factor]) return 0;
     if (n > INT64_MAX / 8) return fail(e, ERR_RANGE, "rounded activations: %lld elements", (long long)n);
-    for (int i = 0; i < 2; i++) {
-        void *p = zeroed((size_t)n * sizeof(bf16));
-        if (!p) return fail(e, ERR_NOMEM, "no memory for %lld rounded activations", (long long)n);
-        free(d->rounded[i]);
-        d->rounded[i] = p;
-    }
-    d->rounded_room = n;
+    void *p = zeroed((size_t)n * sizeof(bf16));
+    if (!p) return fail(e, ERR_NOMEM, "no memory for %lld rounded activations", (long long)n);
+    free(d->rounded[factor]);
+    d->rounded[factor] = p;
+    d->rounded_room[factor] = n;
     return 0;
 }
 
@@ -192,9 +191,19 @@ num *dev_alloc(struct device *d, int64_t n) {
     return zeroed((size_t)n * d->num_bytes);
 }
 
+/* Large blocks on large pages, where the system gives them: attention at depth otherwise waits for address translation. */
 void *dev_alloc_bytes(struct device *d, int64_t bytes) {
+    const size_t huge = (size_t)2 << 20;
     (void)d;
-    return bytes < 0 || (uint64_t)bytes > SIZE_MAX / 16 ? NULL : zeroed((size_t)bytes);
+    if (bytes < 0 || (uint64_t)bytes > SIZE_MAX / 16) return NULL;
+    if ((size_t)bytes < 2 * huge) return zeroed((size_t)bytes);
+    size_t n = ((size_t)bytes + huge - 1) / huge * huge;
+    void *p = aligned_alloc(huge, n);
+#ifdef MADV_HUGEPAGE
+    if (p) madvise(p, n, MADV_HUGEPAGE);
+#endif
+    if (p) memset(p, 0, (size_t)bytes);
+    return p;
 }
 
 void dev_free(struct device *d, void *p) {
@@ -312,9 +321,9 @@ static int64_t up32(int64_t n) { return (n + 31) / 32 * 32; }
 
 /* ---- activations as bf16 ---- */
 
-static void need_bf(struct device *d, int64_t n) {
+static void need_bf(struct device *d, int factor, int64_t n) {
     struct err e = ERR_INIT;
-    if (dev_reserve_rounded(d, n, &e) < 0) {
+    if (dev_reserve_rounded(d, factor, n, &e) < 0) {
         fprintf(stderr, "bf16 products: %s\n", e.msg);
         abort();
     }
@@ -332,7 +341,7 @@ SLICE(slice_bf, bf_slice(j, a, b))
 
 /* x[T, C] rounded into the device's buffer number `which` */
 static const bf16 *bf_of(struct device *d, int which, enum bf_layout layout, const num *x, int64_t ldx, int64_t T, int64_t C) {
-    need_bf(d, up32(T) * up32(C));
+    need_bf(d, which, up32(T) * up32(C));
     struct job j = {.d = d, .h = d->rounded[which], .a = x, .ldx = ldx, .T = T, .K = C, .act = (int)layout};
     j.n = layout == BF_PAIRS ? up32(T) / 2 : layout == BF_COLS ? C : T;
     j.unit = layout == BF_PAIRS ? 1 : layout == BF_COLS ? 16 : 32;
@@ -447,13 +456,22 @@ void op_matmul_dw(struct device *d, num *dw, const num *dy, int64_t ldy, const n
     if (T <= 0 || K <= 0 || N <= 0) return;
     double ns = mac_ns(d, (double)T * (double)N * (double)K);
     if (dev_is_bf16(d, FMT_F32)) { /* gradients are floats: only where bf16 is asked for by name */
-        need_bf(d, up32(T) * up32(N > K ? N : K));
         j.h = (bf16 *)(uintptr_t)bf_of(d, 0, BF_COLS, dy, ldy, T, N);
         j.h2 = bf_of(d, 1, BF_PAIRS, x, ldx, T, K);
         j.unit = 16;
         if (d->has_bf16) ns /= 2;
     }
     run(&j, ns, slice_matmul_dw);
+}
+
+SLICE(slice_kept, j->d->bf.floats(j->y, j->h, j->K, a, b))
+void op_keep(struct device *d, bf16 *dst, const num *x, int64_t T, int64_t C) {
+    struct job j = {.d = d, .h = dst, .a = x, .ldx = C, .T = T, .K = C, .act = BF_ROWS, .n = T, .unit = 1};
+    run(&j, 0.1 * (double)T * (double)C, slice_bf);
+}
+void op_kept(struct device *d, num *y, const bf16 *x, int64_t T, int64_t C) {
+    struct job j = {.d = d, .y = y, .h = (bf16 *)(uintptr_t)x, .K = C, .n = T, .unit = 1};
+    run(&j, 0.1 * (double)T * (double)C, slice_kept);
 }
 
 SLICE(slice_bias_dw, k->bias_dw(j->y, j->a, j->ldy, j->T, a, b))

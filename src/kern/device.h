@@ -24,8 +24,9 @@ enum rope_style { ROPE_PAIRS /* (2i, 2i+1), llama GGUF */, ROPE_HALVES /* (i, i+
 enum act_kind { ACT_SILU, ACT_GELU /* tanh form, GPT-2 */ };
 
 /* What the matrix products read. FULL: floats (or doubles on the oracle). BF16: activations and decoded weights rounded to bf16,
- * products exact, sums in float. AUTO: BF16 for weights narrower than F32 where this CPU multiplies bf16, otherwise FULL. */
-enum precision { PREC_AUTO, PREC_FULL, PREC_BF16 };
+ * products exact, sums in float. AUTO: BF16 for weights narrower than F32 where this CPU multiplies bf16, otherwise FULL.
+ * INT8: as AUTO, except that op_forward_t rounds activations to eight bits where weights are integers in blocks (struct q8_kernels). */
+enum precision { PREC_AUTO, PREC_FULL, PREC_BF16, PREC_INT8 };
 
 /* Where one sequence's keys and values lie: page i holds positions [i*page_len, (i+1)*page_len). For the layer and kind chosen by
  * `off` (elements from the page's start) rows are [page_len, G, D] of storage format fmt: F32, F16 or BF16, F64 on the oracle. */
@@ -143,6 +144,25 @@ struct bf_kernels {
                      int64_t k1);
     /* as matmul_dw, dy from cols, x from pairs; n0 a multiple of 16 */
     void (*matmul_dw)(num *dw, const bf16 *dy, const bf16 *x, int64_t T, int64_t K, int64_t n0, int64_t n1);
+    /* the way back: y[R, C] = what rows has kept, rows r0 … r1 */
+    void (*floats)(num *y, const bf16 *x, int64_t C, int64_t r0, int64_t r1);
+};
+
+/* y = x Wᵀ with activations of eight bits, a table of its own, for the integer formats of fmt.h. Of thirty-two activations x the scale is
+ * d = max|x| / 127 and the codes are x / d rounded to nearest even; of as many weights q with scale s and minimum m (zero where the
+ * format has none)
+ *     y = fma(Σ q code, s d, y);  y = fma(m, d Σ code, y)      the sums over codes exact, blocks in index order, y from acc and bias
+ * (Q6_K: the first line for each sixteen). Nothing is left open, so every table gives the same bytes, the plain one included. */
+struct q8_block {
+    int8_t q[32];
+    float d, ds; /* d Σ q. Where an activation is no finite number: NaN, and codes 0 */
+    int32_t n, n0; /* -Σ q, and of the first sixteen */
+};
+struct q8_kernels {
+    /* dst[T, K/32] from x; rows r0 … r1. The rest of the last sixteen rows may be read by matmul_t and does not matter. */
+    void (*pack)(struct q8_block *dst, const num *x, int64_t ldx, int64_t K, int64_t r0, int64_t r1);
+    void (*matmul_t)(num *y, int64_t ldy, const struct q8_block *x, int64_t T, const struct mat *w, const num *bias, int acc,
+                     int64_t n0, int64_t n1);
 };
 
 enum isa { ISA_REF, ISA_AVX2, ISA_AVX512 /* with BF16 where present */, ISA_AMX };
@@ -156,8 +176,10 @@ struct device {
     enum precision precision; /* PREC_FULL after dev_open; set by dev_set_precision */
     int has_bf16;             /* the table's bf16 products are fast */
     struct bf_kernels bf;
+    int has_int8; /* the table's products of bytes are fast */
+    struct q8_kernels q8;
     bf16 *rounded[2]; /* rounded activations of the running product, grown by dev_reserve_rounded */
-    int64_t rounded_room;
+    int64_t rounded_room[2];
     struct attn_mem *attn; /* scratch of attention, grown only by dev_reserve */
 };
 
@@ -165,15 +187,18 @@ struct device {
 int dev_open(struct device **out, int threads, int oracle, struct err *e);
 void dev_close(struct device *d);
 enum isa dev_best_isa(void); /* what this CPU and CANDOR_ISA allow; ERR_ARG text goes to dev_open */
-/* Which products the op_matmul wrappers use from now on. ERR_UNSUPPORTED: BF16 asked for on a CPU (or a CANDOR_ISA) without bf16
+/* Which products the op_matmul wrappers use from now on. ERR_UNSUPPORTED: BF16 or INT8 asked for on a CPU (or a CANDOR_ISA) without such
  * instructions; the reference has them, slowly. The oracle device stays FULL, whatever is asked. */
 int dev_set_precision(struct device *d, enum precision p, struct err *e);
-const char *precision_name(enum precision p); /* "auto", "full", "bf16" */
+const char *precision_name(enum precision p); /* "auto", "full", "bf16", "int8" */
 int precision_parse(const char *s, enum precision *out, struct err *e);
 /* Whether a product with a matrix of this format goes through bf16 here. */
 int dev_is_bf16(const struct device *d, enum fmt f);
-/* Room for n rounded activations (each factor of a product that is rounded); called by whoever plans memory, like dev_reserve. */
-int dev_reserve_rounded(struct device *d, int64_t n, struct err *e);
+/* Whether op_forward_t takes activations of eight bits for it. */
+int dev_is_int8(const struct device *d, enum fmt f);
+/* Room for n rounded activations: factor 0 of a product, and factor 1 where both are rounded (dW). Called by whoever plans memory, like
+ * dev_reserve. */
+int dev_reserve_rounded(struct device *d, int factor, int64_t n, struct err *e);
 /* Memory for attention with so many heads of so many numbers, whatever the context; called by whoever plans memory, before the loop. */
 int dev_reserve(struct device *d, int head_dim, int n_head, struct err *e);
 
@@ -206,10 +231,16 @@ struct product {
     const num *bias;
 };
 void op_matmul_t_all(struct device *d, const struct product *p, int n, const num *x, int64_t ldx, int64_t T);
+/* The same in a forward that nobody goes back through: where dev_is_int8, with activations of eight bits. Rounding them makes the forward
+ * a step function, whose derivative is zero almost everywhere and not what the mirror computes: so all other operations leave it be. */
+void op_forward_t(struct device *d, const struct product *p, int n, const num *x, int64_t ldx, int64_t T);
 void op_matmul_n(struct device *d, num *dx, int64_t ldx, const num *dy, int64_t ldy, int64_t T, const struct mat *w,
                  const num *bias, int acc);
 void op_matmul_dw(struct device *d, num *dw, const num *dy, int64_t ldy, const num *x, int64_t ldx, int64_t T, int64_t N,
                   int64_t K);
+/* Rows kept in 16 bits, C rounded up to 32 apart: dst[T, C'] = bf16(x[T, C]), and back. Whatever the precision. */
+void op_keep(struct device *d, bf16 *dst, const num *x, int64_t T, int64_t C);
+void op_kept(struct device *d, num *y, const bf16 *x, int64_t T, int64_t C);
 void op_bias_dw(struct device *d, num *db, const num *dy, int64_t ldy, int64_t T, int64_t N);
 void op_rmsnorm(struct device *d, num *y, const num *x, const num *w, int64_t R, int64_t C, double eps);
 void op_rmsnorm_back(struct device *d, num *dx, const num *dy, const num *x, const num *w, int64_t R, int64_t C, double eps,

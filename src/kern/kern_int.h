@@ -8,6 +8,7 @@
 void kern_fill_ref32(struct kernels *k);
 void kern_fill_ref64(struct kernels *k);
 void kern_fill_ref32_bf(struct bf_kernels *k);
+void kern_fill_ref32_q8(struct q8_kernels *k);
 #if defined(__x86_64__)
 #define KERN_X86 1
 void kern_fill_avx2(struct kernels *k);
@@ -33,6 +34,10 @@ enum isa kern_cpu_isa(void);
 /* AVX512_BF16, and AMX tiles with bf16 (the system's leave to use them is asked for here), usable whatever CANDOR_ISA says. */
 int kern_cpu_bf16(void);
 int kern_cpu_amx(void);
+
+/* Dot products of bytes: AVX512_VNNI with VBMI, and tiles of bytes, likewise. */
+int kern_cpu_vnni(void);
+int kern_cpu_amx_int8(void);
 
 /* The float reference of a slot, for formats that a fast version leaves alone. */
 const struct kernels *kern_ref32(void);

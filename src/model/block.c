@@ -215,6 +215,8 @@ static int ffn_forward(const struct step *s, const struct tape_layer *t, num *mi
     lin_all(m, (num *[]){t->up, t->gate}, (const struct lin *[]){&y->up, &y->gate}, c->gated ? 2 : 1, p->n, T);
     if (c->gated) TRY(show(s, TAP_GATE, t->gate, F));
     TRY(show(s, TAP_UP, t->up, F));
+    if (t->gate16) op_keep(m->d, t->gate16, t->gate, T, F);
+    if (t->up16) op_keep(m->d, t->up16, t->up, T, F);
     op_glu(m->d, p->gate, c->gated ? t->gate : t->up, c->gated ? t->up : NULL, c->act, T * F);
     model__lin(m, p->out, p->gate, T, &y->down);
     TRY(show(s, TAP_FFN_OUT, p->out, C));
@@ -223,22 +225,31 @@ static int ffn_forward(const struct step *s, const struct tape_layer *t, num *mi
     return show(s, TAP_RESID_OUT, next, C);
 }
 
+/* Gate and up as the tape has them; kept in 16 bits they go to the pass's own arrays, which others may have used in between. */
+static struct tape_layer ffn_inputs(const struct step *s, const struct tape *tp) {
+    struct tape_layer t = tp->layers[s->layer];
+    struct pass *p = s->p;
+    if (t.gate16) op_kept(p->m->d, t.gate = p->gate, t.gate16, s->b->T, p->m->cfg.n_ff);
+    if (t.up16) op_kept(p->m->d, t.up = p->up, t.up16, s->b->T, p->m->cfg.n_ff);
+    return t;
+}
+
 /* In: dx = d x'. Out: dx = d mid. */
 static int ffn_backward(const struct step *s, const struct tape *tp, num *dx, struct grads *g) {
     struct pass *p = s->p;
     const struct model *m = p->m;
     const struct model_cfg *c = &m->cfg;
     const struct layer *y = &m->layers[s->layer];
-    const struct tape_layer *t = &tp->layers[s->layer];
+    const struct tape_layer t = ffn_inputs(s, tp);
     int64_t T = s->b->T, C = c->n_embd, F = c->n_ff;
-    const num *a = c->gated ? t->gate : t->up, *b = c->gated ? t->up : NULL;
+    const num *a = c->gated ? t.gate : t.up, *b = c->gated ? t.up : NULL;
 
     TRY(show(s, TAP_RESID_OUT, dx, C));
     num *dout = branch(s, TAP_FFN_OUT, p->out, dx, T * C);
     TRY(show(s, TAP_FFN_OUT, dout, C));
     if (g) {
-        op_glu(m->d, p->gate, a, b, c->act, T * F);
-        model__lin_grad(m, g, dout, p->gate, T, &y->down);
+        op_glu(m->d, p->dgate, a, b, c->act, T * F); /* h, for a moment */
+        model__lin_grad(m, g, dout, p->dgate, T, &y->down);
     }
     model__lin_back(m, p->dgate, dout, T, &y->down, 0); /* d h */
     if (c->gated)
@@ -248,14 +259,14 @@ static int ffn_backward(const struct step *s, const struct tape *tp, num *dx, st
     if (c->gated) TRY(show(s, TAP_GATE, p->dgate, F));
     TRY(show(s, TAP_UP, p->dup, F));
     if (g) {
-        norm_forward(m, p->n, t->mid, &y->ffn_norm, T, C);
+        norm_forward(m, p->n, t.mid, &y->ffn_norm, T, C);
         if (c->gated) model__lin_grad(m, g, p->dgate, p->n, T, &y->gate);
         model__lin_grad(m, g, p->dup, p->n, T, &y->up);
     }
     model__lin_back(m, p->dn, p->dup, T, &y->up, 0);
     if (c->gated) model__lin_back(m, p->dn, p->dgate, T, &y->gate, 1);
     TRY(show(s, TAP_FFN_NORM, p->dn, C));
-    norm_backward(m, dx, p->dn, t->mid, &y->ffn_norm, T, C, 1, g);
+    norm_backward(m, dx, p->dn, t.mid, &y->ffn_norm, T, C, 1, g);
     return show(s, TAP_RESID_MID, dx, C);
 }
 
@@ -349,13 +360,15 @@ int model_forward(const struct model *m, struct pass *p, const struct batch *b, 
     embed(m, p, x, b);
     struct step s = {p, b, taps, cs, 0};
     for (int l = 0; l < m->cfg.n_layer; l++) {
-        const struct tape_layer *t = tape ? &tape->layers[l] : &scratch;
-        num *mid = tape ? t->mid : x;
+        struct tape_layer t = tape ? tape->layers[l] : scratch;
+        if (!t.gate) t.gate = p->gate;
+        if (!t.up) t.up = p->up;
+        num *mid = tape ? t.mid : x;
         num *next = !tape ? x : l + 1 < m->cfg.n_layer ? tape->layers[l + 1].x : tape->x_last;
         s.layer = l;
         TRY(show(&s, TAP_RESID_IN, x, m->cfg.n_embd));
-        TRY(attn_forward(&s, t, x, mid));
-        TRY(ffn_forward(&s, t, mid, next));
+        TRY(attn_forward(&s, &t, x, mid));
+        TRY(ffn_forward(&s, &t, mid, next));
         x = next;
     }
     norm_forward(m, h, x, &m->out_norm, b->T, m->cfg.n_embd);

@@ -14,8 +14,9 @@ int model_head(const struct model *m, struct pass *p, const num *h, int64_t R, s
                struct err *e) {
     int64_t C = m->cfg.n_embd, V = m->head.n_out;
     if (g && !dh) return fail(e, ERR_ARG, "weight gradients of the head need dh");
-    for (int64_t r = 0; r < R; r += p->head_rows) {
-        int64_t n = R - r < p->head_rows ? R - r : p->head_rows;
+    int64_t chunks = (R + p->head_rows - 1) / p->head_rows, even = chunks ? (R + chunks - 1) / chunks : 0;
+    for (int64_t r = 0; r < R; r += even) {
+        int64_t n = R - r < even ? R - r : even;
         const num *hr = num_at(m->d, h, r * C);
         model__lin(m, p->logits, hr, n, &m->head);
         TRY(seed(ctx, m->d, r, n, V, p->logits));

@@ -58,6 +58,7 @@ struct pass {
 
 struct tape_layer {
     num *x, *mid, *q, *att, *lse, *gate, *up, *qpre, *kpre;
+    bf16 *gate16, *up16; /* where products are bf16 the tape keeps gate and up so, and gate, up are the pass's own */
 };
 struct tape {
     const struct model *m;

@@ -11,10 +11,10 @@ num *model__carve(struct carve *c, int64_t n) {
 }
 
 /* Every chunk reads the whole table twice, so chunks are as long as some tens of megabytes of logits allow. */
-enum { HEAD_CHUNK_NUMS = 10 << 20, HEAD_ROWS_MIN = 8, HEAD_ROWS_MAX = 256 };
+enum { HEAD_CHUNK_NUMS = 20 << 20, HEAD_CHUNK_FORWARD = 4 << 20, HEAD_ROWS_MIN = 8, HEAD_ROWS_MAX = 256 };
 
-static int64_t head_rows(const struct model *m, int64_t max_rows) {
-    int64_t r = HEAD_CHUNK_NUMS / m->head.n_out;
+static int64_t head_rows(const struct model *m, int64_t max_rows, unsigned flags) {
+    int64_t r = (flags & PASS_BACKWARD ? HEAD_CHUNK_NUMS : HEAD_CHUNK_FORWARD) / m->head.n_out;
     r = r < HEAD_ROWS_MIN ? HEAD_ROWS_MIN : r > HEAD_ROWS_MAX ? HEAD_ROWS_MAX : r;
     return r < max_rows ? r : max_rows;
 }
@@ -54,7 +54,7 @@ static struct pass pass_plan(const struct model *m, int64_t max_rows, int max_sp
                          .max_spans = max_spans,
                          .max_ctx = max_ctx,
                          .flags = flags,
-                         .head_rows = head_rows(m, max_rows)};
+                         .head_rows = head_rows(m, max_rows, flags)};
 }
 
 int64_t pass_bytes(const struct model *m, int64_t max_rows, int max_spans, int64_t max_ctx, unsigned flags) {
@@ -79,7 +79,7 @@ int pass_new(struct pass **out, const struct model *m, int64_t max_rows, int max
     p->cs_host = malloc((size_t)(m->cfg.rope.dims + 1) * sizeof *p->cs_host);
     p->row_host = malloc((size_t)p->head_rows * sizeof *p->row_host);
     if (!p->slab || !p->spans || !p->cs_host || !p->row_host || dev_reserve(m->d, m->cfg.head_dim, m->cfg.n_head, e) < 0 ||
-        (m->d->precision != PREC_FULL && dev_reserve_rounded(m->d, rounded_room(p), e) < 0)) {
+        (m->d->precision != PREC_FULL && dev_reserve_rounded(m->d, 0, rounded_room(p), e) < 0)) {
         pass_free(p);
         return fail(e, ERR_NOMEM, "out of memory for a pass of %lld rows (%lld bytes)", (long long)max_rows,
                     (long long)pass_bytes(m, max_rows, max_spans, max_ctx, flags));
@@ -105,8 +105,14 @@ static void carve_tape(struct tape *t, struct carve *c) {
     for (int l = 0; l < f->n_layer; l++) {
         struct tape_layer y = {.x = model__carve(c, T * C), .mid = model__carve(c, T * C), .q = model__carve(c, T * HD)};
         y.att = model__carve(c, T * HD), y.lse = model__carve(c, T * f->n_head);
-        if (f->gated) y.gate = model__carve(c, T * F);
-        y.up = model__carve(c, T * F);
+        if (dev_is_bf16(t->m->d,
+                        t->m->layers[l].down.w.fmt)) { /* nearly three quarters of a tape, and rounded on their way anyhow */
+            if (f->gated) y.gate16 = (bf16 *)(void *)model__carve(c, T * ((F + 31) / 32 * 16));
+            y.up16 = (bf16 *)(void *)model__carve(c, T * ((F + 31) / 32 * 16));
+        } else {
+            if (f->gated) y.gate = model__carve(c, T * F);
+            y.up = model__carve(c, T * F);
+        }
         if (f->qk_norm) y.qpre = model__carve(c, T * HD), y.kpre = model__carve(c, T * GD);
         if (t->layers) t->layers[l] = y;
     }

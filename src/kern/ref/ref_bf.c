@@ -88,6 +88,11 @@ static void matmul_dw(num *dw_, const bf16 *dyc, const bf16 *xp, int64_t T, int6
                 F(dw_)[n * K + k] += (float)bf16_to_f32(dyc[n * ldt + t]) * (float)bf16_to_f32(xp[(t / 2 * ldk + k) * 2 + t % 2]);
 }
 
+static void floats(num *y, const bf16 *x, int64_t C, int64_t r0, int64_t r1) {
+    for (int64_t r = r0; r < r1; r++)
+        for (int64_t c = 0; c < C; c++) F(y)[r * C + c] = bf16_to_f32(x[r * up32(C) + c]);
+}
+
 void kern_fill_ref32_bf(struct bf_kernels *k) {
-    *k = (struct bf_kernels){rows, pack, pairs, cols, matmul_t, matmul_n, matmul_dw};
+    *k = (struct bf_kernels){rows, pack, pairs, cols, matmul_t, matmul_n, matmul_dw, floats};
 }

@@ -4,7 +4,7 @@
 #define KERN_ATTN_AVX512_H
 #include "kern/x86/vec_avx512.h"
 
-#define NVMAX 4
+#define NVMAX     4
 #define MR_OF(NV) ((NV) == 4 ? 6 : 8)
 
 INL vm vlt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
@@ -53,19 +53,19 @@ INL vf vrounded(vf a) { return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m2
 INL vf vnarrow(vf lo, vf hi) { return (vf)_mm512_cvtne2ps_pbh(hi, lo); }
 /* words of two vectors of bf16 interleaved: their lower and upper halves */
 INL vf vzip_lo(vf a, vf b) {
-    const __m512i at = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34,
-                                        2, 33, 1, 32, 0);
+    const __m512i at = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5, 36, 4,
+                                        35, 3, 34, 2, 33, 1, 32, 0);
     return (vf)_mm512_permutex2var_epi16((__m512i)a, at, (__m512i)b);
 }
 INL vf vzip_hi(vf a, vf b) {
-    const __m512i at = _mm512_set_epi16(63, 31, 62, 30, 61, 29, 60, 28, 59, 27, 58, 26, 57, 25, 56, 24, 55, 23, 54, 22, 53, 21, 52, 20, 51,
-                                        19, 50, 18, 49, 17, 48, 16);
+    const __m512i at = _mm512_set_epi16(63, 31, 62, 30, 61, 29, 60, 28, 59, 27, 58, 26, 57, 25, 56, 24, 55, 23, 54, 22, 53, 21,
+                                        52, 20, 51, 19, 50, 18, 49, 17, 48, 16);
     return (vf)_mm512_permutex2var_epi16((__m512i)a, at, (__m512i)b);
 }
 /* units (a_i, b_i) of two vectors of floats */
 INL vf vpair(vf a, vf b) {
-    const __m512i at = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2,
-                                        17, 1, 16, 0);
+    const __m512i at = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4,
+                                        19, 3, 18, 2, 17, 1, 16, 0);
     return (vf)_mm512_permutexvar_epi16(at, (__m512i)vnarrow(a, b));
 }
 INL int vwild(vf a) { /* an infinity or no number among bf16 */

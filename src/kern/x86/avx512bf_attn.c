@@ -7,7 +7,8 @@
 #define ISA(name) avx512bf_##name
 #include "kern/tmpl/attn.inc"
 
-static void attn(num *o, num *lse, num *part, const num *q, const struct attn_block *b, const struct attn_shape *sh, num *scratch) {
+static void attn(num *o, num *lse, num *part, const num *q, const struct attn_block *b, const struct attn_shape *sh,
+                 num *scratch) {
     struct kernels plain;
     kern_fill_avx512_attn(&plain);
     (b->kv->fmt == FMT_BF16 ? avx512bf_attn : plain.attn)(o, lse, part, q, b, sh, scratch);

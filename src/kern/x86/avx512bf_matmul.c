@@ -66,24 +66,6 @@ static void pairs(bf16 *dst, const num *x_, int64_t ldx, int64_t T, int64_t C, i
     }
 }
 
-/* dst[c, t] = x[t, c]: a pair of rows gives one dword a column */
-static void cols(bf16 *dst, const num *x_, int64_t ldx, int64_t T, int64_t C, int64_t c0, int64_t c1) {
-    int64_t ld = up32(T);
-    (void)C;
-    for (int64_t c = c0; c < c1; c += 16) {
-        int64_t n = c1 - c < 16 ? c1 - c : 16;
-        __mmask16 m = (__mmask16)((1u << n) - 1);
-        for (int64_t t = 0; t < ld; t += 2) {
-            const float *a = (const float *)x_ + t * ldx + c;
-            __m512 u = t < T ? _mm512_maskz_loadu_ps(m, a) : _mm512_setzero_ps();
-            __m512 w = t + 1 < T ? _mm512_maskz_loadu_ps(m, a + ldx) : _mm512_setzero_ps();
-            uint32_t d[16];
-            _mm512_storeu_si512(d, bf_pair16(u, w));
-            for (int64_t i = 0; i < n; i++) memcpy(dst + (c + i) * ld + t, &d[i], 4);
-        }
-    }
-}
-
 /* ---- y = x Wᵀ ------------------------------------------------------------------------------------------------------------------- */
 
 INL __m512 dp(__m512 s, vb a, vb b) { return _mm512_dpbf16_ps(s, a, b); }
@@ -302,25 +284,24 @@ INL void tile_n(const int MR, const int CV, float *out, int64_t ldo, const bf16 
         tile_n(MR, CV, out, ldo, a, lda, b, J, add, bias, m);                                                             \
     }
 TILE_N(6, 4)
-TILE_N(3, 4)
-TILE_N(1, 4)
-TILE_N(6, 1)
-TILE_N(3, 1)
-TILE_N(1, 1)
+TILE_N(3, 4) TILE_N(1, 4) TILE_N(6, 2) TILE_N(3, 2) TILE_N(1, 2) TILE_N(6, 1) TILE_N(3, 1) TILE_N(1, 1)
 
-    /* I rows, C ≤ SUB columns */
-    static void strip_n(float *out, int64_t ldo, int64_t I, const bf16 *a, int64_t lda, const bf16 *b, int64_t J, int64_t C,
-                        int add, const float *bias) {
+    typedef void (*tile_fn)(float *out, int64_t ldo, const bf16 *a, int64_t lda, const bf16 *b, int64_t J, int add,
+                            const float *bias, __mmask16 m);
+static const tile_fn tiles_n[3][3] = {
+    {tile_n6x4, tile_n3x4, tile_n1x4}, {tile_n6x2, tile_n3x2, tile_n1x2}, {tile_n6x1, tile_n3x1, tile_n1x1}};
+
+/* I rows, C ≤ SUB columns */
+static void strip_n(float *out, int64_t ldo, int64_t I, const bf16 *a, int64_t lda, const bf16 *b, int64_t J, int64_t C, int add,
+                    const float *bias) {
+    static const int rows_of[3] = {6, 3, 1};
     for (int64_t c = 0, step; c < C; c += step) {
+        int wide = C == SUB ? 0 : C - c >= 32 ? 1 : 2;
         __mmask16 m = (__mmask16)(C - c >= 16 ? 0xffff : (1u << (C - c)) - 1);
-        int64_t i = 0;
-        step = C == SUB ? SUB : 16;
-#define GO(MR)                                                                                                       \
-    for (; i + MR <= I; i += MR)                                                                                     \
-        (step == SUB ? tile_n##MR##x4 : tile_n##MR##x1)(out + i * ldo + c, ldo, a + i * lda, lda, b + 2 * c, J, add, \
-                                                        bias ? bias + c : NULL, m);
-        GO(6) GO(3) GO(1)
-#undef GO
+        step = wide == 0 ? SUB : wide == 1 ? 32 : 16;
+        for (int64_t i = 0, r = 0; r < 3; r++)
+            for (; i + rows_of[r] <= I; i += rows_of[r])
+                tiles_n[wide][r](out + i * ldo + c, ldo, a + i * lda, lda, b + 2 * c, J, add, bias ? bias + c : NULL, m);
     }
 }
 
@@ -362,5 +343,5 @@ static void matmul_dw(num *dw, const bf16 *dyc, const bf16 *xp, int64_t T, int64
 }
 
 void kern_fill_avx512bf(struct bf_kernels *k) {
-    *k = (struct bf_kernels){rows, pack, pairs, cols, matmul_t, matmul_n, matmul_dw};
+    *k = (struct bf_kernels){rows, pack, pairs, bf_cols, matmul_t, matmul_n, matmul_dw, bf_floats};
 }

@@ -10,7 +10,7 @@
  * Tried and lost: converting the scales of eight rows together (gathered in general registers): a tenth slower at one row. */
 #ifndef KERN_BF_WORDS_H
 #define KERN_BF_WORDS_H
-#include "kern/fmt.h"
+#include "kern/device.h"
 #include <immintrin.h>
 #include <string.h>
 
@@ -213,6 +213,54 @@ INL __m512i bf_pair16(__m512 a, __m512 b) {
 INL __m512i bf_alternate(__m512i a, __m512i b, int half) {
     __m512i ix = _mm512_add_epi16(_mm512_load_si512(bf_alternate32), _mm512_set1_epi16((short)(16 * half)));
     return _mm512_permutex2var_epi16(a, ix, b);
+}
+
+/* sixteen by sixteen dwords, turned */
+INL void bf_turn16(__m512i r[16]) {
+    __m512i a[16], b[16];
+    _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++) a[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]),
+                                                              a[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+    _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++) {
+        b[4 * i] = _mm512_unpacklo_epi64(a[4 * i], a[4 * i + 2]), b[4 * i + 1] = _mm512_unpackhi_epi64(a[4 * i], a[4 * i + 2]);
+        b[4 * i + 2] = _mm512_unpacklo_epi64(a[4 * i + 1], a[4 * i + 3]),
+                  b[4 * i + 3] = _mm512_unpackhi_epi64(a[4 * i + 1], a[4 * i + 3]);
+    }
+    /* b[4g + c]: rows 4g … 4g+3 of columns c, c+4, c+8, c+12 */
+    _Pragma("GCC unroll 4") for (int c = 0; c < 4; c++) {
+        __m512i u = _mm512_shuffle_i32x4(b[c], b[4 + c], 0x88), v = _mm512_shuffle_i32x4(b[8 + c], b[12 + c], 0x88);
+        __m512i w = _mm512_shuffle_i32x4(b[c], b[4 + c], 0xdd), x = _mm512_shuffle_i32x4(b[8 + c], b[12 + c], 0xdd);
+        r[c] = _mm512_shuffle_i32x4(u, v, 0x88), r[8 + c] = _mm512_shuffle_i32x4(u, v, 0xdd);
+        r[4 + c] = _mm512_shuffle_i32x4(w, x, 0x88), r[12 + c] = _mm512_shuffle_i32x4(w, x, 0xdd);
+    }
+}
+
+/* dst[c, t] = x[t, c]: pairs of rows as dwords, turned sixteen columns by thirty-two rows at a time */
+__attribute__((unused)) static void bf_cols(bf16 *dst, const num *x_, int64_t ldx, int64_t T, int64_t C, int64_t c0, int64_t c1) {
+    int64_t ld = (T + 31) / 32 * 32;
+    for (int64_t c = c0; c < c1; c += 16) {
+        uint32_t m = (1u << (C - c < 16 ? C - c : 16)) - 1;
+        for (int64_t t = 0; t < T; t += 32) {
+            __m512i v[16];
+            for (int i = 0; i < 16; i++) {
+                const float *x = (const float *)x_ + (t + 2 * i) * ldx + c;
+                __m512 a = t + 2 * i < T ? _mm512_maskz_loadu_ps((__mmask16)m, x) : _mm512_setzero_ps();
+                __m512 b = t + 2 * i + 1 < T ? _mm512_maskz_loadu_ps((__mmask16)m, x + ldx) : _mm512_setzero_ps();
+                v[i] = bf_pair16(a, b);
+            }
+            bf_turn16(v);
+            for (int64_t i = 0; i < 16 && c + i < c1; i++) _mm512_storeu_si512(dst + (c + i) * ld + t, v[i]);
+        }
+    }
+}
+
+/* y[r, c] = x[r, c], x rows C rounded up to 32 apart */
+__attribute__((unused)) static void bf_floats(num *y, const bf16 *x, int64_t C, int64_t r0, int64_t r1) {
+    for (int64_t r = r0; r < r1; r++)
+        for (int64_t c = 0; c < C; c += 16) {
+            __mmask16 m = (__mmask16)(C - c >= 16 ? 0xffff : (1u << (C - c)) - 1);
+            __m256i h = _mm256_loadu_si256((const void *)(x + r * ((C + 31) / 32 * 32) + c));
+            _mm512_mask_storeu_ps((float *)y + r * C + c, m, (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
+        }
 }
 
 /* dst[c / SUB][p][c % SUB] = (w[2p, c], w[2p+1, c]) for rows n … n+N and columns k … k+C (C ≤ 256), dwords, P of them from one group of
