@@ -1,5 +1,6 @@
 /* How fast are the matrix products? GFLOP/s per storage format and number of rows as a share of this machine's own FMA peak, and GB/s
- * of weights at one row. Usage: bench_kern [threads] [N K]. Figures are the best of several runs; CANDOR_ISA lowers the table. */
+ * of weights at one row. Usage: bench_kern [threads] [N K [int8]]. Figures are the best of several runs; CANDOR_ISA lowers the table. Last
+ * come the products with activations of eight bits beside those of precision auto, run in turn; int8: only these. */
 #include "base/progress.h"
 #include "kern/device.h"
 #include <stdio.h>
@@ -41,6 +42,27 @@ static double peak_once(void *p) {
     return (clock_s() - t0) / 8;
 }
 
+/* One product of each precision after the other, so that both see the same machine. */
+static void against_auto(struct work *k, const char *fmt) {
+    struct err e = ERR_INIT;
+    const enum precision p[2] = {PREC_AUTO, PREC_INT8};
+    int64_t N = k->w.rows, K = k->w.cols;
+    double b[2] = {1e30, 1e30}, t0 = clock_s();
+    for (int i = 0; i < 4 || (clock_s() - t0 < 0.3 && i < 10000); i++)
+        for (int j = 0; j < 2; j++) {
+            if (dev_set_precision(k->d, p[j], &e) < 0) return;
+            double t1 = clock_s();
+            op_forward_t(k->d, &(struct product){k->y, N, &k->w, NULL}, 1, k->x, K, k->T);
+            double t = clock_s() - t1;
+            if (t < b[j]) b[j] = t;
+        }
+    dev_set_precision(k->d, PREC_FULL, &e);
+    for (int j = 0; j < 2; j++)
+        printf("%-10s %-5s %6lld %6lld %6lld %10.1f %7.2fx %8.1f\n", j ? "t int8" : "t auto", fmt, (long long)N, (long long)K,
+               (long long)k->T, 2.0 * (double)(N * K * k->T) / b[j] * 1e-9, b[0] / b[j],
+               (double)((size_t)N * k->w.row_bytes) / b[j] * 1e-9);
+}
+
 int main(int argc, char **argv) {
     struct err e = ERR_INIT;
     struct device *d;
@@ -76,7 +98,8 @@ int main(int argc, char **argv) {
         struct work k = {.d = d, .x = dev_alloc(d, 2048 * K), .y = dev_alloc(d, 2048 * N), .dw = dev_alloc(d, N * K)};
         if (!src || !bytes || !k.x || !k.y || !k.dw) return 1;
         for (int64_t i = 0; i < N * K; i++) src[i] = (float)((i * 7919) % 1000) * 1e-3f - 0.5f;
-        for (int f = 0; f < (int)(sizeof fmts / sizeof *fmts); f++) {
+        int only = argc > 4 && !strcmp(argv[4], "int8");
+        for (int f = 0; !only && f < (int)(sizeof fmts / sizeof *fmts); f++) {
             const struct fmt_row *r = fmt_find((int)fmts[f]);
             r->from_f32(bytes, src, N * K);
             k.w = (struct mat){.fmt = fmts[f], .rows = N, .cols = K, .data = bytes, .row_bytes = fmt_row_bytes(fmts[f], K)};
@@ -89,6 +112,15 @@ int main(int argc, char **argv) {
                            (long long)K, (long long)k.T, gf, 100 * gf / (peak * pool_size(d->pool)),
                            (double)((size_t)N * k.w.row_bytes) / sec * 1e-9);
                 }
+        }
+        const int64_t few[] = {1, 4, 64, 512};
+        for (int f = 3; d->has_int8 && f < (int)(sizeof fmts / sizeof *fmts); f++) {
+            fmt_find((int)fmts[f])->from_f32(bytes, src, N * K);
+            k.w = (struct mat){.fmt = fmts[f], .rows = N, .cols = K, .data = bytes, .row_bytes = fmt_row_bytes(fmts[f], K)};
+            for (int t = 0; K % 256 == 0 && t < (int)(sizeof few / sizeof *few); t++) {
+                k.T = few[t];
+                against_auto(&k, fmt_find((int)fmts[f])->name);
+            }
         }
         free(src), free(bytes);
         dev_free(d, k.x), dev_free(d, k.y), dev_free(d, k.dw);

@@ -8,6 +8,10 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set_source_files_properties(${avx512bf} PROPERTIES COMPILE_OPTIONS "${flags512};-mavx512bf16")
   set_source_files_properties(${CMAKE_SOURCE_DIR}/src/kern/x86/amx_matmul.c PROPERTIES
     COMPILE_OPTIONS "${flags512};-mavx512bf16;-mamx-tile;-mamx-bf16")
+  file(GLOB avx512vnni ${CMAKE_SOURCE_DIR}/src/kern/x86/avx512vnni_*.c ${CMAKE_SOURCE_DIR}/tests/emulated_tiles_q8.c)
+  set_source_files_properties(${avx512vnni} PROPERTIES COMPILE_OPTIONS "${flags512};-mavx512vnni;-mavx512vbmi")
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/src/kern/x86/amx_q8.c PROPERTIES
+    COMPILE_OPTIONS "${flags512};-mavx512vnni;-mavx512vbmi;-mamx-tile;-mamx-int8")
   set_source_files_properties(${avx2} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c")
 endif()
 

@@ -39,6 +39,11 @@ if(TARGET test_bf16 AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_definitions(test_bf16 PRIVATE TEST_TILES)
 endif()
 
+if(TARGET test_q8 AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  target_sources(test_q8 PRIVATE ${CMAKE_SOURCE_DIR}/tests/emulated_tiles_q8.c)
+  target_compile_definitions(test_q8 PRIVATE TEST_TILES)
+endif()
+
 # Checks of the source and of what is installed: once, in the ordinary build.
 if(NOT CANDOR_SANITIZE)
   foreach(check rooms headers banned public)

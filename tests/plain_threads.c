@@ -81,7 +81,35 @@ static void decode(const struct model *m, int32_t *out) {
     engine_free(g);
 }
 
-static void run(const char *family, int threads, float **grad, int64_t *n, int32_t *ids) {
+/* Attention deep enough to be cut by chunks (four sessions, a prefix of the same pages) and, backward, by strips. */
+enum { DEEP = 600, LONG = 300, OUT = 4 * 6 * 8 + 2 * LONG * 6 * 8 + 2 * LONG * 2 * 8 };
+static void attention(struct device *d, float *out) {
+    enum { H = 6, G = 2, D = 8, SEQ = 4, ROW = G * D, PER = DEEP / PAGE };
+    struct attn_shape sh = {.n_head = H, .n_kv = G, .head_dim = D, .scale = 0.3};
+    struct attn_span sp[SEQ], one;
+    static void *pages[SEQ][PER];
+    char *kv = dev_alloc_bytes(d, (int64_t)SEQ * PER * PAGE * 2 * ROW * 4);
+    num *x = dev_alloc(d, LONG * H * D), *o = dev_alloc(d, LONG * H * D), *lse = dev_alloc(d, LONG * H),
+        *dq = dev_alloc(d, LONG * H * D), *dk = dev_alloc(d, LONG * ROW), *dv = dev_alloc(d, LONG * ROW);
+    for (int64_t i = 0; i < LONG * H * D; i++) dev_set1(d, x, i, (double)(i * 37 % 101) / 50 - 1);
+    for (int s = 0; s < SEQ; s++) {
+        for (int i = 0; i < PER; i++)
+            pages[s][i] = s && i < PER / 2 ? pages[0][i] : kv + (s * PER + i) * (int64_t)PAGE * 2 * ROW * 4;
+        sp[s] = (struct attn_span){s, 1, DEEP - 1 - s, {pages[s], PAGE, 0, PAGE * ROW, FMT_F32}};
+        for (int64_t at = 0; at < DEEP; at += LONG) op_kv_store(d, &sp[s].kv, ROW, at, x, num_at(d, x, 7), LONG);
+    }
+    one = (struct attn_span){0, LONG, DEEP - LONG, sp[0].kv};
+    op_attn(d, o, NULL, x, SEQ, sp, SEQ, &sh);
+    dev_get(d, out, o, SEQ * H * D), out += SEQ * H * D;
+    op_attn(d, o, lse, x, LONG, &one, 1, &sh);
+    op_attn_back(d, dq, dk, dv, x, x, o, lse, LONG, &one, 1, &sh);
+    dev_get(d, out, o, LONG * H * D), out += LONG * H * D;
+    dev_get(d, out, dq, LONG * H * D), out += LONG * H * D;
+    dev_get(d, out, dk, LONG * ROW), dev_get(d, out + LONG * ROW, dv, LONG * ROW);
+    dev_free(d, kv), dev_free(d, x), dev_free(d, o), dev_free(d, lse), dev_free(d, dq), dev_free(d, dk), dev_free(d, dv);
+}
+
+static void run(const char *family, int threads, float **grad, int64_t *n, int32_t *ids, float *att) {
     struct err e = ERR_INIT;
     struct device *d;
     struct model *m;
@@ -96,6 +124,7 @@ static void run(const char *family, int threads, float **grad, int64_t *n, int32
     if (!*grad) exit(1);
     taped_step(m, *grad);
     decode(m, ids);
+    attention(d, att);
     model_close(m);
     dev_close(d);
 }
@@ -106,9 +135,10 @@ int main(void) {
         float *a, *b;
         int64_t n, k;
         int32_t x[SPANS * NEW], y[SPANS * NEW];
-        run(families[f], 1, &a, &n, x);
-        run(families[f], 3, &b, &k, y);
-        int same = n == k && !memcmp(a, b, (size_t)n * sizeof *a) && !memcmp(x, y, sizeof x);
+        static float p[OUT], q[OUT];
+        run(families[f], 1, &a, &n, x, p);
+        run(families[f], 3, &b, &k, y, q);
+        int same = n == k && !memcmp(a, b, (size_t)n * sizeof *a) && !memcmp(x, y, sizeof x) && !memcmp(p, q, sizeof p);
         printf("%s: %s\n", families[f], same ? "same bytes on one and three threads" : "threads change the result");
         free(a), free(b);
         if (!same) return 1;

@@ -306,7 +306,7 @@ Test(kern_bf16, precision_is_asked_for_by_name) {
     cr_expect(d->precision == PREC_FULL && !dev_is_bf16(d, FMT_Q8_0));
     cr_expect(precision_parse("auto", &p, &e) == 0 && p == PREC_AUTO && dev_set_precision(d, p, &e) == 0);
     cr_expect(!dev_is_bf16(d, FMT_F32) && dev_is_bf16(d, FMT_Q8_0) == d->has_bf16);
-    cr_expect(precision_parse("int8", &p, &e) == ERR_ARG);
+    cr_expect(precision_parse("int4", &p, &e) == ERR_ARG);
     dev_close(d);
     cr_assert(dev_open(&d, 1, 1, &e) >= 0);
     cr_expect(dev_set_precision(d, PREC_AUTO, &e) == 0 && !dev_is_bf16(d, FMT_BF16), "the oracle is full");

@@ -235,8 +235,8 @@ Test(kern_fmt, quantisers_are_byte_exact_with_ggml) {
 #define SLOTS(XX)                                                                                                                \
     XX(matmul_t, 0) XX(kv_store, 0)                                                                                                          \
     XX(matmul_n, 1) XX(matmul_dw, 1) XX(bias_dw, 1) XX(rmsnorm, 0) XX(rmsnorm_back, 1) XX(rmsnorm_dw, 1) XX(layernorm, 0)        \
-        XX(layernorm_back, 1) XX(layernorm_dw, 1) XX(rope, 1) XX(attn, 0) XX(attn_merge, 0) XX(attn_back, 1) XX(glu, 0) XX(glu_back, 1)            \
-            XX(axpy, 1) XX(scale, 1) XX(gather, 0) XX(scatter_add, 1) XX(row_lse, 0) XX(nll_seed, 1) XX(softmax, 0) XX(adamw, 0) \
+        XX(layernorm_back, 1) XX(layernorm_dw, 1) XX(rope, 1) XX(angles, 0) XX(attn, 0) XX(attn_merge, 0) XX(attn_back, 1) XX(glu, 0) XX(glu_back, 1)            \
+            XX(add, 0) XX(axpy, 1) XX(scale, 1) XX(gather, 0) XX(scatter_add, 1) XX(row_lse, 0) XX(nll_seed, 1) XX(softmax, 0) XX(adamw, 0) \
                 XX(sumsq, 0) XX(dot, 0)
 static const struct {
     const char *name;
@@ -401,6 +401,15 @@ static void do_rope(const struct side *s, const struct shape *p) { rope_into(s, 
 static void fwd_rope(const struct side *s, const struct shape *p) { rope_into(s, p, 0, 1, 0); }
 static void back_rope(const struct side *s, const struct shape *p) { rope_into(s, p, 5, 4, 1); }
 
+/* a[0] <- the rows of rope, of positions from 1000 on */
+static void sizes_angles(const struct shape *p, int64_t n[ARRAYS]) { n[0] = p->T * p->D / 2 * 2; }
+static void do_angles(const struct side *s, const struct shape *p) {
+    double freq[128];
+    for (int i = 0; i < p->D / 2; i++) freq[i] = pow(10000, -2.0 * i / p->D);
+    s->k->angles(P(s, 0), freq, p->D / 2, 1.1, 1000, 0, p->T / 3);
+    s->k->angles(P(s, 0), freq, p->D / 2, 1.1, 1000, p->T / 3, p->T);
+}
+
 /* Attention over three spans: T rows from 0, one row after 2T keys, T rows after 3 keys. a[1] q, a[2] own keys, a[3] own values;
  * a[8], a[9] the earlier keys and values; a[10] log-sum-exp. */
 #define SPANS 3
@@ -499,6 +508,7 @@ static void do_glu_back(const struct side *s, const struct shape *p) {
     int alone = p->variant & 2;
     s->k->glu_back(P(s, 5), alone ? NULL : P(s, 6), P(s, 4), P(s, 1), alone ? NULL : P(s, 2), act_of(p), 0, p->T * p->K);
 }
+static void do_add(const struct side *s, const struct shape *p) { s->k->add(P(s, 0), P(s, 1), P(s, 2), 0, p->T * p->K); }
 static void do_axpy(const struct side *s, const struct shape *p) { s->k->axpy(P(s, 0), 0.75, P(s, 1), 0, p->T * p->K); }
 static void do_scale(const struct side *s, const struct shape *p) { s->k->scale(P(s, 0), 0.75, P(s, 1), 0, p->T * p->K); }
 static void fwd_axpy(const struct side *s, const struct shape *p) { /* a[0] <- a[2] + 0.75 a[1] */
@@ -620,12 +630,14 @@ static const struct op_row {
     {"layernorm_back", do_layernorm_back, sizes_norm, 1 << 5, SUM_K, 0},
     {"layernorm_dw", do_layernorm_dw, sizes_norm, 1 << 6 | 1 << 7, SUM_K, 0},
     {"rope", do_rope, sizes_rope, 1 << 0, POINT, 0},
+    {"angles", do_angles, sizes_angles, 1 << 0, POINT, 0},
     {"attn", do_attn, sizes_attn, 1 << 0 | 1 << 10, ATTN, 0},
     {"attn_merge", do_attn_merge, sizes_attn, 1 << 0 | 1 << 10, ATTN, 0},
     {"kv_store", do_kv_store, sizes_store, 1 << 0, EXACT, 1},
     {"attn_back", do_attn_back, sizes_attn, 1 << 5 | 1 << 6 | 1 << 7, ATTN, 0},
     {"glu", do_glu, sizes_flat, 1 << 0, POINT, 0},
     {"glu_back", do_glu_back, sizes_flat, 1 << 5 | 1 << 6, POINT, 0},
+    {"add", do_add, sizes_flat, 1 << 0, POINT, 0},
     {"axpy", do_axpy, sizes_flat, 1 << 0, POINT, 0},
     {"scale", do_scale, sizes_flat, 1 << 0, POINT, 0},
     {"gather", do_gather, sizes_gather, 1 << 0, EXACT, 1},
@@ -905,6 +917,7 @@ static void all_ops(struct device *d, float *out, int64_t *len) {
     FRESH();
     op_glu(d, y, x, z, ACT_SILU, T * V), KEEP(y, T * V);
     op_glu_back(d, x, z, g, x, z, ACT_GELU, T * V), KEEP(x, T * V), KEEP(z, T * V);
+    op_add(d, x, x, y, T * V), KEEP(x, T * V);
     op_axpy(d, x, 0.3, y, T * V), KEEP(x, T * V);
     op_scale(d, x, 0.3, y, T * V), KEEP(x, T * V);
     FRESH();
@@ -914,7 +927,15 @@ static void all_ops(struct device *d, float *out, int64_t *len) {
     op_nll_seed(d, z, lse, y, ids, T, V), KEEP(z, T * V);
     op_softmax(d, g, T, V, 0.5), KEEP(g, T * V);
     op_adamw(d, x, y, g, z, 0.5, (struct adamw){1e-3, 0.9, 0.99, 1e-8, 0.1, 1}, T * V), KEEP(x, T * V);
-    dev_set1(d, x, 0, op_sumsq(d, x, T * V)), dev_set1(d, x, 1, op_dot(d, x, y, T * V)), KEEP(x, 2);
+    FRESH();
+    double freq[16];
+    for (int i = 0; i < 16; i++) freq[i] = 1.0 / (1 + i);
+    op_angles(d, x, freq, 16, 1.0, 7, T), KEEP(x, T * 32);
+    op_kv_store(d, &(struct kv_ref){.pages = pages, .page_len = 16, .v_off = 256, .fmt = FMT_F32}, 16, 0, y, w, T), KEEP(z, 208 * 32);
+    dev_copy(d, num_at(d, g, T * V), y, T * V), dev_copy(d, num_at(d, g, 3), g, 2 * T * V - 3), dev_zero(d, g, T * V);
+    dev_set1(d, x, 0, op_sumsq(d, g, 2 * T * V)), dev_set1(d, x, 1, op_dot(d, g, num_at(d, g, 1), 2 * T * V - 1)), KEEP(x, 2);
+    KEEP(g, 2 * T * V);
+    cr_expect(op_sumsq(d, g, 2 * T * V) == d->k.sumsq(g, 2 * T * V), "the sum of squares in blocks is the slot's");
     *len = o;
     dev_free(d, x), dev_free(d, y), dev_free(d, z), dev_free(d, g), dev_free(d, w), dev_free(d, lse), dev_free(d, dk),
         dev_free(d, dv);

@@ -32,8 +32,10 @@ void candor_free(void *p);
 /* --- engines --- */
 
 enum candor_kv { CANDOR_KV_AUTO, CANDOR_KV_F32, CANDOR_KV_F16, CANDOR_KV_BF16 };
-/* Matrix products. AUTO: factors rounded to bf16 (sums in float) for weights narrower than F32 where the CPU multiplies bf16; FULL: float. */
-enum candor_precision { CANDOR_PRECISION_AUTO, CANDOR_PRECISION_FULL, CANDOR_PRECISION_BF16 };
+/* Matrix products. AUTO: factors rounded to bf16 (sums in float) for weights narrower than F32 where the CPU multiplies bf16; FULL: float.
+ * INT8: AUTO, but where weights are integers in blocks (Q8_0, Q4_0 … Q6_K) activations are rounded to eight bits, in blocks of 32. That
+ * makes the forward a step function, so an engine opened with .gradient computes as under AUTO. _UNSUPPORTED without AVX512_VNNI. */
+enum candor_precision { CANDOR_PRECISION_AUTO, CANDOR_PRECISION_FULL, CANDOR_PRECISION_BF16, CANDOR_PRECISION_INT8 };
 struct candor_options {
     int threads;          /* 0: one per physical core */
     int oracle;           /* nonzero: plain C in double precision: slow, and what the fast kernels are measured by */

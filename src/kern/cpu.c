@@ -63,6 +63,24 @@ int kern_cpu_amx(void) {
 #endif
 }
 
+int kern_cpu_vnni(void) {
+#if KERN_X86
+    unsigned a, b, c, d;
+    return kern_cpu_isa() >= ISA_AVX512 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c >> 11 & 1) && (c >> 1 & 1);
+#else
+    return 0;
+#endif
+}
+
+int kern_cpu_amx_int8(void) {
+#if KERN_X86
+    unsigned a, b, c, d;
+    return kern_cpu_vnni() && kern_cpu_amx() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 25 & 1);
+#else
+    return 0;
+#endif
+}
+
 static int isa_wanted(enum isa *out, struct err *e) {
     enum isa best = kern_cpu_isa();
     if (best == ISA_AVX512 && kern_cpu_amx()) best = ISA_AMX;
@@ -117,6 +135,7 @@ int dev_open(struct device **out, int threads, int oracle, struct err *e) {
     else
         kern_fill_ref32(&d->k);
     kern_fill_ref32_bf(&d->bf);
+    kern_fill_ref32_q8(&d->q8);
 #if KERN_X86
     if (isa >= ISA_AVX2) kern_fill_avx2(&d->k);
     if (isa >= ISA_AVX512) kern_fill_avx512(&d->k);
@@ -124,6 +143,9 @@ int dev_open(struct device **out, int threads, int oracle, struct err *e) {
     if (d->has_bf16) kern_fill_avx512bf_attn(&d->k);
     if (d->has_bf16) kern_fill_avx512bf(&d->bf);
     if (isa >= ISA_AMX) kern_fill_amx(&d->bf);
+    d->has_int8 = isa >= ISA_AVX512 && kern_cpu_vnni();
+    if (d->has_int8) kern_fill_avx512vnni(&d->q8);
+    if (d->has_int8 && isa >= ISA_AMX && kern_cpu_amx_int8()) kern_fill_amx_q8(&d->q8);
 #endif
     d->precision = PREC_FULL;
     rc = dev_reserve(d, 64, 16, e);
@@ -135,16 +157,16 @@ int dev_open(struct device **out, int threads, int oracle, struct err *e) {
     return 0;
 }
 
-static const char *const precision_names[] = {"auto", "full", "bf16"};
+static const char *const precision_names[] = {"auto", "full", "bf16", "int8"};
 const char *precision_name(enum precision p) { return precision_names[p]; }
 
 int precision_parse(const char *s, enum precision *out, struct err *e) {
-    for (int i = PREC_AUTO; i <= PREC_BF16; i++)
+    for (int i = PREC_AUTO; i <= PREC_INT8; i++)
         if (!strcmp(s, precision_names[i])) {
             *out = (enum precision)i;
             return 0;
         }
-    return fail(e, ERR_ARG, "precision: expected auto, full or bf16, found \"%s\"", s);
+    return fail(e, ERR_ARG, "precision: expected auto, full, bf16 or int8, found \"%s\"", s);
 }
 
 int dev_set_precision(struct device *d, enum precision p, struct err *e) {
@@ -153,6 +175,9 @@ int dev_set_precision(struct device *d, enum precision p, struct err *e) {
             e, ERR_UNSUPPORTED,
             "precision bf16: expected a CPU with bf16 products (AVX512_BF16 or AMX), found %s; auto uses them where they are",
             d->name);
+    if (p == PREC_INT8 && !d->has_int8 && d->isa != ISA_REF)
+        return fail(e, ERR_UNSUPPORTED, "precision int8: expected a CPU with dot products of bytes (AVX512_VNNI and VBMI), found %s",
+                    d->name);
     d->precision = d->num_bytes == sizeof(double) ? PREC_FULL : p;
     return 0;
 }
@@ -160,6 +185,21 @@ int dev_set_precision(struct device *d, enum precision p, struct err *e) {
 int dev_is_bf16(const struct device *d, enum fmt f) {
     if (d->precision == PREC_FULL || f == FMT_F64) return 0;
     return d->precision == PREC_BF16 || (d->has_bf16 && f != FMT_F32);
+}
+
+int dev_is_int8(const struct device *d, enum fmt f) {
+    if (d->precision != PREC_INT8) return 0;
+    switch (f) {
+    case FMT_Q8_0:
+    case FMT_Q4_0:
+    case FMT_Q4_1:
+    case FMT_Q5_0:
+    case FMT_Q5_1:
+    case FMT_Q4_K:
+    case FMT_Q5_K:
+    case FMT_Q6_K: return 1;
+    default: return 0;
+    }
 }
 
 int dev_reserve_rounded(struct device *d, int factor, int64_t n, struct err *e) {
@@ -243,14 +283,6 @@ void dev_get_f64(const struct device *d, double *dst, const num *src, int64_t n)
         for (int64_t i = 0; i < n; i++) dst[i] = ((const float *)src)[i];
 }
 
-void dev_copy(struct device *d, num *dst, const num *src, int64_t n) {
-    if (n > 0) memmove(dst, src, (size_t)n * d->num_bytes);
-}
-
-void dev_zero(struct device *d, num *dst, int64_t n) {
-    if (n > 0) memset(dst, 0, (size_t)n * d->num_bytes);
-}
-
 double dev_get1(const struct device *d, const num *src, int64_t i) {
     return is_double(d) ? ((const double *)src)[i] : (double)((const float *)src)[i];
 }
@@ -276,10 +308,12 @@ struct job {
     const num *a, *b, *c, *e;
     bf16 *h; /* rounded activations */
     const bf16 *h2;
+    const struct q8_block *q; /* activations of eight bits */
     const struct mat *w;
     const int32_t *ids;
-    const struct attn_span *sp;
-    const struct attn_shape *sh;
+    const struct kv_ref *kv;
+    const double *freq;
+    double *part;
     struct adamw opt;
     int64_t n, unit; /* output elements to cut, and into multiples of what */
     int64_t T, N, K, ldy, ldx;
@@ -349,12 +383,28 @@ static const bf16 *bf_of(struct device *d, int which, enum bf_layout layout, con
     return j.h;
 }
 
+static void q8_slice(const struct job *j, int64_t a, int64_t b) {
+    j->d->q8.pack((struct q8_block *)(uintptr_t)j->q, j->a, j->ldx, j->K, a, b);
+}
+SLICE(slice_q8, q8_slice(j, a, b))
+
+/* x[T, C] of eight bits, in the second buffer: products of one x may want it rounded to bf16 as well */
+static const struct q8_block *q8_of(struct device *d, const num *x, int64_t ldx, int64_t T, int64_t C) {
+    need_bf(d, 1, up32(T) * up32(C));
+    _Static_assert(sizeof(struct q8_block) <= 32 * sizeof(bf16), "fits where bf16 fits");
+    struct job j = {.d = d, .q = (const struct q8_block *)(const void *)d->rounded[1], .a = x, .ldx = ldx, .K = C, .n = T, .unit = 4};
+    run(&j, 0.4 * (double)T * (double)C, slice_q8);
+    return j.q;
+}
+
 /* ---- y = x Wᵀ: few columns and many rows are cut by rows (weights are then decoded once per thread), the others by columns ---- */
 
 static void matmul_t_slice(const struct job *j, int64_t a, int64_t b) {
     const struct kernels *k = &j->d->k;
     int64_t t0 = j->by_rows ? a : 0, T = j->by_rows ? b - a : j->T, n0 = j->by_rows ? 0 : a, n1 = j->by_rows ? j->N : b;
-    if (j->h)
+    if (j->q)
+        j->d->q8.matmul_t(num_at(j->d, j->y, t0 * j->ldy), j->ldy, j->q + t0 * (j->w->cols / 32), T, j->w, j->b, j->acc, n0, n1);
+    else if (j->h)
         j->d->bf.matmul_t(num_at(j->d, j->y, t0 * j->ldy), j->ldy, j->h + t0 * up32(j->w->cols), T, j->w, j->b, j->acc, n0, n1);
     else
         k->matmul_t(num_at(j->d, j->y, t0 * j->ldy), j->ldy, row_of(j->d, j->a, t0 * j->ldx), j->ldx, T, j->w, j->b, j->acc, n0,
@@ -400,21 +450,35 @@ static void slice_products(void *ctx, int ith, int nth) {
     for (int i = 0; i < all->n; i++) slice_matmul_t(&all->j[i], ith, nth);
 }
 
-void op_matmul_t_all(struct device *d, const struct product *p, int n, const num *x, int64_t ldx, int64_t T) {
+static void products(struct device *d, const struct product *p, int n, const num *x, int64_t ldx, int64_t T, int may_int8) {
     struct jobs all = {.n = n};
     const bf16 *h = NULL;
+    const struct q8_block *q = NULL;
     double ns = 0;
     int64_t most = 0;
     assert(n <= 4);
     if (T <= 0) return;
     for (int i = 0; i < n; i++) {
-        int bf = dev_is_bf16(d, p[i].w->fmt);
+        int int8 = may_int8 && dev_is_int8(d, p[i].w->fmt), bf = !int8 && dev_is_bf16(d, p[i].w->fmt);
         if (bf && !h) h = bf_of(d, 0, BF_PACK, x, ldx, T, p[i].w->cols);
+        if (int8 && !q) q = q8_of(d, x, ldx, T, p[i].w->cols);
         all.j[i] = product_job(d, &p[i], bf ? h : NULL, x, ldx, T, 0);
-        ns += product_ns(d, bf, T, p[i].w);
+        if (int8) {
+            all.j[i].q = q;
+            if (all.j[i].by_rows) all.j[i].unit = 32;
+        }
+        ns += product_ns(d, bf || int8, T, p[i].w);
         if (all.j[i].n > most) most = all.j[i].n;
     }
     pool_run(ns < SMALL_NS || most <= 16 ? NULL : d->pool, slice_products, &all);
+}
+
+void op_matmul_t_all(struct device *d, const struct product *p, int n, const num *x, int64_t ldx, int64_t T) {
+    products(d, p, n, x, ldx, T, 0);
+}
+
+void op_forward_t(struct device *d, const struct product *p, int n, const num *x, int64_t ldx, int64_t T) {
+    products(d, p, n, x, ldx, T, 1);
 }
 
 static void matmul_n_slice(const struct job *j, int64_t a, int64_t b) {
@@ -526,6 +590,26 @@ void op_rope(struct device *d, num *x, int64_t ldx, int64_t R, int nh, int D, in
     run(&j, 0.25 * (double)R * nh * D, slice_rope);
 }
 
+static void move_slice(const struct job *j, int64_t a, int64_t b) {
+    size_t bytes = (size_t)(b - a) * j->d->num_bytes;
+    if (j->a)
+        memmove(num_at(j->d, j->y, a), row_of(j->d, j->a, a), bytes);
+    else
+        memset(num_at(j->d, j->y, a), 0, bytes);
+}
+SLICE(slice_move, move_slice(j, a, b))
+
+void dev_copy(struct device *d, num *dst, const num *src, int64_t n) {
+    struct job j = {.d = d, .y = dst, .a = src, .n = n, .unit = 64};
+    if (num_at(d, dst, n) > src && num_at(d, (num *)(uintptr_t)src, n) > dst) j.unit = n; /* they overlap: in one piece */
+    run(&j, 0.25 * (double)n, slice_move);
+}
+
+void dev_zero(struct device *d, num *dst, int64_t n) {
+    struct job j = {.d = d, .y = dst, .n = n, .unit = 64};
+    run(&j, 0.15 * (double)n, slice_move);
+}
+
 /* Whoever plans memory has reserved enough; if not, grow here rather than write past the end. */
 static void need_attn(struct device *d, const struct attn_shape *sh) {
     struct err e = ERR_INIT;
@@ -535,9 +619,17 @@ static void need_attn(struct device *d, const struct attn_shape *sh) {
     }
 }
 
+SLICE(slice_angles, k->angles(j->y, j->freq, j->rot / 2, j->eps, j->T, a, b))
+void op_angles(struct device *d, num *cs, const double *freq, int half, double m, int64_t pos0, int64_t R) {
+    struct job j = {.d = d, .y = cs, .freq = freq, .rot = 2 * half, .eps = m, .T = pos0, .n = R, .unit = 1};
+    run(&j, 30.0 * (double)R * half, slice_angles);
+}
+
+SLICE(slice_kv_store, k->kv_store(j->kv, j->K, j->T, j->a, j->b, a, b))
 void op_kv_store(struct device *d, const struct kv_ref *kv, int64_t row_len, int64_t pos, const num *k, const num *v,
                  int64_t rows) {
-    d->k.kv_store(kv, row_len, pos, k, v, 0, rows);
+    struct job j = {.d = d, .kv = kv, .K = row_len, .T = pos, .a = k, .b = v, .n = rows, .unit = 1};
+    run(&j, 0.5 * (double)rows * (double)row_len, slice_kv_store);
 }
 
 void op_attn(struct device *d, num *o, num *lse, const num *q, int64_t T, const struct attn_span *sp, int nsp,
@@ -564,6 +656,12 @@ SLICE(slice_glu_back, k->glu_back(j->y, j->y2, j->a, j->b, j->c, (enum act_kind)
 void op_glu_back(struct device *d, num *dg, num *du, const num *dh, const num *g, const num *u, enum act_kind act, int64_t n) {
     struct job j = {.d = d, .y = dg, .y2 = du, .a = dh, .b = g, .c = u, .act = (int)act, .n = n, .unit = 64};
     run(&j, (d->isa == ISA_REF ? 10.0 : 1.0) * (double)n, slice_glu_back);
+}
+
+SLICE(slice_add, k->add(j->y, j->a, j->b, a, b))
+void op_add(struct device *d, num *y, const num *a, const num *b, int64_t n) {
+    struct job j = {.d = d, .y = y, .a = a, .b = b, .n = n, .unit = 64};
+    run(&j, 0.25 * (double)n, slice_add);
 }
 
 SLICE(slice_axpy, k->axpy(j->y, j->eps, j->a, a, b))
@@ -614,5 +712,28 @@ void op_adamw(struct device *d, num *p, num *m, num *v, const num *g, double gsc
     run(&j, (d->isa == ISA_REF ? 10.0 : 1.0) * (double)n, slice_adamw);
 }
 
-double op_sumsq(struct device *d, const num *x, int64_t n) { return d->k.sumsq(x, n); }
-double op_dot(struct device *d, const num *a, const num *b, int64_t n) { return d->k.dot(a, b, n); }
+/* The slots add blocks of SUM_BLOCK in order: so each block can be had by itself, and they are added here. */
+enum { SUM_BLOCK = 4096, SUM_ROUND = 512 };
+static void sum_blocks(const struct job *j, int64_t i0, int64_t i1) {
+    for (int64_t i = i0; i < i1; i++) {
+        int64_t at = i * SUM_BLOCK, n = j->K - at < SUM_BLOCK ? j->K - at : SUM_BLOCK;
+        const num *a = row_of(j->d, j->a, at);
+        j->part[i] = j->b ? j->d->k.dot(a, row_of(j->d, j->b, at), n) : j->d->k.sumsq(a, n);
+    }
+}
+SLICE(slice_sum, sum_blocks(j, a, b))
+
+static double sum_of(struct device *d, const num *a, const num *b, int64_t n) {
+    double part[SUM_ROUND], sum = 0;
+    for (int64_t i = 0, m; i < n; i += m) {
+        m = n - i < SUM_ROUND * SUM_BLOCK ? n - i : SUM_ROUND * SUM_BLOCK;
+        struct job j = {.d = d, .part = part, .a = row_of(d, a, i), .b = b ? row_of(d, b, i) : NULL, .K = m, .unit = 1};
+        j.n = (m + SUM_BLOCK - 1) / SUM_BLOCK;
+        run(&j, 0.25 * (double)m, slice_sum);
+        for (int64_t k = 0; k < j.n; k++) sum += part[k];
+    }
+    return sum;
+}
+
+double op_sumsq(struct device *d, const num *x, int64_t n) { return sum_of(d, x, NULL, n); }
+double op_dot(struct device *d, const num *a, const num *b, int64_t n) { return sum_of(d, a, b, n); }

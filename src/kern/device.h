@@ -88,6 +88,8 @@ struct kernels {
      * back != 0 rotates by the negative angle (the mirror). Only the first `rot` dims of a head turn. Su et al. 2021. */
     void (*rope)(num *x, int64_t ldx, int nh, int D, int rot, const num *cs, enum rope_style st, int back, int64_t r0,
                  int64_t r1);
+    /* cs[r, 2 half] = m cos, then m sin, of the angles (pos0 + r) freq, rows r0..r1: what rope reads. Computed in double everywhere. */
+    void (*angles)(num *cs, const double *freq, int half, double m, int64_t pos0, int64_t r0, int64_t r1);
     /* Rows r0 ≤ r < r1 of k and v (row_len numbers each) become positions pos + r of the pages, rounded to nearest even. */
     void (*kv_store)(const struct kv_ref *kv, int64_t row_len, int64_t pos, const num *k, const num *v, int64_t r0, int64_t r1);
     /* o[unit] = softmax(scale q Kᵀ) V for the rows of a block, each over the keys it sees, in the canonical order of kern/attn.h; lse[unit]
@@ -105,7 +107,8 @@ struct kernels {
     void (*glu)(num *h, const num *g, const num *u, enum act_kind act, int64_t i0, int64_t i1);
     /* dg, du from dh, g, u (u and du NULL: plain activation). dg may alias g or dh; du may alias u. */
     void (*glu_back)(num *dg, num *du, const num *dh, const num *g, const num *u, enum act_kind act, int64_t i0, int64_t i1);
-    /* y += a x ; y = a x ; flat */
+    /* y = a + b ; y += a x ; y = a x ; flat. In place allowed. */
+    void (*add)(num *y, const num *a, const num *b, int64_t i0, int64_t i1);
     void (*axpy)(num *y, double a, const num *x, int64_t i0, int64_t i1);
     void (*scale)(num *y, double a, const num *x, int64_t i0, int64_t i1);
     /* y[r,:] = row ids[r] of W[V,C], rows r0..r1; ids are trusted (checked by the caller). */
@@ -122,7 +125,7 @@ struct kernels {
     void (*adamw)(num *p, num *m, num *v, const num *g, double gscale, struct adamw o, int64_t i0, int64_t i1);
     /* Σ x², in a fixed order that does not depend on threads: one block per 4096 elements, blocks added in order. */
     double (*sumsq)(const num *x, int64_t n);
-    double (*dot)(const num *a, const num *b, int64_t n); /* one fixed order */
+    double (*dot)(const num *a, const num *b, int64_t n); /* the same blocks */
 };
 
 /* The three matrix products with bf16 factors and float sums, a table of their own: whether they run is a matter of precision. */
@@ -196,7 +199,7 @@ int precision_parse(const char *s, enum precision *out, struct err *e);
 int dev_is_bf16(const struct device *d, enum fmt f);
 /* Whether op_forward_t takes activations of eight bits for it. */
 int dev_is_int8(const struct device *d, enum fmt f);
-/* Room for n rounded activations: factor 0 of a product, and factor 1 where both are rounded (dW). Called by whoever plans memory, like
+/* Room for n rounded activations: factor 0 of a product, and factor 1 where both are rounded (dW) or have eight bits. Called by whoever plans memory, like
  * dev_reserve. */
 int dev_reserve_rounded(struct device *d, int factor, int64_t n, struct err *e);
 /* Memory for attention with so many heads of so many numbers, whatever the context; called by whoever plans memory, before the loop. */
@@ -252,6 +255,7 @@ void op_layernorm_back(struct device *d, num *dx, const num *dy, const num *x, c
 void op_layernorm_dw(struct device *d, num *dw, num *db, const num *dy, const num *x, int64_t R, int64_t C, double eps);
 void op_rope(struct device *d, num *x, int64_t ldx, int64_t R, int nh, int D, int rot, const num *cs, enum rope_style st,
              int back);
+void op_angles(struct device *d, num *cs, const double *freq, int half, double m, int64_t pos0, int64_t R);
 void op_kv_store(struct device *d, const struct kv_ref *kv, int64_t row_len, int64_t pos, const num *k, const num *v,
                  int64_t rows);
 void op_attn(struct device *d, num *o, num *lse, const num *q, int64_t T, const struct attn_span *sp, int nsp,
@@ -260,6 +264,7 @@ void op_attn_back(struct device *d, num *dq, num *dk, num *dv, const num *do_, c
                   int64_t T, const struct attn_span *sp, int nsp, const struct attn_shape *sh);
 void op_glu(struct device *d, num *h, const num *g, const num *u, enum act_kind act, int64_t n);
 void op_glu_back(struct device *d, num *dg, num *du, const num *dh, const num *g, const num *u, enum act_kind act, int64_t n);
+void op_add(struct device *d, num *y, const num *a, const num *b, int64_t n);
 void op_axpy(struct device *d, num *y, double a, const num *x, int64_t n);
 void op_scale(struct device *d, num *y, double a, const num *x, int64_t n);
 void op_gather(struct device *d, num *y, const struct mat *w, const int32_t *ids, int64_t R);

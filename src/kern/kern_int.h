@@ -24,6 +24,11 @@ void kern_fill_avx512_flat(struct kernels *k);
 void kern_fill_avx512bf_attn(struct kernels *k); /* over kern_fill_avx512 */
 void kern_fill_avx512bf(struct bf_kernels *k);
 void kern_fill_amx(struct bf_kernels *k);
+void kern_fill_avx512vnni(struct q8_kernels *k);
+void kern_fill_amx_q8(struct q8_kernels *k);
+void kern_vnni_pack(struct q8_block *dst, const num *x, int64_t ldx, int64_t K, int64_t r0, int64_t r1);
+void kern_vnni_matmul_t(num *y, int64_t ldy, const struct q8_block *x, int64_t T, const struct mat *w, const num *bias, int acc,
+                        int64_t n0, int64_t n1);
 #else
 #define KERN_X86 0
 #endif

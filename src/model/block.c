@@ -15,23 +15,23 @@
 
 /* ---- linear layers ---- */
 
-void model__lin(const struct model *m, num *y, const num *x, int64_t T, const struct lin *l) {
-    if (l->trans)
-        op_matmul_n(m->d, y, l->n_out, x, l->n_in, T, &l->w, l->bias, 0);
-    else
-        op_matmul_t(m->d, y, l->n_out, x, l->n_in, T, &l->w, l->bias, 0);
+static void lin_all(const struct model *m, num *const y[], const struct lin *const l[], int n, const num *x, int64_t T, int smooth);
+
+void model__lin(const struct model *m, num *y, const num *x, int64_t T, const struct lin *l, int smooth) {
+    lin_all(m, (num *[]){y}, (const struct lin *[]){l}, 1, x, T, smooth);
 }
-/* Several layers that read the same x, as one operation. */
-static void lin_all(const struct model *m, num *const y[], const struct lin *const l[], int n, const num *x, int64_t T) {
+/* Several layers that read the same x, as one operation. smooth: a gradient is wanted of what this is part of, so nothing may be a step
+ * function (op_forward_t). */
+static void lin_all(const struct model *m, num *const y[], const struct lin *const l[], int n, const num *x, int64_t T,
+                    int smooth) {
     struct product p[4];
-    for (int i = 0; i < n; i++) {
-        if (l[i]->trans) {
-            for (int j = 0; j < n; j++) model__lin(m, y[j], x, T, l[j]);
-            return;
-        }
-        p[i] = (struct product){y[i], l[i]->n_out, &l[i]->w, l[i]->bias};
-    }
-    op_matmul_t_all(m->d, p, n, x, l[0]->n_in, T);
+    int products = 0;
+    for (int i = 0; i < n; i++)
+        if (l[i]->trans)
+            op_matmul_n(m->d, y[i], l[i]->n_out, x, l[i]->n_in, T, &l[i]->w, l[i]->bias, 0);
+        else
+            p[products++] = (struct product){y[i], l[i]->n_out, &l[i]->w, l[i]->bias};
+    if (products) (smooth ? op_matmul_t_all : op_forward_t)(m->d, p, products, x, l[0]->n_in, T);
 }
 /* dx (+)= dy W */
 void model__lin_back(const struct model *m, num *dx, const num *dy, int64_t T, const struct lin *l, int acc) {
@@ -99,7 +99,7 @@ struct step {
     const struct batch *b;
     const struct taps *taps;
     const num *cs;
-    int layer;
+    int layer, smooth;
 };
 static int show(const struct step *s, enum tap t, num *x, int64_t width) {
     return model__tap(s->taps, s->p->m->d, t, s->layer, x, s->b->T, width, s->b);
@@ -118,7 +118,7 @@ static int attn_forward(const struct step *s, const struct tape_layer *t, num *x
 
     norm_forward(m, p->n, x, &y->attn_norm, T, C);
     TRY(show(s, TAP_ATTN_NORM, p->n, C));
-    lin_all(m, (num *[]){qpre, kpre, p->v}, (const struct lin *[]){&y->q, &y->k, &y->v}, 3, p->n, T);
+    lin_all(m, (num *[]){qpre, kpre, p->v}, (const struct lin *[]){&y->q, &y->k, &y->v}, 3, p->n, T, s->smooth);
     if (c->qk_norm) {
         op_rmsnorm(d, t->q, qpre, y->q_norm.w, T * c->n_head, c->head_dim, c->norm_eps);
         op_rmsnorm(d, p->k, kpre, y->k_norm.w, T * c->n_kv, c->head_dim, c->norm_eps);
@@ -135,10 +135,9 @@ static int attn_forward(const struct step *s, const struct tape_layer *t, num *x
     struct attn_shape sh = attn_of(m, s->layer);
     op_attn(d, t->att, t->lse, t->q, T, p->spans, s->b->n_spans, &sh);
     TRY(show(s, TAP_ATTN_HEADS, t->att, HD));
-    model__lin(m, p->out, t->att, T, &y->o);
+    model__lin(m, p->out, t->att, T, &y->o, s->smooth);
     TRY(show(s, TAP_ATTN_OUT, p->out, C));
-    if (mid != x) dev_copy(d, mid, x, T * C);
-    op_axpy(d, mid, 1.0, p->out, T * C);
+    op_add(d, mid, x, p->out, T * C);
     return show(s, TAP_RESID_MID, mid, C);
 }
 
@@ -212,16 +211,15 @@ static int ffn_forward(const struct step *s, const struct tape_layer *t, num *mi
 
     norm_forward(m, p->n, mid, &y->ffn_norm, T, C);
     TRY(show(s, TAP_FFN_NORM, p->n, C));
-    lin_all(m, (num *[]){t->up, t->gate}, (const struct lin *[]){&y->up, &y->gate}, c->gated ? 2 : 1, p->n, T);
+    lin_all(m, (num *[]){t->up, t->gate}, (const struct lin *[]){&y->up, &y->gate}, c->gated ? 2 : 1, p->n, T, s->smooth);
     if (c->gated) TRY(show(s, TAP_GATE, t->gate, F));
     TRY(show(s, TAP_UP, t->up, F));
     if (t->gate16) op_keep(m->d, t->gate16, t->gate, T, F);
     if (t->up16) op_keep(m->d, t->up16, t->up, T, F);
     op_glu(m->d, p->gate, c->gated ? t->gate : t->up, c->gated ? t->up : NULL, c->act, T * F);
-    model__lin(m, p->out, p->gate, T, &y->down);
+    model__lin(m, p->out, p->gate, T, &y->down, s->smooth);
     TRY(show(s, TAP_FFN_OUT, p->out, C));
-    if (next != mid) dev_copy(m->d, next, mid, T * C);
-    op_axpy(m->d, next, 1.0, p->out, T * C);
+    op_add(m->d, next, mid, p->out, T * C);
     return show(s, TAP_RESID_OUT, next, C);
 }
 
@@ -308,18 +306,11 @@ static int check_batch(const struct model *m, const struct pass *p, const struct
     return 0;
 }
 
-static void fill_rope(const struct model *m, double *row, num *cs, const struct batch *b) {
+static void fill_rope(const struct model *m, num *cs, const struct batch *b) {
     int half = m->cfg.rope.dims / 2;
-    if (!half) return;
-    for (int i = 0; i < b->n_spans; i++)
-        for (int64_t r = 0; r < b->spans[i].rows; r++) {
-            double pos = (double)(b->spans[i].pos0 + r);
-            for (int j = 0; j < half; j++) {
-                row[j] = m->rope_m * cos(pos * m->freq[j]);
-                row[half + j] = m->rope_m * sin(pos * m->freq[j]);
-            }
-            dev_put_f64(m->d, num_at(m->d, cs, (b->spans[i].row0 + r) * 2 * half), row, 2 * half);
-        }
+    for (int i = 0; half && i < b->n_spans; i++)
+        op_angles(m->d, num_at(m->d, cs, b->spans[i].row0 * 2 * half), m->freq, half, m->rope_m, b->spans[i].pos0,
+                  b->spans[i].rows);
 }
 
 static void add_positions(const struct model *m, num *x, num *tmp, const struct batch *b) {
@@ -356,9 +347,9 @@ int model_forward(const struct model *m, struct pass *p, const struct batch *b, 
     num *cs = tape ? tape->cs : p->cs, *x = tape ? tape->layers[0].x : p->x;
     if (tape) tape_begin(tape, b, taps);
     struct tape_layer scratch = {.q = p->q, .att = p->att, .gate = p->gate, .up = p->up, .qpre = p->qpre, .kpre = p->kpre};
-    fill_rope(m, p->cs_host, cs, b);
+    fill_rope(m, cs, b);
     embed(m, p, x, b);
-    struct step s = {p, b, taps, cs, 0};
+    struct step s = {p, b, taps, cs, 0, tape || p->flags & PASS_BACKWARD};
     for (int l = 0; l < m->cfg.n_layer; l++) {
         struct tape_layer t = tape ? tape->layers[l] : scratch;
         if (!t.gate) t.gate = p->gate;
@@ -398,7 +389,7 @@ int model_backward(const struct model *m, struct pass *p, const struct tape *t, 
         return fail(e, ERR_UNSUPPORTED,
                     "weight gradients of a forward whose norm outputs were tapped: their edited values are not on the tape");
     struct batch b = {.T = t->T, .spans = t->spans, .n_spans = t->n_spans};
-    struct step s = {p, &b, dtaps, t->cs, m->cfg.n_layer};
+    struct step s = {p, &b, dtaps, t->cs, m->cfg.n_layer, 1};
     num *dx = p->dx;
     TRY(show(&s, TAP_FINAL_NORM, dh, m->cfg.n_embd));
     norm_backward(m, dx, dh, t->x_last, &m->out_norm, t->T, m->cfg.n_embd, 0, g);

@@ -4,10 +4,20 @@
  *   l = h Wᵀ;   loss = Σ_r c_r (lse(l_r) − l_r[y_r]);   dl_r = c_r (softmax(l_r) − onehot(y_r));   dh = dl W;   dW += dlᵀ h */
 #include "model/model_int.h"
 
+static int logits_of(const struct model *m, const num *h, int64_t R, const struct taps *taps, num *logits, int smooth) {
+    model__lin(m, logits, h, R, &m->head, smooth);
+    return model__tap(taps, m->d, TAP_LOGITS, m->cfg.n_layer, logits, R, m->head.n_out, NULL);
+}
+
 int model_logits(const struct model *m, const num *h, int64_t R, const struct taps *taps, num *logits, struct err *e) {
     (void)e;
-    model__lin(m, logits, h, R, &m->head);
-    return model__tap(taps, m->d, TAP_LOGITS, m->cfg.n_layer, logits, R, m->head.n_out, NULL);
+    return logits_of(m, h, R, taps, logits, 1);
+}
+
+int model_pass_logits(const struct model *m, const struct pass *p, const num *h, int64_t R, const struct taps *taps, num *logits,
+                      struct err *e) {
+    (void)e;
+    return logits_of(m, h, R, taps, logits, p->flags & PASS_BACKWARD);
 }
 
 int model_head(const struct model *m, struct pass *p, const num *h, int64_t R, seed_fn seed, void *ctx, num *dh, struct grads *g,
@@ -18,7 +28,7 @@ int model_head(const struct model *m, struct pass *p, const num *h, int64_t R, s
     for (int64_t r = 0; r < R; r += even) {
         int64_t n = R - r < even ? R - r : even;
         const num *hr = num_at(m->d, h, r * C);
-        model__lin(m, p->logits, hr, n, &m->head);
+        model__lin(m, p->logits, hr, n, &m->head, dh || p->flags & PASS_BACKWARD);
         TRY(seed(ctx, m->d, r, n, V, p->logits));
         if (!dh) continue;
         model__lin_grad(m, g, p->logits, hr, n, &m->head);

@@ -5,7 +5,9 @@
  * A `tape` is what one forward leaves for one backward.
  *
  * forward  rows -> h[T, C] (after the final norm), keys and values written through the spans' pages. Given a tape it records, given
- *          taps it shows rows; given neither it costs nothing extra. Same bytes in every case.
+ *          taps it shows rows; given neither it costs nothing extra. Same bytes in every case, with one exception that must be asked
+ *          for: under precision int8 a forward without tape, in a pass made without PASS_BACKWARD, has activations of eight bits, and so
+ *          has its head without dh. Whatever may belong to a gradient (its prefix too) is computed as under auto.
  * head     h -> logits, or fused in row chunks: logits -> log-softmax -> seed -> dh. No [T, V] array ever exists.
  * backward seeds dh[T, C] -> gradient at the input embeddings [T, C], at any tap, and on request dW. Rows before the tape's first row
  *          are constants (their keys and values are only read).
@@ -118,6 +120,9 @@ int model_backward(const struct model *m, struct pass *p, const struct tape *tap
 /* --- head --- */
 /* Plain rows: logits[R, V] = h[R, C] Wᵀ (language head), or scores [R, n_score]. */
 int model_logits(const struct model *m, const num *h, int64_t R, const struct taps *taps, num *logits, struct err *e);
+/* The same as this pass computes: of eight-bit activations where its forwards are. */
+int model_pass_logits(const struct model *m, const struct pass *p, const num *h, int64_t R, const struct taps *taps, num *logits,
+                      struct err *e);
 int model_n_out(const struct model *m); /* V, or n_score */
 /* Fused: for each chunk of rows the logits are made, seed() turns them in place into d(loss)/d(logits), and dh = seed · W.
  * dh NULL: seed() only looks. grads: head dW and (score) bias too. */

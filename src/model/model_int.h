@@ -52,7 +52,6 @@ struct pass {
     /* head chunk */
     num *logits, *lse, *coef;
     struct attn_span *spans;
-    double *cs_host;  /* one row */
     double *row_host; /* [head_rows] */
 };
 
@@ -83,7 +82,7 @@ int model__tap(const struct taps *t, struct device *d, enum tap tap, int layer, 
 static inline int model__tapped(const struct taps *t, enum tap tap, int layer) {
     return t && (t->mask >> tap & 1) && layer >= t->layer_lo && layer <= t->layer_hi;
 }
-void model__lin(const struct model *m, num *y, const num *x, int64_t T, const struct lin *l);
+void model__lin(const struct model *m, num *y, const num *x, int64_t T, const struct lin *l, int smooth);
 void model__lin_back(const struct model *m, num *dx, const num *dy, int64_t T, const struct lin *l, int acc);
 void model__lin_grad(const struct model *m, struct grads *g, const num *dy, const num *x, int64_t T, const struct lin *l);
 #endif

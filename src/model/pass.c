@@ -62,7 +62,7 @@ int64_t pass_bytes(const struct model *m, int64_t max_rows, int max_spans, int64
     struct carve c = {.d = m->d};
     carve_pass(&p, &c);
     return c.used * (int64_t)m->d->num_bytes + (int64_t)sizeof p + max_spans * (int64_t)sizeof *p.spans +
-           (m->cfg.rope.dims + 1 + p.head_rows) * (int64_t)sizeof(double);
+           p.head_rows * (int64_t)sizeof(double);
 }
 
 int pass_new(struct pass **out, const struct model *m, int64_t max_rows, int max_spans, int64_t max_ctx, unsigned flags,
@@ -76,10 +76,10 @@ int pass_new(struct pass **out, const struct model *m, int64_t max_rows, int max
     carve_pass(p, &count);
     p->slab = dev_alloc(m->d, count.used);
     p->spans = calloc((size_t)max_spans, sizeof *p->spans);
-    p->cs_host = malloc((size_t)(m->cfg.rope.dims + 1) * sizeof *p->cs_host);
     p->row_host = malloc((size_t)p->head_rows * sizeof *p->row_host);
-    if (!p->slab || !p->spans || !p->cs_host || !p->row_host || dev_reserve(m->d, m->cfg.head_dim, m->cfg.n_head, e) < 0 ||
-        (m->d->precision != PREC_FULL && dev_reserve_rounded(m->d, 0, rounded_room(p), e) < 0)) {
+    if (!p->slab || !p->spans || !p->row_host || dev_reserve(m->d, m->cfg.head_dim, m->cfg.n_head, e) < 0 ||
+        (m->d->precision != PREC_FULL && dev_reserve_rounded(m->d, 0, rounded_room(p), e) < 0) ||
+        (m->d->precision == PREC_INT8 && dev_reserve_rounded(m->d, 1, rounded_room(p), e) < 0)) {
         pass_free(p);
         return fail(e, ERR_NOMEM, "out of memory for a pass of %lld rows (%lld bytes)", (long long)max_rows,
                     (long long)pass_bytes(m, max_rows, max_spans, max_ctx, flags));
@@ -92,7 +92,7 @@ int pass_new(struct pass **out, const struct model *m, int64_t max_rows, int max
 void pass_free(struct pass *p) {
     if (!p) return;
     dev_free(p->m->d, p->slab);
-    free(p->spans), free(p->cs_host), free(p->row_host), free(p);
+    free(p->spans), free(p->row_host), free(p);
 }
 
 int64_t model_head_rows(const struct pass *p) { return p->head_rows; }

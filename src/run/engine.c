@@ -196,7 +196,7 @@ static int give_logits(struct engine *g, float *const *to, int64_t R, const stru
     int64_t C = model_cfg(g->m)->n_embd, V = model_n_out(g->m);
     for (int64_t r = 0; r < R; r += g->logit_rows) {
         int64_t n = R - r < g->logit_rows ? R - r : g->logit_rows;
-        TRY(model_logits(g->m, num_at(d, g->h_last, r * C), n, taps, g->logits, e));
+        TRY(model_pass_logits(g->m, g->pass, num_at(d, g->h_last, r * C), n, taps, g->logits, e));
         for (int64_t i = 0; i < n; i++) dev_get(d, to[r + i], num_at(d, g->logits, i * V), V);
     }
     return 0;
@@ -290,7 +290,7 @@ static int show_rows(struct engine *g, const num *h, int64_t row0, int64_t R, ro
     int64_t C = model_cfg(g->m)->n_embd, V = model_n_out(g->m);
     for (int64_t r = 0; r < R; r += g->logit_rows) {
         int64_t n = R - r < g->logit_rows ? R - r : g->logit_rows;
-        TRY(model_logits(g->m, num_at(d, h, r * C), n, taps, g->logits, e));
+        TRY(model_pass_logits(g->m, g->pass, num_at(d, h, r * C), n, taps, g->logits, e));
         dev_get(d, g->logits_host, g->logits, n * V);
         g->account.flops += model_flops(g->m, 0, 0, (int)n);
         int rc = fn(ctx, row0 + r, n, g->logits_host, V);

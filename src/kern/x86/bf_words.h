@@ -7,7 +7,9 @@
  *
  * bf_decode_<fmt>(v, p): v[0 … step/32) from the block(s) at p; the step is the format's block, 32 for the float formats.
  *
- * Tried and lost: converting the scales of eight rows together (gathered in general registers): a tenth slower at one row. */
+ * Tried and lost, at one row: converting the scales of eight rows together, gathered in general registers (a tenth slower) or moved to
+ * a buffer beforehand (a quarter slower: small stores do not forward to a wide load); levels of Q4_0 from a table by the mantissa of the
+ * scale (as fast alone, 40 % slower while the core's other thread works). */
 #ifndef KERN_BF_WORDS_H
 #define KERN_BF_WORDS_H
 #include "kern/device.h"

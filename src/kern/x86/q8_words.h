@@ -80,54 +80,72 @@ INL __m512 byte_of(__m512i v, int i) {
 INL __m512 signed_byte_of(__m512i v, int i) {
     return _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(v, (unsigned)(24 - 8 * i)), 24));
 }
-INL void put_code(struct lot *o, int j, __m512i v) { _mm512_store_si512(o->q[j], v); }
+/* Where codes go: into lots; or, for one row x, at once into its integers (then lots hold scales only). A block has two sums, of even and
+ * odd j so that one need not wait for the other, or where `six` of the first and second sixteen columns. */
+struct sink {
+    struct lot *o;
+    const struct q8_block *x;
+    __m512i (*c)[2];
+    int six;
+};
+INL void put_code(const struct sink *k, int lot, int j, __m512i v) {
+    if (!k->x) {
+        _mm512_store_si512(k->o[lot].q[j], v);
+        return;
+    }
+    int four;
+    memcpy(&four, k->x[lot].q + 4 * j, 4);
+    __m512i *to = &k->c[lot][k->six ? j >> 2 : j & 1];
+    *to = _mm512_dpbusd_epi32(*to, v, _mm512_set1_epi32(four));
+}
 
 /* ---- blocks of 32 ---------------------------------------------------------------------------------------------------------------------- */
 
-INL void put_nibbles(struct lot *o, const char *p, size_t ld) {
+INL void put_nibbles(const struct sink *k, const char *p, size_t ld) {
     __m512i v[4];
     load4(v, p, ld);
-    _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) put_code(o, j, low4(v[j])), put_code(o, 4 + j, high4(v[j]));
+    _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) put_code(k, 0, j, low4(v[j])), put_code(k, 0, 4 + j, high4(v[j]));
 }
 /* the fifth bits: column c has bit c of its row's dword in h, and wants it as bit 4 of its byte */
-INL void put_fives(struct lot *o, const char *p, size_t ld, __m512i h) {
-    const __m512i from = _mm512_set1_epi64(0x1f1e1d1c3f3e3d3c); /* bit 4 of the eight from there on: c, and 32 + c of an odd row */
+INL void put_fives(const struct sink *k, const char *p, size_t ld, __m512i h) {
+    const __m512i from =
+        _mm512_set1_epi64(0x1f1e1d1c3f3e3d3c); /* bit 4 of the eight from there on: c, and 32 + c of an odd row */
     __m512i v[4];
     load4(v, p, ld);
     _Pragma("GCC unroll 8") for (int j = 0; j < 8; j++) {
         __m512i five = _mm512_multishift_epi64_epi8(_mm512_add_epi8(from, _mm512_set1_epi8((char)(4 * j))), h);
-        put_code(o, j, with_bits(j < 4 ? low4(v[j & 3]) : high4(v[j & 3]), five, 16));
+        put_code(k, 0, j, with_bits(j < 4 ? low4(v[j & 3]) : high4(v[j & 3]), five, 16));
     }
 }
-INL void lot_q8_0(struct lot *o, const char *p, size_t ld) {
+INL void lot_q8_0(const struct sink *k, const char *p, size_t ld) {
     __m512i v[8];
     load8(v, p + 2, ld);
-    _mm512_store_ps(o->s, half_low(load1(p, ld)));
-    _Pragma("GCC unroll 8") for (int j = 0; j < 8; j++) put_code(o, j, _mm512_xor_si512(v[j], _mm512_set1_epi8((char)0x80)));
+    _mm512_store_ps(k->o->s, half_low(load1(p, ld)));
+    _Pragma("GCC unroll 8") for (int j = 0; j < 8; j++) put_code(k, 0, j, _mm512_xor_si512(v[j], _mm512_set1_epi8((char)0x80)));
 }
-INL void lot_q4_0(struct lot *o, const char *p, size_t ld) {
-    _mm512_store_ps(o->s, half_low(load1(p, ld)));
-    put_nibbles(o, p + 2, ld);
+INL void lot_q4_0(const struct sink *k, const char *p, size_t ld) {
+    _mm512_store_ps(k->o->s, half_low(load1(p, ld)));
+    put_nibbles(k, p + 2, ld);
 }
-INL void lot_q4_1(struct lot *o, const char *p, size_t ld) {
+INL void lot_q4_1(const struct sink *k, const char *p, size_t ld) {
     __m512i d = load1(p, ld);
-    _mm512_store_ps(o->s, half_low(d)), _mm512_store_ps(o->m, half_high(d));
-    put_nibbles(o, p + 4, ld);
+    _mm512_store_ps(k->o->s, half_low(d)), _mm512_store_ps(k->o->m, half_high(d));
+    put_nibbles(k, p + 4, ld);
 }
-INL void lot_q5_0(struct lot *o, const char *p, size_t ld) {
-    _mm512_store_ps(o->s, half_low(load1(p, ld)));
-    put_fives(o, p + 6, ld, load1(p + 2, ld));
+INL void lot_q5_0(const struct sink *k, const char *p, size_t ld) {
+    _mm512_store_ps(k->o->s, half_low(load1(p, ld)));
+    put_fives(k, p + 6, ld, load1(p + 2, ld));
 }
-INL void lot_q5_1(struct lot *o, const char *p, size_t ld) {
+INL void lot_q5_1(const struct sink *k, const char *p, size_t ld) {
     __m512i d = load1(p, ld);
-    _mm512_store_ps(o->s, half_low(d)), _mm512_store_ps(o->m, half_high(d));
-    put_fives(o, p + 8, ld, load1(p + 4, ld));
+    _mm512_store_ps(k->o->s, half_low(d)), _mm512_store_ps(k->o->m, half_high(d));
+    put_fives(k, p + 8, ld, load1(p + 4, ld));
 }
 
 /* ---- superblocks of 256 ------------------------------------------------------------------------------------------------------------------ */
 
 /* The head of Q4_K and Q5_K: two f16, then eight scales and minima of six bits. */
-INL void put_scales_k(struct lot *o, const char *p, size_t ld) {
+INL void put_scales_k(const struct sink *k, const char *p, size_t ld) {
     const __m512i six = _mm512_set1_epi8(63), four = _mm512_set1_epi8(15);
     __m512i h[4], sc[2], mn[2];
     load4(h, p, ld);
@@ -136,23 +154,24 @@ INL void put_scales_k(struct lot *o, const char *p, size_t ld) {
     sc[1] = with_bits(_mm512_and_si512(h[3], four), _mm512_srli_epi32(h[1], 2), 0x30);
     mn[1] = with_bits(high4(h[3]), _mm512_srli_epi32(h[2], 2), 0x30);
     _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++) {
-        _mm512_store_ps(o[i].s, _mm512_mul_ps(d, byte_of(sc[i / 4], i % 4)));
-        _mm512_store_ps(o[i].m, _mm512_mul_ps(m, byte_of(mn[i / 4], i % 4)));
+        _mm512_store_ps(k->o[i].s, _mm512_mul_ps(d, byte_of(sc[i / 4], i % 4)));
+        _mm512_store_ps(k->o[i].m, _mm512_mul_ps(m, byte_of(mn[i / 4], i % 4)));
     }
 }
-INL void lot_q4_k(struct lot *o, const char *p, size_t ld) {
-    put_scales_k(o, p, ld);
-    for (int i = 0; i < 8; i++) { /* sixteen bytes: half of two lots */
+INL void lot_q4_k(const struct sink *k, const char *p, size_t ld) {
+    put_scales_k(k, p, ld);
+    _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++) { /* sixteen bytes: half of two lots */
         __m512i v[4];
         load4(v, p + 16 + 16 * i, ld);
-        struct lot *at = o + (i & ~1);
-        int j0 = 4 * (i & 1);
-        _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) put_code(at, j0 + j, low4(v[j])), put_code(at + 1, j0 + j, high4(v[j]));
+        int at = i & ~1, j0 = 4 * (i & 1);
+        _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) put_code(k, at, j0 + j, low4(v[j])),
+            put_code(k, at + 1, j0 + j, high4(v[j]));
     }
 }
-INL void lot_q5_k(struct lot *o, const char *p, size_t ld) {
-    put_scales_k(o, p, ld);
-    for (int u = 0; u < 2; u++) { /* columns 16 u … 16 u + 15 of every lot share the bytes of their fifth bits */
+INL void lot_q5_k(const struct sink *k, const char *p, size_t ld) {
+    put_scales_k(k, p, ld);
+    _Pragma("GCC unroll 2") for (int u = 0; u < 2;
+                                 u++) { /* columns 16 u … 16 u + 15 of every lot share the bytes of their fifth bits */
         __m512i h[4];
         load4(h, p + 16 + 16 * u, ld);
         _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++) {
@@ -163,32 +182,32 @@ INL void lot_q5_k(struct lot *o, const char *p, size_t ld) {
                                   : _mm512_srli_epi32(h[j], (unsigned)(i < 2 ? 0 : 2 * i - 4));
                 __m512i b = i < 2 ? _mm512_slli_epi32(h[j], (unsigned)(i < 2 ? 3 - 2 * i : 0))
                                   : _mm512_srli_epi32(h[j], (unsigned)(i < 2 ? 0 : 2 * i - 3));
-                put_code(o + 2 * i, 4 * u + j, with_bits(low4(v[j]), a, 16));
-                put_code(o + 2 * i + 1, 4 * u + j, with_bits(high4(v[j]), b, 16));
+                put_code(k, 2 * i, 4 * u + j, with_bits(low4(v[j]), a, 16));
+                put_code(k, 2 * i + 1, 4 * u + j, with_bits(high4(v[j]), b, 16));
             }
         }
     }
 }
-INL void lot_q6_k(struct lot *o, const char *p, size_t ld) {
+INL void lot_q6_k(const struct sink *k, const char *p, size_t ld) {
     __m512i sc[4];
     load4(sc, p + 192, ld);
     __m512 d = half_high(load1(p + 206, ld)); /* the last two bytes */
     _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++) {
-        _mm512_store_ps(o[i].s, _mm512_mul_ps(d, signed_byte_of(sc[i / 2], 2 * (i & 1))));
-        _mm512_store_ps(o[i].m, _mm512_mul_ps(d, signed_byte_of(sc[i / 2], 2 * (i & 1) + 1)));
+        _mm512_store_ps(k->o[i].s, _mm512_mul_ps(d, signed_byte_of(sc[i / 2], 2 * (i & 1))));
+        _mm512_store_ps(k->o[i].m, _mm512_mul_ps(d, signed_byte_of(sc[i / 2], 2 * (i & 1) + 1)));
     }
-    for (int i = 0; i < 4; i++) { /* half of the superblock, half of its lots' columns */
+    _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++) { /* half of the superblock, half of its lots' columns */
         int h = i >> 1, u = i & 1;
         __m512i t[4], a[4], b[4];
         load4(t, p + 128 + 32 * h + 16 * u, ld);
         load4(a, p + 64 * h + 16 * u, ld);
         load4(b, p + 64 * h + 32 + 16 * u, ld);
         _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) {
-            struct lot *at = o + 4 * h;
-            put_code(at, 4 * u + j, with_bits(low4(a[j]), _mm512_slli_epi32(t[j], 4), 0x30));
-            put_code(at + 1, 4 * u + j, with_bits(low4(b[j]), _mm512_slli_epi32(t[j], 2), 0x30));
-            put_code(at + 2, 4 * u + j, with_bits(high4(a[j]), t[j], 0x30));
-            put_code(at + 3, 4 * u + j, with_bits(high4(b[j]), _mm512_srli_epi32(t[j], 2), 0x30));
+            int at = 4 * h;
+            put_code(k, at, 4 * u + j, with_bits(low4(a[j]), _mm512_slli_epi32(t[j], 4), 0x30));
+            put_code(k, at + 1, 4 * u + j, with_bits(low4(b[j]), _mm512_slli_epi32(t[j], 2), 0x30));
+            put_code(k, at + 2, 4 * u + j, with_bits(high4(a[j]), t[j], 0x30));
+            put_code(k, at + 3, 4 * u + j, with_bits(high4(b[j]), _mm512_srli_epi32(t[j], 2), 0x30));
         }
     }
 }
@@ -197,19 +216,22 @@ INL void lot_q6_k(struct lot *o, const char *p, size_t ld) {
 
 enum q8_kind { Q8_PLAIN /* a code is weight + 2^shift */, Q8_MIN, Q8_SIX /* two scales, and weight + 2^shift */ };
 /* enum name, word, columns and bytes of a step, kind, shift */
-#define Q8_FORMATS(XX)                     \
-    XX(Q8_0, q8_0, 32, 34, Q8_PLAIN, 7)    \
-    XX(Q4_0, q4_0, 32, 18, Q8_PLAIN, 3)    \
-    XX(Q5_0, q5_0, 32, 22, Q8_PLAIN, 4)    \
-    XX(Q4_1, q4_1, 32, 20, Q8_MIN, 0)      \
-    XX(Q5_1, q5_1, 32, 24, Q8_MIN, 0)      \
-    XX(Q4_K, q4_k, 256, 144, Q8_MIN, 0)    \
-    XX(Q5_K, q5_k, 256, 176, Q8_MIN, 0)    \
+#define Q8_FORMATS(XX)                  \
+    XX(Q8_0, q8_0, 32, 34, Q8_PLAIN, 7) \
+    XX(Q4_0, q4_0, 32, 18, Q8_PLAIN, 3) \
+    XX(Q5_0, q5_0, 32, 22, Q8_PLAIN, 4) \
+    XX(Q4_1, q4_1, 32, 20, Q8_MIN, 0)   \
+    XX(Q5_1, q5_1, 32, 24, Q8_MIN, 0)   \
+    XX(Q4_K, q4_k, 256, 144, Q8_MIN, 0) \
+    XX(Q5_K, q5_k, 256, 176, Q8_MIN, 0) \
     XX(Q6_K, q6_k, 256, 210, Q8_SIX, 5)
 
-#define Q8_LOTS(NAME, word, STEP, BYTES, KIND, SHIFT)                                                              \
-    __attribute__((unused)) static void q8_lots_##word(struct lot *o, const char *p, size_t ld, int64_t steps) {   \
-        for (int64_t i = 0; i < steps; i++) lot_##word(o + i * (STEP / 32), p + i * BYTES, ld);                    \
+#define Q8_LOTS(NAME, word, STEP, BYTES, KIND, SHIFT)                                                            \
+    __attribute__((unused)) static void q8_lots_##word(struct lot *o, const char *p, size_t ld, int64_t steps) { \
+        for (int64_t i = 0; i < steps; i++) {                                                                    \
+            struct sink k = {.o = o + i * (STEP / 32)};                                                          \
+            lot_##word(&k, p + i * BYTES, ld);                                                                   \
+        }                                                                                                        \
     }
 Q8_FORMATS(Q8_LOTS)
 
