@@ -18,11 +18,11 @@
         "kv", 0, "TYPE", "auto",                                                                                  \
             "storage of keys and values: f32, f16, bf16, or auto (bf16 where the weights are multiplied as bf16)" \
     }
-#define OPT_PRECISION                                                                                                 \
-    {                                                                                                                 \
-        "precision", 0, "P", "auto",                                                                                  \
+#define OPT_PRECISION                                                                                                  \
+    {                                                                                                                  \
+        "precision", 0, "P", "auto",                                                                                   \
             "matrix products: full (float), bf16, auto (bf16 for weights narrower than F32 where the CPU has it), or " \
-            "int8 (auto, but activations rounded to eight bits for Q4_0 … Q6_K; never where a gradient is wanted)"    \
+            "int8 (auto, but activations rounded to eight bits for Q4_0 … Q6_K; never where a gradient is wanted)"   \
     }
 #define OPT_JSON \
     { "json", 0, NULL, NULL, "JSON on stdout" }

@@ -176,8 +176,8 @@ int dev_set_precision(struct device *d, enum precision p, struct err *e) {
             "precision bf16: expected a CPU with bf16 products (AVX512_BF16 or AMX), found %s; auto uses them where they are",
             d->name);
     if (p == PREC_INT8 && !d->has_int8 && d->isa != ISA_REF)
-        return fail(e, ERR_UNSUPPORTED, "precision int8: expected a CPU with dot products of bytes (AVX512_VNNI and VBMI), found %s",
-                    d->name);
+        return fail(e, ERR_UNSUPPORTED,
+                    "precision int8: expected a CPU with dot products of bytes (AVX512_VNNI and VBMI), found %s", d->name);
     d->precision = d->num_bytes == sizeof(double) ? PREC_FULL : p;
     return 0;
 }
@@ -392,7 +392,8 @@ SLICE(slice_q8, q8_slice(j, a, b))
 static const struct q8_block *q8_of(struct device *d, const num *x, int64_t ldx, int64_t T, int64_t C) {
     need_bf(d, 1, up32(T) * up32(C));
     _Static_assert(sizeof(struct q8_block) <= 32 * sizeof(bf16), "fits where bf16 fits");
-    struct job j = {.d = d, .q = (const struct q8_block *)(const void *)d->rounded[1], .a = x, .ldx = ldx, .K = C, .n = T, .unit = 4};
+    struct job j = {
+        .d = d, .q = (const struct q8_block *)(const void *)d->rounded[1], .a = x, .ldx = ldx, .K = C, .n = T, .unit = 4};
     run(&j, 0.4 * (double)T * (double)C, slice_q8);
     return j.q;
 }

@@ -158,7 +158,7 @@ struct bf_kernels {
  * (Q6_K: the first line for each sixteen). Nothing is left open, so every table gives the same bytes, the plain one included. */
 struct q8_block {
     int8_t q[32];
-    float d, ds; /* d Σ q. Where an activation is no finite number: NaN, and codes 0 */
+    float d, ds;   /* d Σ q. Where an activation is no finite number: NaN, and codes 0 */
     int32_t n, n0; /* -Σ q, and of the first sixteen */
 };
 struct q8_kernels {

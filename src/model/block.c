@@ -15,7 +15,8 @@
 
 /* ---- linear layers ---- */
 
-static void lin_all(const struct model *m, num *const y[], const struct lin *const l[], int n, const num *x, int64_t T, int smooth);
+static void lin_all(const struct model *m, num *const y[], const struct lin *const l[], int n, const num *x, int64_t T,
+                    int smooth);
 
 void model__lin(const struct model *m, num *y, const num *x, int64_t T, const struct lin *l, int smooth) {
     lin_all(m, (num *[]){y}, (const struct lin *[]){l}, 1, x, T, smooth);

@@ -161,7 +161,6 @@ static int soft_seed(void *ctx, struct device *d, int64_t row0, int64_t rows, in
         probabilities(s, k->z, row0 + at + 1, n);
         op_row_lse(d, s->lse, z, n, V);
         for (int64_t i = 0; i < n; i++) k->loss += dev_get1(d, s->lse, i) - op_dot(d, row(s, s->p, i, V), row(s, z, i, V), V);
-        dev_copy(d, out, z, n * V);
         op_scale(d, out, -1.0, z, n * V);
         op_softmax(d, z, n, V, 1.0);
         op_axpy(d, z, -1.0, s->p, n * V);

@@ -20,6 +20,7 @@
 #define NB         256
 #define SUB        64 /* columns that lie together */
 #define few_max    3
+#define FETCH_ROWS 48 /* from so many rows on the next panel is fetched a piece a group; fewer would be a burst */
 
 static int64_t up32(int64_t n) { return (n + 31) / 32 * 32; }
 
@@ -135,7 +136,7 @@ static void panel_t(float *y, int64_t ldy, const bf16 *x, int64_t ldx, int64_t T
                     int64_t n, const float *bias, int add, const struct ahead *next) {
     int64_t t = 0;
     for (; t + XR <= T; t += XR) {
-        fetch(next, t / XR, T / XR);
+        if (T >= FETCH_ROWS) fetch(next, t / XR, T / XR);
         tile_t6(y + t * ldy, ldy, x + t * ldx, ldx, w, ldw, N, n, bias, add);
     }
     y += t * ldy, x += t * ldx;
@@ -284,7 +285,8 @@ INL void tile_n(const int MR, const int CV, float *out, int64_t ldo, const bf16 
         tile_n(MR, CV, out, ldo, a, lda, b, J, add, bias, m);                                                             \
     }
 TILE_N(6, 4)
-TILE_N(3, 4) TILE_N(1, 4) TILE_N(6, 2) TILE_N(3, 2) TILE_N(1, 2) TILE_N(6, 1) TILE_N(3, 1) TILE_N(1, 1)
+TILE_N(3, 4)
+TILE_N(1, 4) TILE_N(6, 2) TILE_N(3, 2) TILE_N(1, 2) TILE_N(6, 1) TILE_N(3, 1) TILE_N(1, 1)
 
     typedef void (*tile_fn)(float *out, int64_t ldo, const bf16 *a, int64_t lda, const bf16 *b, int64_t J, int add,
                             const float *bias, __mmask16 m);

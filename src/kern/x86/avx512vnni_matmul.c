@@ -1,7 +1,8 @@
 /* The product of bytes out of vpdpbusd (AVX512_VNNI; VBMI for fifth bits). A lot's register holds four columns of sixteen rows, so an
  * activation's dword is broadcast from memory and a sum is a lane. Six rows of x by two groups of sixteen: twelve sums of integers and
- * twelve of floats stay in registers. Up to three rows take one group at a time, with two chains of integers each so that the
- * instruction's latency does not show.
+ * twelve of floats stay in registers. Two and three rows take one group at a time, with two chains of integers each so that the
+ * instruction's latency does not show. One row has the words multiply instead of store: writing lots to L1 and reading them again took
+ * as long as all the rest, half the speed of a decode.
  *
  * Beside the multiplications a block costs four instructions a sum (where it begins, to float, two of scaling) for every eight that
  * multiply 512 numbers; bf16 takes sixteen for the same. */
@@ -116,8 +117,8 @@ TILES(5, 2)
 TILES(6, 2)
 #define ROW(MR, G) \
     { tile_##MR##x##G##_Q8_PLAIN, tile_##MR##x##G##_Q8_MIN, tile_##MR##x##G##_Q8_SIX }
-static const tile_fn one_group[][3] = {ROW(1, 1), ROW(2, 1), ROW(3, 1)},
-                     two_groups[][3] = {ROW(1, 2), ROW(2, 2), ROW(3, 2), ROW(4, 2), ROW(5, 2), ROW(6, 2)};
+static const tile_fn tiles[2][6][3] = {{ROW(1, 1), ROW(2, 1), ROW(3, 1)},
+                                       {ROW(1, 2), ROW(2, 2), ROW(3, 2), ROW(4, 2), ROW(5, 2), ROW(6, 2)}};
 
 /* One row of x: sum[16] += its products with sixteen rows of w from p on, all columns. Codes never leave registers. next: bytes that will
  * be wanted as these are now. */
@@ -164,7 +165,7 @@ static void multiply(float *sum, const struct q8_block *x, int64_t ldx, int64_t 
     int64_t most = groups == 2 ? 6 : 3;
     for (int64_t t = 0; t < T; t += most) {
         int64_t rows = least(most, T - t);
-        (groups == 2 ? two_groups : one_group)[rows - 1][f->kind](sum + t * 16 * GROUPS, x + t * ldx, ldx, w, n, LOTS, f->shift);
+        tiles[groups - 1][rows - 1][f->kind](sum + t * 16 * GROUPS, x + t * ldx, ldx, w, n, LOTS, f->shift);
     }
 }
 

@@ -159,10 +159,12 @@ INL void bf_decode_q6_k(vb *v, const char *p) {
 
 /* out[0 … n up to 32) = the weights from p on, zero from n to the next multiple of 32. n is a multiple of the block for quantised
  * formats; for float formats a last part reads no byte past n. */
+#define BF_AHEAD 2048 /* bytes that rows are fetched ahead: they lie one after another */
 #define BF_DECODE_ROW(NAME, word, STEP, BYTES)                                                                                \
     __attribute__((unused)) static void bf_row_##word(bf16 *out, const char *p, int64_t n) {                                  \
         int64_t i = 0;                                                                                                        \
         for (; i + STEP <= n; i += STEP, p += BYTES) {                                                                        \
+            for (int l = 0; l < BYTES; l += 64) _mm_prefetch(p + l + BF_AHEAD, _MM_HINT_T0);                                  \
             vb v[STEP / 32];                                                                                                  \
             bf_decode_##word(v, p);                                                                                           \
             _Pragma("GCC unroll 8") for (int s = 0; s < STEP / 32; s++) _mm512_storeu_si512(out + i + 32 * s, (__m512i)v[s]); \
