@@ -4,7 +4,7 @@
 #   compare.sh infer SHAPE DTYPE [DEPTH]        prefill 512 and decode 64, against llama.cpp on the same file
 #   compare.sh sessions SHAPE DTYPE N DEPTH     N sessions at once over one prefix, against llama.cpp
 #   compare.sh grad SHAPE f32|bf16 [ROWS]       gradient steps, against PyTorch
-#   compare.sh train SHAPE [ROWS]               training step in f32, against PyTorch
+#   compare.sh train SHAPE [ROWS [PRECISION]]   training step (f32 weights; full or bf16 products), against PyTorch in f32
 #   compare.sh all                              every row, with a heading; takes an hour
 #
 # CANDOR (build/release/candor), PEERS (build/peers: where npm installs and files are kept), REPEATS (5), THREADS (physical cores),
@@ -66,11 +66,11 @@ grad() { # SHAPE f32|bf16 [ROWS]
         --shape "$1" --dtype "$2" --step-rows "$rows" --only grad,grad-logits
 }
 
-train() { # SHAPE [ROWS]
-    local rows="${2:-256}"
+train() { # SHAPE [ROWS [PRECISION]]
+    local rows="${2:-256}" precision="${3:-full}"
     pytorch
-    bench "$1 f32 training, $rows rows, PyTorch" "'$PYTHON' '$root/bench/peers/pytorch/peer.py' --shape $1 --step-rows $rows -t $THREADS" \
-        --shape "$1" --dtype f32 --step-rows "$rows" --only train
+    bench "$1 training, $rows rows, $precision products, PyTorch f32" "'$PYTHON' '$root/bench/peers/pytorch/peer.py' --shape $1 --step-rows $rows -t $THREADS" \
+        --shape "$1" --dtype f32 --precision "$precision" --step-rows "$rows" --only train
 }
 
 heading() {
@@ -92,14 +92,13 @@ all() {
     for shape in 15m 135m 0.5b; do
         for dtype in f32 bf16; do grad $shape $dtype 64; grad $shape $dtype 256; done
     done
-    train 4m
-    train 15m
+    for dtype in full bf16; do train 4m 256 $dtype; train 15m 256 $dtype; done
 }
 
 [ $# -ge 1 ] || usage
 [ -x "$CANDOR" ] || { echo "expected the program at $CANDOR (build it, or set CANDOR)" >&2; exit 1; }
 mkdir -p "$PEERS"
 case "$1:$#" in
-infer:[34] | sessions:5 | grad:[34] | train:[23] | all:1) "$@" ;;
+infer:[34] | sessions:5 | grad:[34] | train:[234] | all:1) "$@" ;;
 *) usage ;;
 esac

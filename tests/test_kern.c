@@ -232,12 +232,13 @@ Test(kern_fmt, quantisers_are_byte_exact_with_ggml) {
 /* ---- shapes, sides and slots ------------------------------------------------------------------------------------------------------ */
 
 /* Every slot once: name, and whether it is the mirror of something (then it needs a gradient row). */
-#define SLOTS(XX)                                                                                                            \
-    XX(matmul_t, 0)                                                                                                          \
-    XX(kv_store, 0) XX(matmul_n, 1) XX(matmul_dw, 1) XX(bias_dw, 1) XX(rmsnorm, 0) XX(rmsnorm_back, 1) XX(rmsnorm_dw, 1)     \
-        XX(layernorm, 0) XX(layernorm_back, 1) XX(layernorm_dw, 1) XX(rope, 1) XX(angles, 0) XX(attn, 0) XX(attn_merge, 0)   \
-            XX(attn_back, 1) XX(glu, 0) XX(glu_back, 1) XX(add, 0) XX(axpy, 1) XX(scale, 1) XX(gather, 0) XX(scatter_add, 1) \
-                XX(row_lse, 0) XX(nll_seed, 1) XX(softmax, 0) XX(adamw, 0) XX(sumsq, 0) XX(dot, 0)
+#define SLOTS(XX)                                                                                                          \
+    XX(matmul_t, 0)                                                                                                        \
+    XX(kv_store, 0)                                                                                                        \
+    XX(matmul_n, 1) XX(matmul_dw, 1) XX(bias_dw, 1) XX(rmsnorm, 0) XX(rmsnorm_back, 1) XX(rmsnorm_dw, 1) XX(layernorm, 0)  \
+        XX(layernorm_back, 1) XX(layernorm_dw, 1) XX(rope, 1) XX(angles, 0) XX(attn, 0) XX(attn_merge, 0) XX(attn_back, 1) \
+            XX(glu, 0) XX(glu_back, 1) XX(add, 0) XX(axpy, 1) XX(scale, 1) XX(gather, 0) XX(scatter_add, 1) XX(row_lse, 0) \
+                XX(nll_seed, 1) XX(softmax, 0) XX(adamw, 0) XX(sumsq, 0) XX(dot, 0)
 static const struct {
     const char *name;
     int mirror;
@@ -931,8 +932,11 @@ static void all_ops(struct device *d, float *out, int64_t *len) {
     double freq[16];
     for (int i = 0; i < 16; i++) freq[i] = 1.0 / (1 + i);
     op_angles(d, x, freq, 16, 1.0, 7, T), KEEP(x, T * 32);
-    op_kv_store(d, &(struct kv_ref){.pages = pages, .page_len = 16, .v_off = 256, .fmt = FMT_F32}, 16, 0, y, w, T),
-        KEEP(z, 208 * 32);
+    num *store = dev_alloc(d, 4 * T * V);
+    struct kv_ref kv = {
+        .pages = (void *[]){store, num_at(d, store, 2 * T * V)}, .page_len = T / 2, .v_off = T * V, .fmt = FMT_F32};
+    op_kv_store(d, &kv, 2 * V, 0, g, g, T), KEEP(store, 4 * T * V);
+    dev_free(d, store);
     dev_copy(d, num_at(d, g, T * V), y, T * V), dev_copy(d, num_at(d, g, 3), g, 2 * T * V - 3), dev_zero(d, g, T * V);
     dev_set1(d, x, 0, op_sumsq(d, g, 2 * T * V)), dev_set1(d, x, 1, op_dot(d, g, num_at(d, g, 1), 2 * T * V - 1)), KEEP(x, 2);
     KEEP(g, 2 * T * V);

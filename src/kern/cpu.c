@@ -623,14 +623,14 @@ static void need_attn(struct device *d, const struct attn_shape *sh) {
 SLICE(slice_angles, k->angles(j->y, j->freq, j->rot / 2, j->eps, j->T, a, b))
 void op_angles(struct device *d, num *cs, const double *freq, int half, double m, int64_t pos0, int64_t R) {
     struct job j = {.d = d, .y = cs, .freq = freq, .rot = 2 * half, .eps = m, .T = pos0, .n = R, .unit = 1};
-    run(&j, 30.0 * (double)R * half, slice_angles);
+    run(&j, 12.0 * (double)R * half, slice_angles);
 }
 
 SLICE(slice_kv_store, k->kv_store(j->kv, j->K, j->T, j->a, j->b, a, b))
 void op_kv_store(struct device *d, const struct kv_ref *kv, int64_t row_len, int64_t pos, const num *k, const num *v,
                  int64_t rows) {
     struct job j = {.d = d, .kv = kv, .K = row_len, .T = pos, .a = k, .b = v, .n = rows, .unit = 1};
-    run(&j, 0.5 * (double)rows * (double)row_len, slice_kv_store);
+    run(&j, 0.2 * (double)rows * (double)row_len, slice_kv_store);
 }
 
 void op_attn(struct device *d, num *o, num *lse, const num *q, int64_t T, const struct attn_span *sp, int nsp,
