@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 
 run() { # FAMILY MODE METHODS BUDGET [gym option]
     "$candor" gym "$1" --split test --seed 11 -n "$n" ${5:-} -o "$work/q.jsonl"
-    "$candor" reason -q -m r1 --rm rm1 --data "$work/q.jsonl" --method "$3" --budget "$4" --temp 1 --json | sed "s/^{/{\"family\": \"$1\", \"mode\": \"$2\", /"
+    "$candor" reason -q -m r1 --rm rm1 --data "$work/q.jsonl" --method "$3" --budget "$4" --temp 1 --precision full --json | sed "s/^{/{\"family\": \"$1\", \"mode\": \"$2\", /"
 }
 
 for family in recall chain arith; do

@@ -44,6 +44,10 @@ int kern_cpu_amx(void);
 int kern_cpu_vnni(void);
 int kern_cpu_amx_int8(void);
 
+/* The instruction set to use: the best there is, lowered by CANDOR_ISA (ERR_ARG: no such name). */
+int kern_isa_wanted(enum isa *out, struct err *e);
+extern const char *const kern_isa_names[]; /* by enum isa */
+
 /* The float reference of a slot, for formats that a fast version leaves alone. */
 const struct kernels *kern_ref32(void);
 #endif

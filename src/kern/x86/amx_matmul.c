@@ -12,9 +12,14 @@ static const struct {
     uint8_t rows[16];
 } config __attribute__((aligned(64))) = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
 
-#define TILE_CONFIG()        _tile_loadconfig(&config)
-#define TILE_ZERO(t)         _tile_zero(t)
-#define TILE_LOAD(t, p, ld)  _tile_loadd(t, p, ld)
+#define TILE_CONFIG() _tile_loadconfig(&config)
+#define TILE_ZERO(t)  _tile_zero(t)
+/* gcc 12 does not know that tileloadd reads memory: without this a panel written just before may not be there yet, or never. */
+#define TILE_LOAD(t, p, ld)                \
+    do {                                   \
+        __asm__ volatile("" ::: "memory"); \
+        _tile_loadd(t, p, ld);             \
+    } while (0)
 #define TILE_STORE(t, p, ld) _tile_stored(t, p, ld)
 #define TILE_DP(c, a, b)     _tile_dpbf16ps(c, a, b)
 #include "kern/tmpl/tiles.inc"

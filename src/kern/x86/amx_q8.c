@@ -13,11 +13,16 @@ static const struct config blocks_of_32
 static const struct config blocks_of_16
     __attribute__((aligned(64))) = {1, 0, {0}, {64, 64, 64, 64, 16, 16, 64, 64}, {16, 16, 16, 16, 16, 16, 4, 4}};
 
-#define FEW_TILES            4
-#define TILE_CONFIG(bytes)   ((bytes) == 32 ? _tile_loadconfig(&blocks_of_32) : _tile_loadconfig(&blocks_of_16))
-#define TILE_RELEASE()       _tile_release()
-#define TILE_ZERO(t)         _tile_zero(t)
-#define TILE_LOAD(t, p, ld)  _tile_loadd(t, p, ld)
+#define FEW_TILES          4
+#define TILE_CONFIG(bytes) ((bytes) == 32 ? _tile_loadconfig(&blocks_of_32) : _tile_loadconfig(&blocks_of_16))
+#define TILE_RELEASE()     _tile_release()
+#define TILE_ZERO(t)       _tile_zero(t)
+/* gcc 12 does not know that tileloadd reads memory: without this a panel written just before may not be there yet, or never. */
+#define TILE_LOAD(t, p, ld)                \
+    do {                                   \
+        __asm__ volatile("" ::: "memory"); \
+        _tile_loadd(t, p, ld);             \
+    } while (0)
 #define TILE_STORE(t, p, ld) _tile_stored(t, p, ld)
 #define TILE_DP(c, a, b)     _tile_dpbsud(c, a, b)
 #include "kern/tmpl/tiles_q8.inc"
