@@ -6,10 +6,15 @@
  * rounding to bf16 costs against the full product is stated per format in kern_bf16.error_per_format. */
 #include "kern/kern_int.h"
 #include <criterion/criterion.h>
-#include <criterion/logging.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+TestSuite(kern_bf16, .timeout = 300);
+
+/* figures for people: CANDOR_TEST_FIGURES=1 */
+#define FIGURE(fmt, ...) (getenv("CANDOR_TEST_FIGURES") ? printf("# " fmt "\n", __VA_ARGS__) : 0)
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 static const enum fmt formats[] = {FMT_F32,  FMT_F16,  FMT_BF16, FMT_Q8_0, FMT_Q4_0, FMT_Q4_1,
@@ -134,7 +139,7 @@ static const int64_t shapes[][3] = {
     {70, 193, 160}, {1, 300, 256},  {40, 259, 768}, {300, 18, 64}, {600, 3, 32},
 };
 
-Test(kern_bf16, every_table_agrees_with_the_plain_one, .timeout = 300) {
+Test(kern_bf16, every_table_agrees_with_the_plain_one) {
     struct table t[3];
     struct bf_kernels ref;
     int n = tables(t);
@@ -187,7 +192,7 @@ Test(kern_bf16, weights_are_the_formats_floats_rounded) {
             }
 }
 
-Test(kern_bf16, rows_and_slices_do_not_change_the_bytes, .timeout = 120) {
+Test(kern_bf16, rows_and_slices_do_not_change_the_bytes) {
     struct table t[3];
     int n = tables(t);
     for (int i = 0; i < n; i++)
@@ -292,7 +297,7 @@ Test(kern_bf16, error_per_format) {
                 }
             }
             cr_expect(err / sq < 6e-6, "%s, %s: NMSE %.2e", t[i].name, fmt_find((int)formats[f])->name, err / sq);
-            cr_log_info("%s, %s: NMSE %.2e", t[i].name, fmt_find((int)formats[f])->name, err / sq);
+            FIGURE("%s, %s: NMSE %.2e", t[i].name, fmt_find((int)formats[f])->name, err / sq);
             free(y);
             problem_free(&p);
         }

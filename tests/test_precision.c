@@ -9,6 +9,11 @@
 #include "tiny_models.h"
 #include "weights/weights.h"
 
+TestSuite(precision, .timeout = 300);
+
+/* figures for people: CANDOR_TEST_FIGURES=1 */
+#define FIGURE(fmt, ...) (getenv("CANDOR_TEST_FIGURES") ? printf("# " fmt "\n", __VA_ARGS__) : 0)
+
 enum { DEEP = 24, VOCAB = 2000, TEXT = 48 };
 static const struct random_shape deep = {"deep", "qwen2", "a test", DEEP, 256, 4, 2, 768, VOCAB};
 
@@ -47,7 +52,7 @@ static int has_bf16(void) {
     return has;
 }
 
-Test(precision, logits_of_a_deep_model, .timeout = 200) {
+Test(precision, logits_of_a_deep_model) {
     static const struct {
         const char *fmt;
         double bound;
@@ -59,13 +64,13 @@ Test(precision, logits_of_a_deep_model, .timeout = 200) {
         logits_of(w, PREC_AUTO, 0, fast);
         logits_of(w, PREC_FULL, 0, full);
         double d = apart(fast, full);
-        cr_log_info("%s: bf16 products against full ones: %.3f %% of the largest logit", t[i].fmt, 100 * d);
+        FIGURE("%s: bf16 products against full ones: %.3f %% of the largest logit", t[i].fmt, 100 * d);
         cr_expect(d <= t[i].bound, "%s: %.3f %%", t[i].fmt, 100 * d);
         if (has_bf16()) cr_expect(d > 0, "%s: auto did not go through bf16", t[i].fmt);
         if (i < 2) {
             logits_of(w, PREC_FULL, 1, want);
             d = apart(full, want);
-            cr_log_info("%s: full products against double: %.4f %%", t[i].fmt, 100 * d);
+            FIGURE("%s: full products against double: %.4f %%", t[i].fmt, 100 * d);
             cr_expect(d <= 0.001, "%s, full: %.4f %%", t[i].fmt, 100 * d);
         }
         weights_close(w);
@@ -96,14 +101,14 @@ static double mean_nll(struct weights *w, enum precision p, int32_t *ids, int64_
     return mean;
 }
 
-Test(precision, perplexity_of_the_shipped_model, .timeout = 100) {
+Test(precision, perplexity_of_the_shipped_model) {
     enum { N = 900 };
     struct weights *w = NULL;
     int32_t *ids = malloc(N * sizeof *ids);
     OK(weights_open(&w, "models/r1.gguf", &e));
     ids[0] = 1;
     double full = mean_nll(w, PREC_FULL, ids, N, 1), fast = mean_nll(w, PREC_AUTO, ids, N, 0);
-    cr_log_info("perplexity %.5f in full, %.5f in bf16: %+.3f %%", exp(full), exp(fast), 100 * (exp(fast - full) - 1));
+    FIGURE("perplexity %.5f in full, %.5f in bf16: %+.3f %%", exp(full), exp(fast), 100 * (exp(fast - full) - 1));
     cr_expect(fabs(exp(fast - full) - 1) <= 0.005, "%.5f against %.5f", exp(fast), exp(full));
     free(ids), weights_close(w);
 }

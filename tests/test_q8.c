@@ -7,11 +7,16 @@
 #include "text/tokenizer.h"
 #include "weights/gguf_write.h"
 #include <criterion/criterion.h>
-#include <criterion/logging.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+TestSuite(kern_q8, .timeout = 300);
+
+/* figures for people: CANDOR_TEST_FIGURES=1 */
+#define FIGURE(fmt, ...) (getenv("CANDOR_TEST_FIGURES") ? printf("# " fmt "\n", __VA_ARGS__) : 0)
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 static const enum fmt formats[] = {FMT_Q8_0, FMT_Q4_0, FMT_Q4_1, FMT_Q5_0, FMT_Q5_1, FMT_Q4_K, FMT_Q5_K, FMT_Q6_K};
@@ -96,7 +101,7 @@ static const int64_t shapes[][3] = {
     {13, 33, 256}, {16, 64, 512}, {1, 35, 2304}, {17, 40, 288}, {33, 50, 1280}, {70, 20, 768}, {500, 18, 256},
 };
 
-Test(kern_q8, every_table_gives_the_bytes_of_the_plain_one, .timeout = 300) {
+Test(kern_q8, every_table_gives_the_bytes_of_the_plain_one) {
     struct table t[3];
     struct q8_kernels ref;
     int n = tables(t);
@@ -217,7 +222,7 @@ Test(kern_q8, exact_on_whole_numbers) {
         }
 }
 
-Test(kern_q8, rows_and_slices_do_not_change_the_bytes, .timeout = 120) {
+Test(kern_q8, rows_and_slices_do_not_change_the_bytes) {
     struct table t[3];
     int n = tables(t);
     for (int i = 0; i < n; i++)
@@ -289,7 +294,7 @@ Test(kern_q8, error_per_format) {
             }
         }
         cr_expect(err / sq < 3e-5, "%s: NMSE %.2e", name_of(formats[f]), err / sq);
-        cr_log_info("%s: NMSE %.2e", name_of(formats[f]), err / sq);
+        FIGURE("%s: NMSE %.2e", name_of(formats[f]), err / sq);
         free(y);
         problem_free(&p);
     }
@@ -406,7 +411,7 @@ static double read_text(const char *path, enum candor_precision p, int64_t max_r
 /* The mean NLL moves by at most 0.02. Seen: 0.006 (Q4_0), as products of an NMSE of 3e-5 let expect: six layers of seven products shift a
  * logit by about 1 % of its spread, and of a hundred rows some gain what others lose. A step's length changes no byte; a gradient, its
  * prefix included, has the bytes of auto. */
-Test(kern_q8, in_a_model, .timeout = 120) {
+Test(kern_q8, in_a_model) {
     static const enum fmt in[] = {FMT_Q8_0, FMT_Q4_0, FMT_Q5_1};
     if (!kern_cpu_vnni() || getenv("CANDOR_ISA")) cr_skip_test("no dot products of bytes on this CPU");
     char path[] = "/tmp/candor-q8-XXXXXX";
@@ -417,7 +422,7 @@ Test(kern_q8, in_a_model, .timeout = 120) {
         quantised(path, in[f]);
         double full = read_text(path, CANDOR_PRECISION_FULL, 0, NULL), autos = read_text(path, CANDOR_PRECISION_AUTO, 0, NULL);
         double ours = read_text(path, CANDOR_PRECISION_INT8, 0, NULL);
-        cr_log_info("%s: mean NLL %.5f full, %.5f auto, %.5f int8", name_of(in[f]), full, autos, ours);
+        FIGURE("%s: mean NLL %.5f full, %.5f auto, %.5f int8", name_of(in[f]), full, autos, ours);
         cr_expect(fabs(ours - full) < 0.02 && ours != autos, "%s: mean NLL %.5f full, %.5f auto, %.5f int8", name_of(in[f]), full,
                   autos, ours);
         cr_expect(read_text(path, CANDOR_PRECISION_INT8, 5, NULL) == ours, "%s: five rows a step", name_of(in[f]));
