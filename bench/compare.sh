@@ -8,7 +8,7 @@
 #   compare.sh all                              every row, with a heading; takes an hour
 #
 # CANDOR (build/release/candor), PEERS (build/peers: where npm installs and files are kept), REPEATS (5), THREADS (physical cores),
-# PEER_FLAGS (further arguments of the peer, as "--flash off"), PYTHON (/usr/bin/python3, with Debian's python3-torch).
+# CANDOR_FLAGS (further options of candor bench, as "--precision int8"), PEER_FLAGS (further arguments of the peer, as "--flash off"), PYTHON (/usr/bin/python3, with Debian's python3-torch).
 set -eu -o pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 CANDOR="${CANDOR:-$root/build/release/candor}"
@@ -16,6 +16,7 @@ PEERS="${PEERS:-$root/build/peers}"
 REPEATS="${REPEATS:-5}"
 THREADS="${THREADS:-$(lscpu -p=core,socket | grep -v '^#' | sort -u | wc -l)}"
 PEER_FLAGS="${PEER_FLAGS:-}"
+CANDOR_FLAGS="${CANDOR_FLAGS:-}"
 PYTHON="${PYTHON:-/usr/bin/python3}"
 
 usage() { sed -n '2,/^set/p' "${BASH_SOURCE[0]}" | sed -n 's/^# \{0,1\}//p' >&2; exit 2; }
@@ -40,7 +41,8 @@ pytorch() {
 bench() {
     local label="$1" peer="$2"
     shift 2
-    "$CANDOR" bench "$@" -t "$THREADS" -r "$REPEATS" --vs "exec $peer $PEER_FLAGS" --json | python3 "$root/bench/row.py" "$label"
+    # shellcheck disable=SC2086 # flags are words
+    "$CANDOR" bench "$@" $CANDOR_FLAGS -t "$THREADS" -r "$REPEATS" --vs "exec $peer $PEER_FLAGS" --json | python3 "$root/bench/row.py" "$label"
 }
 
 infer() { # SHAPE DTYPE [DEPTH]
