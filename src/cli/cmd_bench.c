@@ -113,8 +113,8 @@ static int make_model(struct bench *b, struct err *e) {
     struct opened *o = &b->m;
     enum precision p;
     int64_t threads = 0, seed = 0;
-    TRY(precision_parse(arg_str(b->a, "precision"), &p, e));
-    TRY(kv_parse(arg_str(b->a, "kv"), &o->kv, e));
+    TRY(misused(b->a, precision_parse(arg_str(b->a, "precision"), &p, e)));
+    TRY(misused(b->a, kv_parse(arg_str(b->a, "kv"), &o->kv, e)));
     TRY(arg_i64(b->a, "threads", 1, 1024, &threads, e));
     TRY(arg_i64(b->a, "seed", 0, INT64_MAX, &seed, e));
     TRY(dev_open(&o->d, (int)threads, 0, e));

@@ -57,14 +57,20 @@ int resolve_model(const char *name, char out[PATH_SIZE], struct err *e) {
 
 /* ---- opening ---- */
 
+/* A word that an option does not take is a wrong use of the command. */
+int misused(struct args *a, int rc) {
+    if (rc < 0) a->wrong = 1;
+    return rc;
+}
+
 int open_model(struct opened *o, struct args *a, const char *name, unsigned flags, struct device *share, struct err *e) {
     const char *word, *kv = arg_str(a, "kv");
     const char *precision = arg_str(a, "precision");
     enum precision p = PREC_AUTO;
     int64_t threads = 0;
-    if (precision) TRY(precision_parse(precision, &p, e));
+    if (precision) TRY(misused(a, precision_parse(precision, &p, e)));
     TRY(arg_need(a, name, &word, e));
-    if (kv) TRY(kv_parse(kv, &o->kv, e));
+    if (kv) TRY(misused(a, kv_parse(kv, &o->kv, e)));
     TRY(arg_i64(a, "threads", 1, 1024, &threads, e));
     TRY(resolve_model(word, o->path, e));
     TRY(weights_open(&o->w, o->path, e));

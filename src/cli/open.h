@@ -44,6 +44,7 @@ struct opened {
     enum kv_type kv;       /* --kv, where a command has it: for open_engine, unless its options say otherwise */
     struct tokenizer *tok; /* NULL until open_tokenizer */
 };
+int misused(struct args *a, int rc); /* rc; below 0 it is a usage error (exit status 2) */
 /* Option `name` ("model") -> weights, device, model. flags of model_open. */
 int open_model(struct opened *o, struct args *a, const char *name, unsigned flags, struct device *share, struct err *e);
 int open_tokenizer(struct opened *o, struct err *e);

@@ -1,27 +1,13 @@
-/* The bf16 products on AMX: the loops of tmpl/tiles.inc in the processor's tile instructions.
- *
- * The configuration is static const: gcc 12 tells the compiler of eight of the sixty-four bytes that ldtilecfg reads, so that a
- * configuration on the stack may never be written. Eight tiles of sixteen rows by sixty-four bytes, for every product; configuring is
- * cheap beside a slice, so every slice does it and none leaves tiles behind (a thread with tiles in use makes switching dear). */
-#include <immintrin.h>
-#include <stdint.h>
+/* The bf16 products on AMX: the loops of tmpl/tiles.inc in the processor's tile instructions. Eight tiles of sixteen rows by sixty-four
+ * bytes, for every product; configuring is cheap beside a slice, so every slice does it and none leaves tiles behind (a thread with
+ * tiles in use makes switching dear). */
+#include "kern/x86/amx_tiles.h"
 
-static const struct {
-    uint8_t palette, start, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-} config __attribute__((aligned(64))) = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
+static const struct tile_config config
+    __attribute__((aligned(64))) = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
 
-#define TILE_CONFIG() _tile_loadconfig(&config)
-#define TILE_ZERO(t)  _tile_zero(t)
-/* gcc 12 does not know that tileloadd reads memory: without this a panel written just before may not be there yet, or never. */
-#define TILE_LOAD(t, p, ld)                \
-    do {                                   \
-        __asm__ volatile("" ::: "memory"); \
-        _tile_loadd(t, p, ld);             \
-    } while (0)
-#define TILE_STORE(t, p, ld) _tile_stored(t, p, ld)
-#define TILE_DP(c, a, b)     _tile_dpbf16ps(c, a, b)
+#define TILE_CONFIG()    _tile_loadconfig(&config)
+#define TILE_DP(c, a, b) _tile_dpbf16ps(c, a, b)
 #include "kern/tmpl/tiles.inc"
 
 #define WITH_RELEASE(name, params, args) \
