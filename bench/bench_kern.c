@@ -1,6 +1,7 @@
 /* How fast are the matrix products? GFLOP/s per storage format and number of rows as a share of this machine's own FMA peak, and GB/s
- * of weights at one row. Usage: bench_kern [threads] [N K [int8]]. Figures are the best of several runs; CANDOR_ISA lowers the table. Last
- * come the products with activations of eight bits beside those of precision auto, run in turn; int8: only these. */
+ * of weights at one row. Usage: bench_kern [threads] [N K [full|bf16|int8]]. Figures are the best of several runs; CANDOR_ISA lowers the table;
+ * the peak is of float products, so bf16 ones can pass it. Last come the products with activations of eight bits beside those of
+ * precision auto, run in turn; int8: only these. */
 #include "base/progress.h"
 #include "kern/device.h"
 #include <stdio.h>
@@ -99,8 +100,13 @@ int main(int argc, char **argv) {
         if (!src || !bytes || !k.x || !k.y || !k.dw) return 1;
         for (int64_t i = 0; i < N * K; i++) src[i] = (float)((i * 7919) % 1000) * 1e-3f - 0.5f;
         int only = argc > 4 && !strcmp(argv[4], "int8");
+        if (argc > 4 && !strcmp(argv[4], "bf16") && dev_set_precision(d, PREC_BF16, &e) < 0) {
+            fprintf(stderr, "%s\n", e.msg);
+            return 1;
+        }
         for (int f = 0; !only && f < (int)(sizeof fmts / sizeof *fmts); f++) {
             const struct fmt_row *r = fmt_find((int)fmts[f]);
+            if (K % r->block) continue; /* rows are whole blocks */
             r->from_f32(bytes, src, N * K);
             k.w = (struct mat){.fmt = fmts[f], .rows = N, .cols = K, .data = bytes, .row_bytes = fmt_row_bytes(fmts[f], K)};
             for (k.op = 0; k.op < (f ? 2 : 3); k.op++)
