@@ -2,6 +2,7 @@
  * terminal it would only fill logs, so it is off there unless the environment says CANDOR_PROGRESS=1. */
 #include "base/progress.h"
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,12 @@
 #include <unistd.h>
 
 static int progress_off;
+static _Atomic(const struct progress *) progress_line; /* whose it is */
+
+static int progress_has_line(const struct progress *p) {
+    const struct progress *nobody = NULL;
+    return atomic_compare_exchange_strong(&progress_line, &nobody, p) || nobody == p;
+}
 
 void progress_quiet(int quiet) { progress_off = quiet; }
 
@@ -50,13 +57,17 @@ void progress_step(struct progress *p, double done, const char *note) {
     p->done = done;
     if (!p->on) return;
     int64_t now = clock_ns();
-    if (p->last && now - p->last < 100000000) return;
+    if ((p->last && now - p->last < 100000000) || !progress_has_line(p)) return;
     p->last = now;
     progress_draw(p, now, note);
 }
 
 void progress_end(struct progress *p) {
-    if (p->on && p->last) fputs("\r\033[K", stderr);
+    if (p->on && p->last) {
+        fputs("\r\033[K", stderr);
+        fflush(stderr);
+        progress_line = NULL;
+    }
     p->on = 0;
 }
 

@@ -1,5 +1,6 @@
 /* Progress lines on stderr: done/total, rate, time left; only on a terminal, or where the environment says
- * CANDOR_PROGRESS=1; at most ten a second. One thread. */
+ * CANDOR_PROGRESS=1; at most ten a second. A progress belongs to one thread; of several that run at once the one that drew first has
+ * the line until it ends. */
 #ifndef BASE_PROGRESS_H
 #define BASE_PROGRESS_H
 #include <stdint.h>

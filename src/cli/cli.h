@@ -44,7 +44,7 @@ struct command {
 #define COMMAND_MAP(XX)                                                                                                        \
     XX(models)                                                                                                                 \
     XX(inspect) XX(tokenize) XX(detokenize) XX(run) XX(logits) XX(hidden) XX(grad) XX(perplexity) XX(gym) XX(train) XX(reason) \
-        XX(bench) XX(selftest)
+        XX(bench) XX(mem) XX(selftest)
 #define XX(n) extern const struct command command_##n;
 COMMAND_MAP(XX)
 #undef XX

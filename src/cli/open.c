@@ -63,6 +63,14 @@ int misused(struct args *a, int rc) {
     return rc;
 }
 
+/* On the reading thread. The first call of a load is the start of its line. */
+static void show_loading(void *ctx, int64_t done, int64_t total) {
+    struct progress *p = ctx;
+    if (!p->what) progress_start(p, "loading", "MB", (double)total / 1e6);
+    progress_step(p, (double)done / 1e6, NULL);
+    if (done >= total) progress_end(p);
+}
+
 int open_model(struct opened *o, struct args *a, const char *name, unsigned flags, struct device *share, struct err *e) {
     const char *word, *kv = arg_str(a, "kv");
     const char *precision = arg_str(a, "precision");
@@ -74,6 +82,7 @@ int open_model(struct opened *o, struct args *a, const char *name, unsigned flag
     TRY(arg_i64(a, "threads", 1, 1024, &threads, e));
     TRY(resolve_model(word, o->path, e));
     TRY(weights_open(&o->w, o->path, e));
+    preload_start(&o->ahead, o->w, show_loading, &o->loading);
     if (share)
         o->d = share;
     else {
@@ -99,6 +108,8 @@ void opened_close(struct opened *o, int keep_device) {
     model_close(o->m);
     if (!keep_device && o->d) dev_close(o->d);
     tokenizer_free(o->tok);
+    preload_end(o->ahead);
+    progress_end(&o->loading);
     if (o->w) weights_close(o->w);
     *o = (struct opened){0};
 }

@@ -1,9 +1,11 @@
 /* What most commands begin with: -m, and from it weights, tokenizer, device, model, engine. */
 #ifndef CLI_OPEN_H
 #define CLI_OPEN_H
+#include "base/progress.h"
 #include "cli/cli.h"
 #include "run/engine.h"
 #include "text/tokenizer.h"
+#include "weights/preload.h"
 
 #define OPT_MODEL \
     { "model", 'm', "M", NULL, "GGUF file, safetensors file or folder, or the name of a shipped model" }
@@ -43,6 +45,8 @@ struct opened {
     struct engine *g;
     enum kv_type kv;       /* --kv, where a command has it: for open_engine, unless its options say otherwise */
     struct tokenizer *tok; /* NULL until open_tokenizer */
+    struct preload *ahead; /* reads the file while the command already works */
+    struct progress loading;
 };
 int misused(struct args *a, int rc); /* rc; below 0 it is a usage error (exit status 2) */
 /* Option `name` ("model") -> weights, device, model. flags of model_open. */

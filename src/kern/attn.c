@@ -28,6 +28,9 @@ static num *at(const struct attn_mem *m, const num *p, int64_t i) {
     return (num *)(uintptr_t)((const char *)p + (int64_t)m->num_bytes * i);
 }
 
+static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
+
 /* ---- memory ---------------------------------------------------------------------------------------------------------------------- */
 
 static void *zeroed(size_t bytes) {
@@ -36,22 +39,35 @@ static void *zeroed(size_t bytes) {
     return p;
 }
 
+/* Sizes of what attn_mem_reserve takes: m's own, or larger. */
+static struct attn_mem sizes(const struct attn_mem *m, int head_dim, int n_head) {
+    struct attn_mem n = *m;
+    n.head_dim = head_dim > m->head_dim ? head_dim : m->head_dim;
+    n.n_head = n_head > m->n_head ? n_head : m->n_head;
+    int64_t pad = attn_pad(n.head_dim), rows = 2 * SHORT_ROWS * attn_record(n.head_dim) * n.n_head;
+    n.n_part = max64(max64(PARTS, rows), 8 * 2 * ATTN_CHUNK * pad);
+    n.n_items = ITEMS > 4 * n.n_head ? ITEMS : 4 * n.n_head;
+    n.n_members = MEMBERS;
+    return n;
+}
+
+static int64_t scratch_bytes(const struct attn_mem *m) { return attn_scratch(m->head_dim) * (int64_t)m->num_bytes * m->threads; }
+
+int64_t attn_mem_bytes(const struct attn_mem *m, int head_dim, int n_head) {
+    struct attn_mem n = sizes(m, head_dim, n_head);
+    return scratch_bytes(&n) + n.n_part * (int64_t)n.num_bytes + n.n_items * (int64_t)sizeof *n.items +
+           n.n_members * (int64_t)sizeof *n.members;
+}
+
 int attn_mem_reserve(struct attn_mem *m, int head_dim, int n_head, struct err *e) {
     if (head_dim < 0 || head_dim > 1 << 20 || n_head < 0 || n_head > 1 << 20)
         return fail(e, ERR_RANGE, "attention: %d heads of %d numbers", n_head, head_dim);
     if (m->items && head_dim <= m->head_dim && n_head <= m->n_head) return 0;
-    if (head_dim < m->head_dim) head_dim = m->head_dim;
-    if (n_head < m->n_head) n_head = m->n_head;
-    int64_t record = attn_record(head_dim), part = PARTS, pad = attn_pad(head_dim);
-    if (part < 2 * SHORT_ROWS * record * n_head) part = 2 * SHORT_ROWS * record * n_head;
-    if (part < 8 * 2 * ATTN_CHUNK * pad) part = 8 * 2 * ATTN_CHUNK * pad;
-    int n_items = ITEMS > 4 * n_head ? ITEMS : 4 * n_head;
-    struct attn_mem n = *m;
-    n.scratch = zeroed((size_t)attn_scratch(head_dim) * m->num_bytes * (size_t)m->threads);
-    n.part = zeroed((size_t)part * m->num_bytes);
-    n.items = calloc((size_t)n_items, sizeof *n.items);
+    struct attn_mem n = sizes(m, head_dim, n_head);
+    n.scratch = zeroed((size_t)scratch_bytes(&n));
+    n.part = zeroed((size_t)n.n_part * m->num_bytes);
+    n.items = calloc((size_t)n.n_items, sizeof *n.items);
     n.members = calloc(MEMBERS, sizeof *n.members);
-    n.n_part = part, n.n_items = n_items, n.n_members = MEMBERS, n.head_dim = head_dim, n.n_head = n_head;
     if (!n.scratch || !n.part || !n.items || !n.members) {
         attn_mem_free(&n);
         return fail(e, ERR_NOMEM, "no memory for attention with %d heads of %d numbers on %d threads", n_head, head_dim,
@@ -86,8 +102,6 @@ struct wave {
 };
 
 static int64_t group_of(const struct wave *w) { return w->sh->n_head / w->sh->n_kv; }
-static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t first_chunk(const struct wave *w, int64_t pos) { return attn_first_key(w->sh, pos) / ATTN_CHUNK; }
 /* Chunks that a span sees at all: from the first key of its first row to its last row. */
 static int64_t span_c0(const struct wave *w, const struct attn_span *s) { return first_chunk(w, s->pos0); }

@@ -53,6 +53,8 @@ struct attn_mem {
     int n_items, n_members;
     int always_split; /* for tests: every span by chunks */
 };
+/* What attn_mem_reserve would hold then, in bytes. */
+int64_t attn_mem_bytes(const struct attn_mem *m, int head_dim, int n_head);
 int attn_mem_reserve(struct attn_mem *m, int head_dim, int n_head, struct err *e); /* threads and num_bytes are set */
 void attn_mem_free(struct attn_mem *m);
 void attn_forward(const struct kernels *k, struct pool *pool, struct attn_mem *m, num *o, num *lse, const num *q,

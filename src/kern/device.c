@@ -129,19 +129,31 @@ int dev_reserve(struct device *d, int head_dim, int n_head, struct err *e) {
     return attn_mem_reserve(d->attn, head_dim, n_head, e);
 }
 
+int64_t dev_scratch_bytes(const struct device *d, int head_dim, int n_head, int64_t rounded) {
+    int factors = d->precision == PREC_FULL ? 0 : d->precision == PREC_INT8 ? 2 : 1;
+    int64_t bytes = attn_mem_bytes(d->attn, head_dim, n_head);
+    for (int i = 0; i < 2; i++) {
+        int64_t want = i < factors ? rounded : 0, has = d->rounded_room[i];
+        bytes += (int64_t)sizeof(bf16) * (want > has ? want : has);
+    }
+    return bytes;
+}
+
 num *dev_alloc(struct device *d, int64_t n) {
     if (n < 0 || (uint64_t)n > SIZE_MAX / 16) return NULL;
     return zeroed((size_t)n * d->num_bytes);
 }
 
+enum { HUGE = 2 << 20 };
+int64_t dev_block_bytes(int64_t bytes) { return bytes < 2 * HUGE ? bytes : (bytes + HUGE - 1) / HUGE * HUGE; }
+
 /* Large blocks on large pages, where the system gives them: attention at depth otherwise waits for address translation. */
 void *dev_alloc_bytes(struct device *d, int64_t bytes) {
-    const size_t huge = (size_t)2 << 20;
     (void)d;
     if (bytes < 0 || (uint64_t)bytes > SIZE_MAX / 16) return NULL;
-    if ((size_t)bytes < 2 * huge) return zeroed((size_t)bytes);
-    size_t n = ((size_t)bytes + huge - 1) / huge * huge;
-    void *p = aligned_alloc(huge, n);
+    if (bytes < 2 * HUGE) return zeroed((size_t)bytes);
+    size_t n = (size_t)dev_block_bytes(bytes);
+    void *p = aligned_alloc(HUGE, n);
 #ifdef MADV_HUGEPAGE
     if (p) madvise(p, n, MADV_HUGEPAGE);
 #endif

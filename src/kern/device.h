@@ -204,10 +204,13 @@ int dev_is_int8(const struct device *d, enum fmt f);
 int dev_reserve_rounded(struct device *d, int factor, int64_t n, struct err *e);
 /* Memory for attention with so many heads of so many numbers, whatever the context; called by whoever plans memory, before the loop. */
 int dev_reserve(struct device *d, int head_dim, int n_head, struct err *e);
+/* Bytes that the device holds after both: attention with such heads, and `rounded` activations. */
+int64_t dev_scratch_bytes(const struct device *d, int head_dim, int n_head, int64_t rounded);
 
 /* Buffers: zero-filled, 64-byte aligned. */
 num *dev_alloc(struct device *d, int64_t n); /* NULL: out of memory */
 void *dev_alloc_bytes(struct device *d, int64_t bytes);
+int64_t dev_block_bytes(int64_t bytes); /* what dev_alloc_bytes takes for them: large blocks are whole large pages */
 void dev_free(struct device *d, void *p);
 static inline num *num_at(const struct device *d, const num *p, int64_t i) {
     return (num *)(uintptr_t)((const char *)p + (int64_t)d->num_bytes * i);

@@ -97,10 +97,12 @@ enum fmt model_matmul_fmt(const struct model *m); /* how the matrices of its lay
 
 /* --- passes --- */
 enum { PASS_BACKWARD = 1, PASS_GRADS = 2 /* dW too */ };
-/* Bytes that pass_new / tape_new will take, so that a user can be told beforehand. The device's attention scratch (dev_reserve), shared
- * by all passes, and a tape's spans (sizeof(struct span) each) come on top. */
+/* Bytes that pass_new / tape_new will take, so that a user can be told beforehand. What the device holds for such a pass, shared by all
+ * passes, is pass_device_bytes; a tape's spans (sizeof(struct span) each) come on top. */
 int64_t pass_bytes(const struct model *m, int64_t max_rows, int max_spans, int64_t max_ctx, unsigned flags);
+int64_t pass_device_bytes(const struct model *m, int64_t max_rows, unsigned flags);
 int64_t tape_bytes(const struct model *m, int64_t max_rows);
+int64_t model_own_bytes(const struct model *m); /* copies and tables beside the file: norms, biases, angles */
 int pass_new(struct pass **out, const struct model *m, int64_t max_rows, int max_spans, int64_t max_ctx, unsigned flags,
              struct err *e);
 void pass_free(struct pass *p);

@@ -37,6 +37,7 @@ struct model {
     int n_params, cap_params;
     num **owned; /* every device array of this model */
     int n_owned, cap_owned;
+    int64_t own_nums; /* in all of them */
 };
 
 struct pass {

@@ -29,6 +29,7 @@ static num *own(struct model *m, int64_t n, struct err *e) {
     }
     num *x = dev_alloc(m->d, n);
     if (!x) return fail(e, ERR_NOMEM, "out of memory for %lld weights", (long long)n), NULL;
+    m->own_nums += n;
     return m->owned[m->n_owned++] = x;
 }
 
@@ -386,6 +387,11 @@ const struct model_cfg *model_cfg(const struct model *m) { return &m->cfg; }
 struct device *model_device(const struct model *m) {
     return m->d;
 }
+int64_t model_own_bytes(const struct model *m) {
+    return m->own_nums * (int64_t)m->d->num_bytes + m->n_owned * (int64_t)sizeof *m->owned +
+           m->n_params * (int64_t)sizeof *m->params + m->cfg.n_layer * (int64_t)sizeof *m->layers +
+           m->cfg.rope.dims / 2 * (int64_t)sizeof *m->freq;
+}
 const struct mat *model_embd(const struct model *m) { return &m->embd; }
 int model_n_params(const struct model *m) { return m->n_params; }
 const struct param *model_param(const struct model *m, int i) { return &m->params[i]; }
@@ -414,6 +420,4 @@ int64_t model_kv_page_bytes(const struct model *m, int page_len, enum fmt f) {
     int64_t bytes = f == FMT_F32 ? (int64_t)m->d->num_bytes : fmt_find((int)f)->bytes;
     return (int64_t)m->cfg.n_layer * 2 * page_len * m->cfg.n_kv * m->cfg.head_dim * bytes;
 }
-enum fmt model_matmul_fmt(const struct model *m) {
-    return m->layers[0].up.w.fmt;
-}
+enum fmt model_matmul_fmt(const struct model *m) { return m->layers[0].up.w.fmt; }

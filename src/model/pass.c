@@ -65,6 +65,11 @@ int64_t pass_bytes(const struct model *m, int64_t max_rows, int max_spans, int64
            p.head_rows * (int64_t)sizeof(double);
 }
 
+int64_t pass_device_bytes(const struct model *m, int64_t max_rows, unsigned flags) {
+    struct pass p = pass_plan(m, max_rows, 1, 1, flags);
+    return dev_scratch_bytes(m->d, m->cfg.head_dim, m->cfg.n_head, rounded_room(&p));
+}
+
 int pass_new(struct pass **out, const struct model *m, int64_t max_rows, int max_spans, int64_t max_ctx, unsigned flags,
              struct err *e) {
     if (max_rows < 1 || max_spans < 1 || max_ctx < 1)

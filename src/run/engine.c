@@ -20,11 +20,16 @@ int kv_parse(const char *s, enum kv_type *out, struct err *e) {
     return fail(e, ERR_ARG, "keys and values: expected auto, f32, f16 or bf16, found \"%s\"", s);
 }
 
+static enum kv_type kv_for(const struct model *m, enum kv_type t) {
+    if (model_device(m)->num_bytes == sizeof(double)) return KV_F32;
+    if (t != KV_AUTO) return t;
+    return dev_is_bf16(model_device(m), model_matmul_fmt(m)) ? KV_BF16 : KV_F32;
+}
+
 static int set_defaults(struct engine_opts *o, const struct model *m, struct err *e) {
     const struct model_cfg *c = model_cfg(m);
     if (o->kv < KV_AUTO || o->kv > KV_BF16) return fail(e, ERR_ARG, "engine: unknown storage %d of keys and values", (int)o->kv);
-    if (o->kv == KV_AUTO) o->kv = dev_is_bf16(model_device(m), model_matmul_fmt(m)) ? KV_BF16 : KV_F32;
-    if (model_device(m)->num_bytes == sizeof(double)) o->kv = KV_F32;
+    o->kv = kv_for(m, o->kv);
     if (!o->page_len) o->page_len = PAGE_LEN;
     if (!o->max_ctx) o->max_ctx = c->n_ctx < CTX_LIMIT ? c->n_ctx : CTX_LIMIT;
     if (!o->max_rows) o->max_rows = MAX_ROWS;
@@ -43,12 +48,15 @@ static int set_defaults(struct engine_opts *o, const struct model *m, struct err
     return 0;
 }
 
+static int64_t logit_rows(int64_t V) {
+    int64_t r = LOGIT_NUMS / V;
+    return r < 4 ? 4 : r > 256 ? 256 : r;
+}
+
 static int make_buffers(struct engine *g, struct err *e) {
     struct device *d = model_device(g->m);
     int64_t C = model_cfg(g->m)->n_embd, V = model_n_out(g->m);
-    g->logit_rows = LOGIT_NUMS / V;
-    if (g->logit_rows < 4) g->logit_rows = 4;
-    if (g->logit_rows > 256) g->logit_rows = 256;
+    g->logit_rows = logit_rows(V);
     g->h = dev_alloc(d, g->o.max_rows * C);
     g->h_last = dev_alloc(d, g->o.max_sessions * C);
     g->logits = dev_alloc(d, g->logit_rows * V);
@@ -59,6 +67,31 @@ static int make_buffers(struct engine *g, struct err *e) {
     if (!g->h || !g->h_last || !g->logits || !g->logits_host || !g->ids || !g->spans || !g->parts)
         return fail(e, ERR_NOMEM, "out of memory for an engine of %lld rows", (long long)g->o.max_rows);
     return pass_new(&g->pass, g->m, g->o.max_rows, g->o.max_sessions, g->o.max_ctx, g->o.backward ? PASS_BACKWARD : 0, e);
+}
+
+int engine_scratch_bytes(const struct model *m, const struct engine_opts *opts, int64_t *bytes, struct err *e) {
+    struct engine_opts o = *opts;
+    TRY(set_defaults(&o, m, e));
+    unsigned flags = o.backward ? PASS_BACKWARD : 0;
+    int64_t C = model_cfg(m)->n_embd, V = model_n_out(m), nums = (o.max_rows + o.max_sessions) * C + logit_rows(V) * V;
+    *bytes = (int64_t)sizeof(struct engine) + nums * (int64_t)model_device(m)->num_bytes +
+             logit_rows(V) * V * (int64_t)sizeof(float) + o.max_rows * (int64_t)sizeof(int32_t) +
+             o.max_sessions * (int64_t)(sizeof(struct span) + sizeof(struct part)) +
+             pass_bytes(m, o.max_rows, o.max_sessions, o.max_ctx, flags) + pass_device_bytes(m, o.max_rows, flags);
+    return 0;
+}
+
+int64_t engine_kv_token(const struct model *m, enum kv_type kv) { return model_kv_page_bytes(m, 1, kv_fmts[kv_for(m, kv)]); }
+
+int engine_kv_need(const struct model *m, const struct engine_opts *opts, int64_t positions, int sessions, int64_t *bytes,
+                   struct err *e) {
+    struct engine_opts o = *opts;
+    TRY(set_defaults(&o, m, e));
+    int64_t pages = (positions + o.page_len - 1) / o.page_len + 2;
+    int64_t page = model_kv_page_bytes(m, o.page_len, kv_fmts[o.kv]), head = (int64_t)sizeof(struct kv_page) + o.page_len * 4;
+    if (pages > INT64_MAX / 2 / sessions / page) return fail(e, ERR_RANGE, "more keys and values than bytes can be counted");
+    *bytes = dev_block_bytes(sessions * pages * page) + sessions * pages * head;
+    return 0;
 }
 
 int engine_new(struct engine **out, const struct model *m, const struct engine_opts *o, struct err *e) {
@@ -104,9 +137,7 @@ int64_t engine_pages_in_use(const struct engine *g) { return g->pool.n_pages - g
 
 static int64_t pages_for(const struct engine *g, int64_t positions) { return (positions + g->o.page_len - 1) / g->o.page_len; }
 
-int64_t engine_kv_bytes(const struct engine *g, int64_t positions) {
-    return pages_for(g, positions) * g->pool.page_bytes;
-}
+int64_t engine_kv_bytes(const struct engine *g, int64_t positions) { return pages_for(g, positions) * g->pool.page_bytes; }
 
 /* Each session may also have to copy a shared tail page, and begins its growth inside a page. */
 int engine_reserve(struct engine *g, int64_t positions, int sessions, struct err *e) {

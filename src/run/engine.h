@@ -18,7 +18,7 @@ enum kv_type { KV_AUTO, KV_F32, KV_F16, KV_BF16 };
 int kv_parse(const char *s, enum kv_type *out, struct err *e); /* "auto", "f32", "f16", "bf16" */
 const char *kv_name(enum kv_type t);
 
-struct engine_opts {      /* zero = default */
+struct engine_opts { /* zero = default */
     enum kv_type kv;
     int page_len;         /* positions per page; 32 */
     int64_t max_ctx;      /* longest session; the model's context, at most 1 << 20 */
@@ -42,6 +42,13 @@ const struct model *engine_model(const struct engine *g);
 struct account engine_account(const struct engine *g);
 struct engine_opts engine_options(const struct engine *g);          /* with the defaults filled in, kv too */
 int64_t engine_kv_bytes(const struct engine *g, int64_t positions); /* what that many positions take */
+/* What an engine of these options would hold beside the model and its keys and values: buffers and pass, the device's scratch included.
+ * Nothing is made. */
+int engine_scratch_bytes(const struct model *m, const struct engine_opts *o, int64_t *bytes, struct err *e);
+/* Keys and values of `sessions` sequences of `positions` each, as a decode reserves them (engine_reserve). */
+int engine_kv_need(const struct model *m, const struct engine_opts *o, int64_t positions, int sessions, int64_t *bytes,
+                   struct err *e);
+int64_t engine_kv_token(const struct model *m, enum kv_type kv); /* of one position of one sequence */
 int64_t engine_pages_in_use(const struct engine *g);
 int engine_reserve(struct engine *g, int64_t positions, int sessions,
                    struct err *e); /* pages for so much growth, before a guarded loop */

@@ -58,6 +58,18 @@ static int check_models(const struct engine *lm, const struct engine *rm, struct
     return 0;
 }
 
+static int64_t chunk_rows(int64_t V) {
+    int64_t r = CHUNK_NUMS / V;
+    return r < 3 ? 3 : r > 64 ? 64 : r;
+}
+
+int64_t gradient_bytes(const struct model *m, int64_t max_rows) {
+    int64_t V = model_cfg(m)->n_vocab, one = (int64_t)model_device(m)->num_bytes, rows = chunk_rows(V) * V;
+    int64_t a_row = (int64_t)(sizeof(int32_t) + 1 + 2 * sizeof(double)) + 3 * one * model_cfg(m)->n_embd;
+    return tape_bytes(m, max_rows) + max_rows * a_row + rows * (one + (int64_t)sizeof(float)) +
+           V * (int64_t)(sizeof(float) + sizeof(double)) + (int64_t)sizeof(struct gradient);
+}
+
 int gradient_new(struct gradient **out, struct engine *lm, struct engine *rm, int64_t max_rows, struct err *e) {
     TRY(check_models(lm, rm, e));
     if (max_rows < 1) return fail(e, ERR_ARG, "a gradient needs at least one position");
@@ -65,7 +77,7 @@ int gradient_new(struct gradient **out, struct engine *lm, struct engine *rm, in
     if (!x) return fail(e, ERR_NOMEM, "out of memory");
     const struct model *m = engine_model(lm ? lm : rm);
     x->max_rows = max_rows, x->V = model_cfg(m)->n_vocab;
-    x->chunk = CHUNK_NUMS / x->V < 3 ? 3 : CHUNK_NUMS / x->V > 64 ? 64 : CHUNK_NUMS / x->V;
+    x->chunk = chunk_rows(x->V);
     int rc = side_init(&x->lm, lm, max_rows, e);
     if (!rc) rc = side_init(&x->rm, rm, max_rows, e);
     size_t n = (size_t)max_rows, V = (size_t)x->V;

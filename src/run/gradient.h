@@ -27,6 +27,8 @@ struct gradient_value {
 
 /* lm or rm may be NULL (then A or B must be 0). Their vocabularies must be of one size. */
 int gradient_new(struct gradient **out, struct engine *lm, struct engine *rm, int64_t max_rows, struct err *e);
+/* What gradient_new of one such model would take: tape, seeds and rows over the vocabulary. */
+int64_t gradient_bytes(const struct model *m, int64_t max_rows);
 void gradient_free(struct gradient *x);
 /* Pages of the job's sessions are given back before it returns. value may be NULL. */
 int gradient_run(struct gradient *x, const struct gradient_job *job, struct gradient_value *value, struct err *e);
