@@ -75,8 +75,8 @@ int main(int argc, char **argv) {
     int64_t shapes[][2] = {{128, 128}, {352, 128}, {128, 352}, {512, 192}, {512, 512}, {1536, 1536}, {8960, 1536}};
     int nshapes = (int)(sizeof shapes / sizeof *shapes);
     if (argc > 3) shapes[0][0] = atoll(argv[2]), shapes[0][1] = atoll(argv[3]), nshapes = 1;
-    const enum fmt fmts[] = {FMT_F32,  FMT_BF16, FMT_F16,  FMT_Q8_0, FMT_Q4_0, FMT_Q4_1,
-                             FMT_Q5_0, FMT_Q5_1, FMT_Q4_K, FMT_Q5_K, FMT_Q6_K};
+    const enum fmt fmts[] = {FMT_F32,  FMT_BF16, FMT_F16,  FMT_Q8_0, FMT_Q4_0, FMT_Q4_1,   FMT_Q5_0,  FMT_Q5_1,
+                             FMT_Q2_K, FMT_Q3_K, FMT_Q4_K, FMT_Q5_K, FMT_Q6_K, FMT_IQ4_NL, FMT_IQ4_XS};
     const int64_t Ts[] = {1, 4, 16, 64, 512, 2048};
     static const char *const names[] = {"matmul_t", "matmul_n", "matmul_dw"};
     double peak = 0;

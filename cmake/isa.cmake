@@ -17,4 +17,5 @@ endif()
 
 # Storage formats repeat another program's arithmetic to the bit: no fused a b + c where the source says a b, then + c.
 set_source_files_properties(${CMAKE_SOURCE_DIR}/src/kern/fmt_block.c ${CMAKE_SOURCE_DIR}/src/kern/fmt_super.c
+                            ${CMAKE_SOURCE_DIR}/src/kern/fmt_levels.c
   PROPERTIES COMPILE_OPTIONS "-ffp-contract=off")

@@ -5,6 +5,7 @@
  * Bounds. A table sums K products of two bf16 (exact in float) in its own order: within K·2^-24 of Σ|x w|, in practice far less. What
  * rounding to bf16 costs against the full product is stated per format in kern_bf16.error_per_format. */
 #include "kern/kern_int.h"
+#include "kern_tests.h"
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,12 +14,8 @@
 
 TestSuite(kern_bf16, .timeout = 300);
 
-/* figures for people: CANDOR_TEST_FIGURES=1 */
-#define FIGURE(fmt, ...) (getenv("CANDOR_TEST_FIGURES") ? printf("# " fmt "\n", __VA_ARGS__) : 0)
-
-#define COUNT(a) (sizeof(a) / sizeof *(a))
-static const enum fmt formats[] = {FMT_F32,  FMT_F16,  FMT_BF16, FMT_Q8_0, FMT_Q4_0, FMT_Q4_1,
-                                   FMT_Q5_0, FMT_Q5_1, FMT_Q4_K, FMT_Q5_K, FMT_Q6_K};
+static const enum fmt formats[] = {FMT_F32,  FMT_F16,  FMT_BF16, FMT_Q8_0, FMT_Q4_0, FMT_Q4_1,   FMT_Q5_0,  FMT_Q5_1,
+                                   FMT_Q2_K, FMT_Q3_K, FMT_Q4_K, FMT_Q5_K, FMT_Q6_K, FMT_IQ4_NL, FMT_IQ4_XS};
 
 #ifdef TEST_TILES
 void kern_fill_emulated_tiles(struct bf_kernels *k);
@@ -47,17 +44,7 @@ static int tables(struct table t[3]) {
     return n;
 }
 
-static uint64_t state = 1;
-static double uniform(void) { /* in (-1, 1) */
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return (double)(int64_t)(state >> 11) / 4503599627370496.0 - 1;
-}
 static int64_t up32(int64_t n) { return (n + 31) / 32 * 32; }
-static void *take(size_t n) {
-    void *p = aligned_alloc(64, (n + 127) / 64 * 64);
-    memset(p, 0xee, (n + 127) / 64 * 64);
-    return p;
-}
 
 /* One problem: x[T, K], w[N, K] stored, dy[T, N]. */
 struct problem {
@@ -106,7 +93,7 @@ static void compare(const float *got, const float *want, int64_t n, double bound
                     const struct problem *p) {
     for (int64_t i = 0; i < n; i++)
         cr_assert(fabs((double)got[i] - (double)want[i]) <= bound,
-                  "%s of %s, %s, T %lld N %lld K %lld, element %lld: %g, expected %g", what, table, fmt_find((int)p->w.fmt)->name,
+                  "%s of %s, %s, T %lld N %lld K %lld, element %lld: %g, expected %g", what, table, name_of(p->w.fmt),
                   (long long)p->T, (long long)p->N, (long long)p->K, (long long)i, (double)got[i], (double)want[i]);
 }
 
@@ -175,8 +162,8 @@ Test(kern_bf16, weights_are_the_formats_floats_rounded) {
                         fmt_find((int)formats[f])->to_f32(w, (const char *)p.w.data + (size_t)r * p.w.row_bytes, K);
                         for (int q = 0; q < T; q++)
                             cr_assert(y[q * N + r] == bf16_to_f32(f32_to_bf16(w[k])),
-                                      "%s, %s: weight (%d, %d) is %a, expected %a", t[i].name, fmt_find((int)formats[f])->name, r,
-                                      k, (double)y[q * N + r], (double)bf16_to_f32(f32_to_bf16(w[k])));
+                                      "%s, %s: weight (%d, %d) is %a, expected %a", t[i].name, name_of(formats[f]), r, k,
+                                      (double)y[q * N + r], (double)bf16_to_f32(f32_to_bf16(w[k])));
                     }
                 }
                 for (int r = 0; r < N; r++) {
@@ -186,7 +173,7 @@ Test(kern_bf16, weights_are_the_formats_floats_rounded) {
                     fmt_find((int)formats[f])->to_f32(w, (const char *)p.w.data + (size_t)r * p.w.row_bytes, K);
                     for (int k = 0; k < K; k++)
                         cr_assert(dx[k] == bf16_to_f32(f32_to_bf16(w[k])), "%s, %s: weight (%d, %d) backwards", t[i].name,
-                                  fmt_find((int)formats[f])->name, r, k);
+                                  name_of(formats[f]), r, k);
                 }
                 problem_free(&p);
             }
@@ -204,20 +191,19 @@ Test(kern_bf16, rows_and_slices_do_not_change_the_bytes) {
             product_t(&t[i].k, y, p.x, T, &p.w, NULL, 0);
             for (int r = 0, rows = 1; r < T; r += rows, rows = rows % 11 + 1)
                 product_t(&t[i].k, one + r * N, p.x + r * K, r + rows > T ? T - r : rows, &p.w, NULL, 0);
-            cr_assert(!memcmp(y, one, T * N * 4), "%s, %s: rows in groups of 1 to 11", t[i].name,
-                      fmt_find((int)formats[f])->name);
+            cr_assert(!memcmp(y, one, T * N * 4), "%s, %s: rows in groups of 1 to 11", t[i].name, name_of(formats[f]));
             bf16 *hx = take((size_t)up32(T) * up32(K) * 2);
             t[i].k.pack(hx, (const num *)p.x, K, T, K, 0, T);
             memset(one, 0xee, T * N * 4);
             for (int c = 0; c < N; c += 48) t[i].k.matmul_t((num *)one, N, hx, T, &p.w, NULL, 0, c, c + 48 < N ? c + 48 : N);
-            cr_assert(!memcmp(y, one, T * N * 4), "%s, %s: columns in slices", t[i].name, fmt_find((int)formats[f])->name);
+            cr_assert(!memcmp(y, one, T * N * 4), "%s, %s: columns in slices", t[i].name, name_of(formats[f]));
             product_n(&t[i].k, dx, p.dy, T, &p.w, NULL, 0);
             for (int r = 0; r < T; r += 7) product_n(&t[i].k, cut + r * K, p.dy + r * N, r + 7 > T ? T - r : 7, &p.w, NULL, 0);
-            cr_assert(!memcmp(dx, cut, T * K * 4), "%s, %s: rows going back", t[i].name, fmt_find((int)formats[f])->name);
+            cr_assert(!memcmp(dx, cut, T * K * 4), "%s, %s: rows going back", t[i].name, name_of(formats[f]));
             memset(cut, 0xee, T * K * 4);
             t[i].k.rows(h, (const num *)p.dy, N, N, 0, T);
             for (int c = 0; c < K; c += 768) t[i].k.matmul_n((num *)cut, K, h, T, &p.w, NULL, 0, c, c + 768 < K ? c + 768 : K);
-            cr_assert(!memcmp(dx, cut, T * K * 4), "%s, %s: columns going back", t[i].name, fmt_find((int)formats[f])->name);
+            cr_assert(!memcmp(dx, cut, T * K * 4), "%s, %s: columns going back", t[i].name, name_of(formats[f]));
             free(y), free(one), free(dx), free(cut), free(h), free(hx);
             problem_free(&p);
         }
@@ -255,7 +241,7 @@ Test(kern_bf16, threads_do_not_change_the_bytes) {
             dev_close(d);
             cr_skip_test("no bf16 products on this CPU");
         }
-        state = 7;
+        seed = 7;
         p = problem_new(FMT_F32, T, N, K, 0);
         float *out = take((T * N + T * K + N * K) * 4);
         memset(out + T * N + T * K, 0, N * K * 4);
@@ -296,8 +282,8 @@ Test(kern_bf16, error_per_format) {
                     err += (s - (double)y[q * N + r]) * (s - (double)y[q * N + r]), sq += s * s;
                 }
             }
-            cr_expect(err / sq < 6e-6, "%s, %s: NMSE %.2e", t[i].name, fmt_find((int)formats[f])->name, err / sq);
-            FIGURE("%s, %s: NMSE %.2e", t[i].name, fmt_find((int)formats[f])->name, err / sq);
+            cr_expect(err / sq < 6e-6, "%s, %s: NMSE %.2e", t[i].name, name_of(formats[f]), err / sq);
+            FIGURE("%s, %s: NMSE %.2e", t[i].name, name_of(formats[f]), err / sq);
             free(y);
             problem_free(&p);
         }

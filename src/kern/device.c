@@ -98,9 +98,13 @@ int dev_is_int8(const struct device *d, enum fmt f) {
     case FMT_Q4_1:
     case FMT_Q5_0:
     case FMT_Q5_1:
+    case FMT_Q2_K:
+    case FMT_Q3_K:
     case FMT_Q4_K:
     case FMT_Q5_K:
-    case FMT_Q6_K: return 1;
+    case FMT_Q6_K:
+    case FMT_IQ4_NL:
+    case FMT_IQ4_XS: return 1;
     default: return 0;
     }
 }

@@ -155,7 +155,8 @@ struct bf_kernels {
  * d = max|x| / 127 and the codes are x / d rounded to nearest even; of as many weights q with scale s and minimum m (zero where the
  * format has none)
  *     y = fma(Σ q code, s d, y);  y = fma(m, d Σ code, y)      the sums over codes exact, blocks in index order, y from acc and bias
- * (Q6_K: the first line for each sixteen). Nothing is left open, so every table gives the same bytes, the plain one included. */
+ * (Q3_K, Q6_K: the first line for each sixteen. Q2_K: q the code times its scale of four bits, s = d, and the second line for each sixteen,
+ * Σ over these.) Nothing is left open, so every table gives the same bytes, the plain one included. */
 struct q8_block {
     int8_t q[32];
     float d, ds;   /* d Σ q. Where an activation is no finite number: NaN, and codes 0 */

@@ -1,7 +1,8 @@
 /* Storage formats: how numbers lie in a file. One row per format; a newcomer joins by adding a row (and its cases in the op table).
  *
- * A row of a matrix is cols/block blocks of `bytes` bytes. to_f32/from_f32 work on whole blocks, are exact inverses of ggml's layout,
- * and from_f32 is byte-exact with ggml's reference quantiser. Ids are ggml's type ids, since files carry them. */
+ * A row of a matrix is cols/block blocks of `bytes` bytes. to_f32/from_f32 work on whole blocks and are exact inverses of ggml's layout;
+ * from_f32 is byte-exact with ggml's quantising of a file without an importance matrix. Ids are ggml's type ids, since files carry
+ * them. */
 #ifndef KERN_FMT_H
 #define KERN_FMT_H
 #include <stddef.h>
@@ -10,18 +11,22 @@
 typedef uint16_t bf16;
 typedef uint16_t f16;
 
-#define FMT_MAP(XX)                \
-    XX(0, F32, "F32", 1, 4)        \
-    XX(1, F16, "F16", 1, 2)        \
-    XX(2, Q4_0, "Q4_0", 32, 18)    \
-    XX(3, Q4_1, "Q4_1", 32, 20)    \
-    XX(6, Q5_0, "Q5_0", 32, 22)    \
-    XX(7, Q5_1, "Q5_1", 32, 24)    \
-    XX(8, Q8_0, "Q8_0", 32, 34)    \
-    XX(12, Q4_K, "Q4_K", 256, 144) \
-    XX(13, Q5_K, "Q5_K", 256, 176) \
-    XX(14, Q6_K, "Q6_K", 256, 210) \
-    XX(28, F64, "F64", 1, 8)       \
+#define FMT_MAP(XX)                    \
+    XX(0, F32, "F32", 1, 4)            \
+    XX(1, F16, "F16", 1, 2)            \
+    XX(2, Q4_0, "Q4_0", 32, 18)        \
+    XX(3, Q4_1, "Q4_1", 32, 20)        \
+    XX(6, Q5_0, "Q5_0", 32, 22)        \
+    XX(7, Q5_1, "Q5_1", 32, 24)        \
+    XX(8, Q8_0, "Q8_0", 32, 34)        \
+    XX(10, Q2_K, "Q2_K", 256, 84)      \
+    XX(11, Q3_K, "Q3_K", 256, 110)     \
+    XX(12, Q4_K, "Q4_K", 256, 144)     \
+    XX(13, Q5_K, "Q5_K", 256, 176)     \
+    XX(14, Q6_K, "Q6_K", 256, 210)     \
+    XX(20, IQ4_NL, "IQ4_NL", 32, 18)   \
+    XX(23, IQ4_XS, "IQ4_XS", 256, 136) \
+    XX(28, F64, "F64", 1, 8)           \
     XX(30, BF16, "BF16", 1, 2)
 enum fmt {
 #define XX(id, name, text, block, bytes) FMT_##name = id,

@@ -10,6 +10,19 @@
 FMT_MAP(XX)
 #undef XX
 
+/* The levels of IQ4_NL and IQ4_XS. */
+#define FMT_IQ4_LEVELS \
+    { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 }
+
+/* To the nearest whole number, ties to even, for |x| < 2^22: 1.5 2^23 + x has it in its last bits. Any x gives some int. */
+static inline int fmt_nearest(float x) {
+    float y = x + 12582912.0f;
+    uint32_t u;
+    memcpy(&u, &y, 4);
+    return (int)(u & 0x7fffff) - 0x400000;
+}
+static inline int fmt_clamp(int x, int lo, int hi) { return x < lo ? lo : x > hi ? hi : x; }
+
 /* fmt_to_ and fmt_from_ of a format of `block` elements, out of unpack_##name and pack_##name for one struct name. Blocks are read and
  * written with memcpy, since rows of a mapped file need not be aligned. */
 #define FMT_BLOCKS(name, block)                                              \

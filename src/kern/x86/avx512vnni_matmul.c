@@ -52,11 +52,11 @@ INL void half_block(const int MR, const int G, const enum q8_kind KIND, __m512 s
     __m128i by = _mm_cvtsi32_si128(shift);
     _Pragma("GCC unroll 8") for (int i = 0; i < MR; i++) {
         const struct q8_block *a = x + i * ldx;
-        __m512i from = KIND == Q8_MIN ? _mm512_setzero_si512()
-                                      : _mm512_sll_epi32(_mm512_set1_epi32(KIND == Q8_PLAIN ? a->n
-                                                                           : j0             ? a->n - a->n0
-                                                                                            : a->n0),
-                                                         by);
+        __m512i from = Q8_HAS_MIN(KIND) ? _mm512_setzero_si512()
+                                        : _mm512_sll_epi32(_mm512_set1_epi32(KIND == Q8_PLAIN ? a->n
+                                                                             : j0             ? a->n - a->n0
+                                                                                              : a->n0),
+                                                           by);
         _Pragma("GCC unroll 2") for (int g = 0; g < G; g++) c[i][g][0] = from, c[i][g][1] = _mm512_setzero_si512();
     }
     _Pragma("GCC unroll 8") for (int j = j0; j < j1; j++) {
@@ -94,6 +94,12 @@ INL void tile(const int MR, const int G, const enum q8_kind KIND, float *sum, co
                 _Pragma("GCC unroll 8") for (int i = 0; i < MR; i++) s[i][g] =
                     _mm512_fmadd_ps(m, _mm512_set1_ps(x[i * ldx].ds), s[i][g]);
             }
+        if (KIND == Q8_TWO)
+            _Pragma("GCC unroll 8") for (int i = 0; i < MR; i++) _Pragma("GCC unroll 2") for (int half = 0; half < 2; half++) {
+                __m512 all = q8_sum(x + i * ldx, half);
+                _Pragma("GCC unroll 2") for (int g = 0; g < G; g++) s[i][g] =
+                    _mm512_fmadd_ps(_mm512_load_ps(half ? at[g]->m2 : at[g]->m), all, s[i][g]);
+            }
     }
     _Pragma("GCC unroll 8") for (int i = 0; i < MR; i++) _Pragma("GCC unroll 2") for (int g = 0; g < G; g++)
         _mm512_store_ps(sum + i * ld + 16 * g, s[i][g]);
@@ -105,7 +111,7 @@ typedef void (*tile_fn)(float *sum, const struct q8_block *x, int64_t ldx, const
                                          int apart, int shift) {                                                            \
         tile(MR, G, KIND, sum, x, ldx, w, n, apart, shift);                                                                 \
     }
-#define TILES(MR, G) TILE(MR, G, Q8_PLAIN) TILE(MR, G, Q8_MIN) TILE(MR, G, Q8_SIX)
+#define TILES(MR, G) TILE(MR, G, Q8_PLAIN) TILE(MR, G, Q8_MIN) TILE(MR, G, Q8_SIX) TILE(MR, G, Q8_TWO)
 TILES(1, 1)
 TILES(2, 1)
 TILES(3, 1)
@@ -116,38 +122,44 @@ TILES(4, 2)
 TILES(5, 2)
 TILES(6, 2)
 #define ROW(MR, G) \
-    { tile_##MR##x##G##_Q8_PLAIN, tile_##MR##x##G##_Q8_MIN, tile_##MR##x##G##_Q8_SIX }
-static const tile_fn tiles[2][6][3] = {{ROW(1, 1), ROW(2, 1), ROW(3, 1)},
+    { tile_##MR##x##G##_Q8_PLAIN, tile_##MR##x##G##_Q8_MIN, tile_##MR##x##G##_Q8_SIX, tile_##MR##x##G##_Q8_TWO }
+static const tile_fn tiles[2][6][4] = {{ROW(1, 1), ROW(2, 1), ROW(3, 1)},
                                        {ROW(1, 2), ROW(2, 2), ROW(3, 2), ROW(4, 2), ROW(5, 2), ROW(6, 2)}};
 
 /* One row of x: sum[16] += its products with sixteen rows of w from p on, all columns. Codes never leave registers. next: bytes that will
  * be wanted as these are now. */
-#define ONE(NAME, word, STEP, BYTES, KIND, SHIFT)                                                                                \
-    static void one_##word(float *sum, const struct q8_block *x, const char *p, size_t ld, int64_t steps, const char *next) {    \
-        __m512 s = _mm512_load_ps(sum);                                                                                          \
-        for (int64_t i = 0; i < steps; i++, x += STEP / 32, p += BYTES, next += BYTES) {                                         \
-            struct lot o[STEP / 32];                                                                                             \
-            __m512i c[STEP / 32][2];                                                                                             \
-            const struct sink k = {o, x, c, KIND == Q8_SIX};                                                                     \
-            if (2 * BYTES > 64 || i % 2 == 0)                                                                                    \
-                for (int r = 0; r < 16; r++)                                                                                     \
-                    for (int l = 0; l < (BYTES + 63) / 64; l++) _mm_prefetch(next + (size_t)r * ld + 64 * l, _MM_HINT_T0);       \
-            _Pragma("GCC unroll 8") for (int b = 0; b < STEP / 32; b++) {                                                        \
-                int from = KIND == Q8_MIN ? 0 : KIND == Q8_SIX ? x[b].n0 : x[b].n, then = KIND == Q8_SIX ? x[b].n - x[b].n0 : 0; \
-                c[b][0] = _mm512_slli_epi32(_mm512_set1_epi32(from), SHIFT);                                                     \
-                c[b][1] = _mm512_slli_epi32(_mm512_set1_epi32(then), SHIFT);                                                     \
-            }                                                                                                                    \
-            lot_##word(&k, p, ld);                                                                                               \
-            _Pragma("GCC unroll 8") for (int b = 0; b < STEP / 32; b++) {                                                        \
-                __m512 d = _mm512_set1_ps(x[b].d), sc = _mm512_mul_ps(_mm512_load_ps(o[b].s), d);                                \
-                __m512i all = KIND == Q8_SIX ? c[b][0] : _mm512_add_epi32(c[b][0], c[b][1]);                                     \
-                s = _mm512_fmadd_ps(_mm512_cvtepi32_ps(all), sc, s);                                                             \
-                if (KIND == Q8_SIX)                                                                                              \
-                    s = _mm512_fmadd_ps(_mm512_cvtepi32_ps(c[b][1]), _mm512_mul_ps(_mm512_load_ps(o[b].m), d), s);               \
-                if (KIND == Q8_MIN) s = _mm512_fmadd_ps(_mm512_load_ps(o[b].m), _mm512_set1_ps(x[b].ds), s);                     \
-            }                                                                                                                    \
-        }                                                                                                                        \
-        _mm512_store_ps(sum, s);                                                                                                 \
+#define ONE(NAME, word, STEP, BYTES, KIND, SHIFT)                                                                             \
+    static void one_##word(float *sum, const struct q8_block *x, const char *p, size_t ld, int64_t steps, const char *next) { \
+        __m512 s = _mm512_load_ps(sum);                                                                                       \
+        for (int64_t i = 0; i < steps; i++, x += STEP / 32, p += BYTES, next += BYTES) {                                      \
+            struct lot o[STEP / 32];                                                                                          \
+            __m512i c[STEP / 32][2];                                                                                          \
+            const struct sink k = {o, x, c, KIND == Q8_SIX};                                                                  \
+            if (2 * BYTES > 64 || i % 2 == 0)                                                                                 \
+                for (int r = 0; r < 16; r++)                                                                                  \
+                    for (int l = 0; l < (BYTES + 63) / 64; l++) _mm_prefetch(next + (size_t)r * ld + 64 * l, _MM_HINT_T0);    \
+            _Pragma("GCC unroll 8") for (int b = 0; b < STEP / 32; b++) {                                                     \
+                int from = Q8_HAS_MIN(KIND) ? 0                                                                               \
+                           : KIND == Q8_SIX ? x[b].n0                                                                         \
+                                            : x[b].n,                                                                         \
+                    then = KIND == Q8_SIX ? x[b].n - x[b].n0 : 0;                                                             \
+                c[b][0] = _mm512_slli_epi32(_mm512_set1_epi32(from), SHIFT);                                                  \
+                c[b][1] = _mm512_slli_epi32(_mm512_set1_epi32(then), SHIFT);                                                  \
+            }                                                                                                                 \
+            lot_##word(&k, p, ld);                                                                                            \
+            _Pragma("GCC unroll 8") for (int b = 0; b < STEP / 32; b++) {                                                     \
+                __m512 d = _mm512_set1_ps(x[b].d), sc = _mm512_mul_ps(_mm512_load_ps(o[b].s), d);                             \
+                __m512i all = KIND == Q8_SIX ? c[b][0] : _mm512_add_epi32(c[b][0], c[b][1]);                                  \
+                s = _mm512_fmadd_ps(_mm512_cvtepi32_ps(all), sc, s);                                                          \
+                if (KIND == Q8_SIX)                                                                                           \
+                    s = _mm512_fmadd_ps(_mm512_cvtepi32_ps(c[b][1]), _mm512_mul_ps(_mm512_load_ps(o[b].m), d), s);            \
+                if (KIND == Q8_MIN) s = _mm512_fmadd_ps(_mm512_load_ps(o[b].m), _mm512_set1_ps(x[b].ds), s);                  \
+                if (KIND == Q8_TWO)                                                                                           \
+                    s = _mm512_fmadd_ps(_mm512_load_ps(o[b].m2), q8_sum(x + b, 1),                                            \
+                                        _mm512_fmadd_ps(_mm512_load_ps(o[b].m), q8_sum(x + b, 0), s));                        \
+            }                                                                                                                 \
+        }                                                                                                                     \
+        _mm512_store_ps(sum, s);                                                                                              \
     }
 Q8_FORMATS(ONE)
 typedef void (*one_fn)(float *sum, const struct q8_block *x, const char *p, size_t ld, int64_t steps, const char *next);

@@ -13,6 +13,7 @@
 #ifndef KERN_BF_WORDS_H
 #define KERN_BF_WORDS_H
 #include "kern/device.h"
+#include "kern/x86/scale_words.h"
 #include <immintrin.h>
 #include <string.h>
 
@@ -74,6 +75,18 @@ INL void bf_decode_q5_1(vb *v, const char *p) {
     v[0] = pick32(_mm512_fmadd_ps(d, levels(0), m), _mm512_fmadd_ps(d, levels(16), m), five_bits(p + 4, p + 8));
 }
 
+/* IQ4_NL and IQ4_XS */
+INL __m512 uneven_levels(void) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(levels_iq4())); }
+INL void bf_decode_iq4_nl(vb *v, const char *p) { v[0] = pick16(_mm512_mul_ps(half1(p), uneven_levels()), nibbles(p + 2)); }
+INL void bf_decode_iq4_xs(vb *v, const char *p) {
+    float s[8];
+    _mm256_storeu_ps(s, scales_iq4_xs(p));
+    __asm__("" : "+m"(s)); /* and do load them */
+    __m512 level = uneven_levels();
+    _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++) v[i] =
+        pick16(_mm512_mul_ps(_mm512_set1_ps(s[i]), level), nibbles(p + 8 + 16 * i));
+}
+
 /* The eight 6-bit scales and minima of a Q4_K or Q5_K superblock (12 bytes), times d and dmin: s[0 … 7] the scales, s[8 … 15] the
  * minima. Through memory, because a load broadcasts for nothing and a permutation does not. */
 INL void scales_k(float s[16], const char *p) {
@@ -116,6 +129,57 @@ INL void bf_decode_q5_k(vb *v, const char *p) {
         v[2 * i + 1] = pick_q5_k(s, 2 * i + 1, _mm512_srli_epi16(q, 4), high);
     }
 }
+/* Two and three bits: a register of thirty-two levels serves eight sub-blocks of four, or four of eight, and the sub-block is part of the
+ * index. Lane i of levels16(s, n, at): the scale of sub-block at + i / n. */
+INL __m512 levels16(__m512 s, int n, int at) {
+    const __m512i fours = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    return _mm512_permutexvar_ps(_mm512_add_epi32(n == 4 ? fours : _mm512_srli_epi32(fours, 1), _mm512_set1_epi32(at)), s);
+}
+/* number i of the four f16 at p, to all lanes */
+INL __m512 half_of(const char *p, const int i) {
+    __m128 v = _mm_cvtph_ps(_mm_loadl_epi64((const void *)p));
+    return _mm512_broadcastss_ps(_mm_permute_ps(v, i));
+}
+/* words 0 … 15 and 16 … 31 get the numbers of two neighbouring sub-blocks, at << shift and (at + 1) << shift */
+INL __m512i sub_of(int at, int shift) {
+    return _mm512_inserti64x4(_mm512_set1_epi16((short)(at << shift)), _mm256_set1_epi16((short)((at + 1) << shift)), 1);
+}
+INL void bf_decode_q2_k(vb *v, const char *p) {
+    const __m512 step = _mm512_setr_ps(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
+    __m512i s = _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)p));
+    __m512 d = _mm512_mul_ps(half_of(p + 76, 2), _mm512_cvtepi32_ps(_mm512_and_si512(s, _mm512_set1_epi32(15))));
+    __m512 m = _mm512_mul_ps(half_of(p + 76, 3), _mm512_cvtepi32_ps(_mm512_srli_epi32(s, 4)));
+    _Pragma("GCC unroll 2") for (int h = 0; h < 2; h++) {
+        __m512 t[2];
+        _Pragma("GCC unroll 2") for (int i = 0; i < 2; i++) t[i] =
+            _mm512_fmsub_ps(levels16(d, 4, 8 * h + 4 * i), step, levels16(m, 4, 8 * h + 4 * i));
+        __m512i q = bytes32(p + 16 + 32 * h), table = (__m512i)vb_of(t[0], t[1]);
+        _Pragma("GCC unroll 4") for (int r = 0; r < 4; r++) {
+            __m512i at =
+                _mm512_ternarylogic_epi32(_mm512_srli_epi16(q, (unsigned)(2 * r)), _mm512_set1_epi16(3), sub_of(2 * r, 2), 0xea);
+            v[4 * h + r] = (vb)_mm512_permutexvar_epi16(at, table);
+        }
+    }
+}
+INL void bf_decode_q3_k(vb *v, const char *p) {
+    const __m512 step = _mm512_setr_ps(-4, -3, -2, -1, 0, 1, 2, 3, -4, -3, -2, -1, 0, 1, 2, 3);
+    const __m512i three = _mm512_set1_epi16(3), seven = _mm512_set1_epi16(7);
+    __m512i s = _mm512_cvtepi8_epi32(_mm_sub_epi8(scales_q3_k(p), _mm_set1_epi8(32)));
+    __m512 d = _mm512_mul_ps(half_of(p + 102, 3), _mm512_cvtepi32_ps(s));
+    __m512i high = bytes32(p);
+    _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++) { /* two rows of thirty-two, four sub-blocks */
+        __m512i q = bytes32(p + 32 + 32 * (i >> 1));
+        vb t = vb_of(_mm512_mul_ps(levels16(d, 8, 4 * i), step), _mm512_mul_ps(levels16(d, 8, 4 * i + 2), step));
+        _Pragma("GCC unroll 2") for (int r = 0; r < 2; r++) {
+            int row = 2 * i + r;
+            __m512i third = row < 2 ? _mm512_slli_epi16(high, (unsigned)(row < 2 ? 2 - row : 0))
+                                    : _mm512_srli_epi16(high, (unsigned)(row < 2 ? 0 : row - 2));
+            __m512i at = _mm512_ternarylogic_epi32(three, _mm512_srli_epi16(q, (unsigned)(2 * (row & 3))), third, 0xca);
+            at = _mm512_ternarylogic_epi32(at, seven, sub_of(2 * r, 3), 0xea);
+            v[row] = (vb)_mm512_permutexvar_epi16(at, (__m512i)t);
+        }
+    }
+}
 /* 32 words of 0 … 63 as weights, sixteen to each of two scales */
 INL vb scaled_q6(__m512i q, const float *d) {
     q = _mm512_sub_epi16(q, _mm512_set1_epi16(32));
@@ -124,10 +188,9 @@ INL vb scaled_q6(__m512i q, const float *d) {
     return vb_of(_mm512_mul_ps(_mm512_set1_ps(d[0]), lo), _mm512_mul_ps(_mm512_set1_ps(d[1]), hi));
 }
 INL void bf_decode_q6_k(vb *v, const char *p) {
-    __m128 last = _mm_cvtph_ps(_mm_loadl_epi64((const void *)(p + 202))); /* the last two of eight bytes */
     __m512 sc = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)(p + 192))));
     float s[16];
-    _mm512_storeu_ps(s, _mm512_mul_ps(_mm512_broadcastss_ps(_mm_permute_ps(last, 3)), sc));
+    _mm512_storeu_ps(s, _mm512_mul_ps(half_of(p + 202, 3), sc));
     __asm__("" : "+m"(s));
     const __m512i low = _mm512_set1_epi16(15), two = _mm512_set1_epi16(0x30);
     _Pragma("GCC unroll 2") for (int h = 0; h < 2; h++) {
@@ -144,18 +207,22 @@ INL void bf_decode_q6_k(vb *v, const char *p) {
 }
 
 /* Every format: enum name, word, elements of a step, bytes of a step. */
-#define BF_FORMATS(XX)       \
-    XX(F32, f32, 32, 128)    \
-    XX(F16, f16, 32, 64)     \
-    XX(BF16, bf16, 32, 64)   \
-    XX(Q8_0, q8_0, 32, 34)   \
-    XX(Q4_0, q4_0, 32, 18)   \
-    XX(Q4_1, q4_1, 32, 20)   \
-    XX(Q5_0, q5_0, 32, 22)   \
-    XX(Q5_1, q5_1, 32, 24)   \
-    XX(Q4_K, q4_k, 256, 144) \
-    XX(Q5_K, q5_k, 256, 176) \
-    XX(Q6_K, q6_k, 256, 210)
+#define BF_FORMATS(XX)         \
+    XX(F32, f32, 32, 128)      \
+    XX(F16, f16, 32, 64)       \
+    XX(BF16, bf16, 32, 64)     \
+    XX(Q8_0, q8_0, 32, 34)     \
+    XX(Q4_0, q4_0, 32, 18)     \
+    XX(Q4_1, q4_1, 32, 20)     \
+    XX(Q5_0, q5_0, 32, 22)     \
+    XX(Q5_1, q5_1, 32, 24)     \
+    XX(Q2_K, q2_k, 256, 84)    \
+    XX(Q3_K, q3_k, 256, 110)   \
+    XX(Q4_K, q4_k, 256, 144)   \
+    XX(Q5_K, q5_k, 256, 176)   \
+    XX(Q6_K, q6_k, 256, 210)   \
+    XX(IQ4_NL, iq4_nl, 32, 18) \
+    XX(IQ4_XS, iq4_xs, 256, 136)
 
 /* out[0 … n up to 32) = the weights from p on, zero from n to the next multiple of 32. n is a multiple of the block for quantised
  * formats; for float formats a last part reads no byte past n. */
