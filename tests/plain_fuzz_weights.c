@@ -1,4 +1,4 @@
-/* Deterministic mutations of a small GGUF, a small safetensors and a small config.json: each result is refused with a sentence, or
+/* Deterministic mutations of a small GGUF, one in two parts, a small safetensors and a small config.json: each result is refused with a sentence, or
  * opens and everything it hands out can be read. Built with sanitizers it is a fuzzer that needs no fuzzer.
  * One argument: how many mutations of each (default 4000). */
 #include "base/rng.h"
@@ -10,28 +10,63 @@
 #include <string.h>
 #include <unistd.h>
 
-static int gguf_seed(struct str *b) {
-    static const struct meta_str strs[] = {{"a", 1}, {"bc", 2}, {"", 0}};
-    static const int32_t ints[] = {1, 2, 3};
-    static const int64_t dims[] = {2, 32};
-    static const unsigned char data[256];
+/* The file a writer makes, to the end of b. Frees the writer. */
+static int written(struct str *b, struct gguf_writer *g) {
     char path[] = "/tmp/candor-fuzz-XXXXXX", *text = NULL;
-    struct gguf_writer *g = NULL;
     size_t n = 0;
-    int fd = mkstemp(path), rc = fd < 0 ? ERR_IO : gguf_writer_new(&g, NULL);
-    if (rc < 0) return rc;
-    close(fd);
-    gguf_put_str(g, "general.name", "seed", 4), gguf_put_u32(g, "general.alignment", 32);
-    gguf_put_strs(g, "tokens", strs, 3), gguf_put_i32s(g, "types", ints, 3), gguf_put_bool(g, "flag", 1);
-    gguf_put_tensor(g, "f32", FMT_F32, 2, dims, data), gguf_put_tensor(g, "q8", FMT_Q8_0, 2, dims, data);
-    gguf_put_tensor(g, "bf16", FMT_BF16, 1, dims, data);
-    rc = gguf_writer_commit(g, path, NULL);
+    int fd = mkstemp(path), rc = fd < 0 ? ERR_IO : gguf_writer_commit(g, path, NULL);
     gguf_writer_free(g);
+    if (fd < 0) return rc;
+    close(fd);
     if (rc == 0) rc = file_read(&text, &n, path, 0, NULL);
     if (rc == 0) rc = str_add(b, text, n);
     unlink(path);
     free(text);
     return rc;
+}
+
+static const int64_t dims[] = {2, 32};
+static const unsigned char zeros[256];
+
+static int gguf_seed(struct str *b) {
+    static const struct meta_str strs[] = {{"a", 1}, {"bc", 2}, {"", 0}};
+    static const int32_t ints[] = {1, 2, 3};
+    struct gguf_writer *g = NULL;
+    if (gguf_writer_new(&g, NULL) < 0) return ERR_NOMEM;
+    gguf_put_str(g, "general.name", "seed", 4), gguf_put_u32(g, "general.alignment", 32);
+    gguf_put_strs(g, "tokens", strs, 3), gguf_put_i32s(g, "types", ints, 3), gguf_put_bool(g, "flag", 1);
+    gguf_put_tensor(g, "f32", FMT_F32, 2, dims, zeros), gguf_put_tensor(g, "q8", FMT_Q8_0, 2, dims, zeros);
+    gguf_put_tensor(g, "bf16", FMT_BF16, 1, dims, zeros);
+    return written(b, g);
+}
+
+/* Two parts one behind the other; the first ends at part_bytes. */
+static size_t part_bytes;
+static int parts_seed(struct str *b) {
+    for (uint16_t i = 0; i < 2; i++) {
+        struct gguf_writer *g = NULL;
+        if (gguf_writer_new(&g, NULL) < 0) return ERR_NOMEM;
+        if (i == 1) part_bytes = b->len;
+        gguf_put_u16(g, "split.no", i), gguf_put_u16(g, "split.count", 2), gguf_put_i32(g, "split.tensors.count", 3);
+        gguf_put_tensor(g, i ? "b" : "a", FMT_F32, 2, dims, zeros);
+        if (i) gguf_put_tensor(g, "c", FMT_Q8_0, 2, dims, zeros);
+        if (written(b, g) < 0) return ERR_IO;
+    }
+    return 0;
+}
+
+/* Each part a block of its own, so that a sanitizer sees a read behind its end. They live until the next call. */
+static int open_parts(struct weights **out, const void *bytes, size_t n, const char *name, struct err *e) {
+    static unsigned char *block[2];
+    const size_t cut = n < part_bytes ? n : part_bytes, size[2] = {cut, n - cut};
+    struct map m[2];
+    for (int i = 0; i < 2; i++) {
+        free(block[i]);
+        if (!(block[i] = malloc(size[i] ? size[i] : 1))) return fail(e, ERR_NOMEM, "out of memory");
+        memcpy(block[i], (const unsigned char *)bytes + (i ? cut : 0), size[i]);
+        m[i] = (struct map){block[i], size[i]};
+    }
+    return gguf__open_parts(out, m, 2, name, e);
 }
 
 static int st_seed(struct str *b) {
@@ -132,6 +167,7 @@ static int fuzz(const char *what, int (*seed)(struct str *), open_fn fn, int tim
 int main(int argc, char **argv) {
     int times = argc > 1 ? atoi(argv[1]) : 4000, bad = 0;
     bad |= fuzz("gguf", gguf_seed, gguf__open_bytes, times);
+    bad |= fuzz("parts", parts_seed, open_parts, times);
     bad |= fuzz("safetensors", st_seed, st__open_bytes, times);
     bad |= fuzz("config", hf_seed, hf__open_bytes, times);
     return bad;

@@ -282,7 +282,7 @@ BAD(t_dim_0, head(b, 1, 0), vec(b, "t", 0, 0, 0), fill(b, 40))
 BAD(t_dim_huge, head(b, 1, 0), vec(b, "t", 1ull << 63, 0, 0), fill(b, 40))
 BAD(t_overflow, head(b, 1, 0), zs(b, "t"), u32(b, 2), u64(b, 1ull << 40), u64(b, 1ull << 40), u32(b, 0), u64(b, 0), fill(b, 40))
 BAD(t_bytes_overflow, head(b, 1, 0), vec(b, "t", 1ull << 62, 0, 0), fill(b, 40))
-BAD(t_q2_k, head(b, 1, 0), vec(b, "t", 256, 10, 0), fill(b, 400))
+BAD(t_iq2_s, head(b, 1, 0), vec(b, "t", 256, 22, 0), fill(b, 400))
 BAD(t_type, head(b, 1, 0), vec(b, "t", 256, 1000, 0), fill(b, 400))
 BAD(t_type_neg, head(b, 1, 0), vec(b, "t", 256, UINT32_MAX, 0), fill(b, 400))
 BAD(t_block, head(b, 1, 0), vec(b, "t", 33, 8, 0), fill(b, 400))
@@ -346,11 +346,7 @@ static const struct bad {
                                                             "2^63 bytes") ROW(t_bytes_overflow, FORMAT, 24,
                                                                               "tensor t: "
                                                                               "expected a size "
-                                                                              "below 2^63 bytes") ROW(t_q2_k, UNSUPPORTED, 45,
-                                                                                                      "tensor t: expected one of "
-                                                                                                      "F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, "
-                                                                                                      "Q8_0, Q4_K, Q5_K, Q6_K, F64, BF16, "
-                                                                                                      "found Q2_K (ggml type 10)")
+                                                                              "below 2^63 bytes") ROW(t_iq2_s, UNSUPPORTED, 45, "tensor t: expected one of F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, F64, BF16, found IQ2_S (ggml type 22)")
                                                             ROW(t_type, UNSUPPORTED, 45,
                                                                 "found a type without a name "
                                                                 "(ggml type 1000)")
@@ -653,7 +649,8 @@ Test(weights, shards, .init = tmp_init, .fini = tmp_fini) {
     cr_assert_eq(weights_n_tensors(w), 2);
     cr_assert(weights_tensor(w, "a") && weights_tensor(w, "b"));
     cr_assert_str_eq(weights_dir(w), tmp_dir);
-    cr_assert(meta_str(w, "st.format", &s, NULL) == 1 && meta_count(w) == 1);
+    cr_assert(meta_str(w, "st.format", &s, NULL) == 1 && meta_count(w) == 2);
+    cr_assert(meta_str(w, "unread.i", &s, NULL) == 1 && !strcmp(s.s, "I64")); /* there, but not listed */
     weights_close(w);
     save_text("config.json", "{\"n\": 3}");
     w = open_ok(tmp(INDEX));
@@ -878,7 +875,7 @@ static void put_bad(struct gguf_writer *g, int which) {
     case 1: gguf_put_u32(g, "", 2); break;
     case 2: gguf_put_tensor(g, "t", FMT_F32, 1, zero, x); break;
     case 3: gguf_put_tensor(g, "t", FMT_Q8_0, 1, odd, x); break;
-    case 4: gguf_put_tensor(g, "t", (enum fmt)10, 1, ok, x); break;
+    case 4: gguf_put_tensor(g, "t", (enum fmt)22, 1, ok, x); break;
     case 5: gguf_put_tensor(g, "t", FMT_F32, 5, ok, x); break;
     case 6: gguf_put_tensor(g, "t", FMT_F32, 1, ok, x), gguf_put_tensor(g, "t", FMT_F32, 1, ok, x); break;
     case 7: gguf_put_u32(g, "general.alignment", 3); break;

@@ -27,11 +27,9 @@ enum { KEY_MIN_BYTES = 8 + 1 + 4 + 1, TENSOR_MIN_BYTES = 8 + 1 + 4 + 8 + 4 + 8, 
 
 /* Names of types this engine does not compute with, so that the refusal speaks the user's language. */
 static const char *const ggml_names[] = {
-    [3] = "Q4_1",      [6] = "Q5_0",      [7] = "Q5_1",    [9] = "Q8_1",   [10] = "Q2_K",    [11] = "Q3_K",
-    [12] = "Q4_K",     [13] = "Q5_K",     [14] = "Q6_K",   [15] = "Q8_K",  [16] = "IQ2_XXS", [17] = "IQ2_XS",
-    [18] = "IQ3_XXS",  [19] = "IQ1_S",    [20] = "IQ4_NL", [21] = "IQ3_S", [22] = "IQ2_S",   [23] = "IQ4_XS",
-    [24] = "I8",       [25] = "I16",      [26] = "I32",    [27] = "I64",   [29] = "IQ1_M",   [31] = "Q4_0_4_4",
-    [32] = "Q4_0_4_8", [33] = "Q4_0_8_8", [34] = "TQ1_0",  [35] = "TQ2_0", [39] = "MXFP4",
+    [9] = "Q8_1",      [15] = "Q8_K",     [16] = "IQ2_XXS", [17] = "IQ2_XS", [18] = "IQ3_XXS", [19] = "IQ1_S", [21] = "IQ3_S",
+    [22] = "IQ2_S",    [24] = "I8",       [25] = "I16",     [26] = "I32",    [27] = "I64",     [29] = "IQ1_M", [31] = "Q4_0_4_4",
+    [32] = "Q4_0_4_8", [33] = "Q4_0_8_8", [34] = "TQ1_0",   [35] = "TQ2_0",  [39] = "MXFP4",
 };
 
 /* ---- the cursor ---- */
@@ -265,27 +263,22 @@ static int alignment(const struct weights *w, const char *path, uint64_t *out, s
     return 0;
 }
 
-static int take_tensors(struct cursor *c, struct weights *w, struct span *s, int64_t n) {
-    uint64_t align = 0;
-    TRY(alignment(w, c->path, &align, c->e));
+/* n tensors of file number `file`, into w behind those it has. */
+static int take_tensors(struct cursor *c, struct weights *w, int64_t file, uint64_t align, struct span *s, int64_t n) {
+    const int64_t first = w->n_tensors;
     for (int64_t i = 0; i < n; i++) TRY(take_tensor(c, w, &s[i]));
+    struct tensor *t = w->tensors + first;
     uint64_t data = (c->at + align - 1) / align * align;
     uint64_t room = data < c->size ? c->size - data : 0;
-    for (int64_t i = 0; i < n; i++) TRY(place(c, &w->tensors[i], &s[i], data, room, align));
+    for (int64_t i = 0; i < n; i++) TRY(place(c, &t[i], &s[i], data, room, align));
     const struct span *over = weights__overlap(s, n);
     if (over) return weights__fail_overlap(over, c->path, c->e);
     /* only now: a misaligned tensor is copied, and overlapping ones would be copied many times over */
-    for (int64_t i = 0; i < n; i++) TRY(weights__data(w, &w->tensors[i], c->data + w->tensors[i].file_offset, c->e));
+    for (int64_t i = 0; i < n; i++) {
+        t[i].file = file;
+        TRY(weights__data(w, &t[i], c->data + t[i].file_offset, c->e));
+    }
     return 0;
-}
-
-/* One part of a split model is not a model. */
-static int refuse_split(const struct weights *w, const char *path, struct err *e) {
-    int64_t parts = 1;
-    TRY(meta_i64(w, "split.count", &parts, e));
-    if (parts <= 1) return 0;
-    return fail_at(e, ERR_UNSUPPORTED, path, weights__kv(w, "split.count")->at,
-                   "key split.count: expected a model in one file, found one of %" PRId64 " parts", parts);
 }
 
 /* ---- the file ---- */
@@ -316,17 +309,35 @@ static int take_header(struct cursor *c, struct weights *w, uint64_t *tensors, u
     return take_count(c, keys, "keys", KEY_MIN_BYTES);
 }
 
-int gguf__load(struct weights *w, const struct map *m, const char *path, struct err *e) {
-    struct cursor c = {.data = m->data, .size = m->size, .path = path, .what = "header", .name = {"of the file"}, .e = e};
-    uint64_t tensors = 0, keys = 0;
-    TRY(take_header(&c, w, &tensors, &keys));
-    c.what = "key";
-    for (uint64_t i = 0; i < keys; i++) TRY(take_key(&c, w));
-    TRY(refuse_split(w, path, e));
+static int take_keys(struct cursor *c, struct weights *keys, uint64_t *tensors) {
+    uint64_t n = 0;
+    TRY(take_header(c, keys, tensors, &n));
+    c->what = "key";
+    for (uint64_t i = 0; i < n; i++) TRY(take_key(c, keys));
+    return 0;
+}
+
+static struct cursor cursor_at(const struct map *m, const char *path, struct err *e) {
+    return (struct cursor){.data = m->data, .size = m->size, .path = path, .what = "header", .name = {"of the file"}, .e = e};
+}
+
+int gguf__load_keys(struct weights *keys, const struct map *m, const char *path, struct err *e) {
+    struct cursor c = cursor_at(m, path, e);
+    uint64_t tensors = 0;
+    return take_keys(&c, keys, &tensors);
+}
+
+int gguf__load(struct weights *w, struct weights *keys, int64_t i, gguf_check_fn check, void *ctx, struct err *e) {
+    const char *path = w->map_paths[i];
+    struct cursor c = cursor_at(&w->maps[i], path, e);
+    uint64_t tensors = 0, align = 0;
+    TRY(take_keys(&c, keys, &tensors));
+    TRY(check(ctx, keys, path, e));
+    TRY(alignment(keys, path, &align, e));
     c.what = "tensor";
     struct span *s = calloc(tensors + 1, sizeof *s); /* 32 bytes each, and so many the file has for each */
     if (!s) return fail_at(e, ERR_NOMEM, path, -1, "out of memory for %" PRIu64 " tensors", tensors);
-    int rc = take_tensors(&c, w, s, (int64_t)tensors);
+    int rc = take_tensors(&c, w, i, align, s, (int64_t)tensors);
     free(s);
     return rc;
 }

@@ -13,8 +13,11 @@
 
 struct out_tensor {
     struct tensor t;
-    const void *data;
+    const void *data;  /* borrowed; or */
+    gguf_fill_fn fill; /* makes them */
+    void *ctx;
 };
+enum { PIECE_BYTES = 4 << 20 };
 
 struct gguf_writer {
     struct str meta;            /* the encoded keys */
@@ -94,6 +97,11 @@ static void set_alignment(struct gguf_writer *g, const char *key, uint64_t v) {
         fail(&g->first, ERR_ARG, "key %s: expected a power of two up to %d, found %" PRIu64, key, GGUF_MAX_ALIGNMENT, v);
 }
 
+void gguf_put_u16(struct gguf_writer *g, const char *key, uint16_t v) {
+    set_alignment(g, key, v);
+    put(g, key, GGUF_U16, &v);
+}
+
 void gguf_put_u32(struct gguf_writer *g, const char *key, uint32_t v) {
     set_alignment(g, key, v);
     put(g, key, GGUF_U32, &v);
@@ -166,13 +174,25 @@ static int tensor_make(struct out_tensor *o, const char *name, enum fmt f, int n
     return o->t.name ? 0 : fail(e, ERR_NOMEM, "tensor %.60s: out of memory", name);
 }
 
-void gguf_put_tensor(struct gguf_writer *g, const char *name, enum fmt f, int n_dims, const int64_t *dims, const void *data) {
+/* NULL, if the writer has failed before or does now. */
+static struct out_tensor *tensor_add(struct gguf_writer *g, const char *name, enum fmt f, int n_dims, const int64_t *dims) {
     struct out_tensor o = {0};
-    if (g->first.code) return;
-    if (weights__room(&g->tensors, &g->cap_tensors, g->n_tensors, sizeof *g->tensors, &g->first) < 0) return;
-    if (tensor_make(&o, name, f, n_dims, dims, &g->first) < 0) return;
-    o.data = data;
-    g->tensors[g->n_tensors++] = o;
+    if (g->first.code) return NULL;
+    if (weights__room(&g->tensors, &g->cap_tensors, g->n_tensors, sizeof *g->tensors, &g->first) < 0) return NULL;
+    if (tensor_make(&o, name, f, n_dims, dims, &g->first) < 0) return NULL;
+    g->tensors[g->n_tensors] = o;
+    return &g->tensors[g->n_tensors++];
+}
+
+void gguf_put_tensor(struct gguf_writer *g, const char *name, enum fmt f, int n_dims, const int64_t *dims, const void *data) {
+    struct out_tensor *o = tensor_add(g, name, f, n_dims, dims);
+    if (o) o->data = data;
+}
+
+void gguf_put_tensor_from(struct gguf_writer *g, const char *name, enum fmt f, int n_dims, const int64_t *dims, gguf_fill_fn fill,
+                          void *ctx) {
+    struct out_tensor *o = tensor_add(g, name, f, n_dims, dims);
+    if (o) o->fill = fill, o->ctx = ctx;
 }
 
 /* ---- the file ---- */
@@ -215,23 +235,66 @@ static void encode_directory(const struct gguf_writer *g, struct str *b) {
     }
 }
 
-/* ferror is asked once, by commit. */
-static void write_padded(FILE *f, const void *p, uint64_t n, uint64_t align) {
+static void write_padding(FILE *f, uint64_t n, uint64_t align) {
     static const char zeros[64];
     uint64_t pad = padded(n, align) - n;
-    if (n) fwrite(p, 1, (size_t)n, f);
     for (uint64_t k; pad; pad -= k) {
         k = pad < sizeof zeros ? pad : sizeof zeros;
         fwrite(zeros, 1, (size_t)k, f);
     }
 }
 
+static int64_t piece_rows(const struct tensor *t) {
+    int64_t n = (int64_t)(PIECE_BYTES / t->m.row_bytes);
+    return n < 1 ? 1 : n < t->m.rows ? n : t->m.rows;
+}
+
+/* What the largest piece takes; 0: all bytes are borrowed. */
+static size_t piece_bytes(const struct gguf_writer *g) {
+    size_t most = 0;
+    for (int64_t i = 0; i < g->n_tensors; i++) {
+        const struct out_tensor *o = &g->tensors[i];
+        size_t n = o->fill ? (size_t)piece_rows(&o->t) * o->t.m.row_bytes : 0;
+        if (n > most) most = n;
+    }
+    return most;
+}
+
+/* A full disk is noticed by the next piece, not after hours of work; commit says it. */
+static int write_tensor(FILE *f, const struct out_tensor *o, void *piece, struct err *e) {
+    const struct mat *m = &o->t.m;
+    int64_t step = piece_rows(&o->t);
+    if (!o->fill) fwrite(o->data, 1, (size_t)o->t.bytes, f);
+    for (int64_t r = 0; o->fill && r < m->rows && !ferror(f); r += step) {
+        int64_t rows = m->rows - r < step ? m->rows - r : step;
+        TRY(o->fill(o->ctx, r, rows, piece, e));
+        fwrite(piece, m->row_bytes, (size_t)rows, f);
+    }
+    return 0;
+}
+
+static int write_all(FILE *f, const struct gguf_writer *g, const struct str *head, struct err *e) {
+    size_t n = piece_bytes(g);
+    void *piece = malloc(n + 1);
+    if (!piece) return fail(e, ERR_NOMEM, "out of memory for a piece of %zu bytes", n);
+    int rc = 0;
+    fwrite(head->s, 1, head->len, f);
+    write_padding(f, head->len, g->align);
+    for (int64_t i = 0; rc == 0 && i < g->n_tensors && !ferror(f); i++) {
+        rc = write_tensor(f, &g->tensors[i], piece, e);
+        write_padding(f, g->tensors[i].t.bytes, g->align);
+    }
+    free(piece);
+    return rc;
+}
+
 static int write_file(const struct gguf_writer *g, const struct str *head, const char *path, struct err *e) {
     struct file_out o;
     TRY(file_out_open(&o, path, e));
-    write_padded(o.f, head->s, head->len, g->align);
-    for (int64_t i = 0; i < g->n_tensors; i++) write_padded(o.f, g->tensors[i].data, g->tensors[i].t.bytes, g->align);
-    return file_out_commit(&o, e);
+    int rc = write_all(o.f, g, head, e);
+    if (rc == 0) return file_out_commit(&o, e);
+    file_out_abort(&o);
+    return rc;
 }
 
 int gguf_writer_commit(struct gguf_writer *g, const char *path, struct err *e) {

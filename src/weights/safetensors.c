@@ -196,17 +196,29 @@ static int read_metadata(const struct st *c, json_t *meta) {
     return 0;
 }
 
+/* What is there but not listed leaves its type as key "unread.NAME", so that who misses the tensor can say why. */
+static int add_unread(const struct st *c, const char *name) {
+    size_t n = strlen(name) + sizeof "unread.";
+    char *key = malloc(n);
+    if (!key) return fail_at(c->e, ERR_NOMEM, c->path, -1, "tensor %.60s: out of memory", name);
+    snprintf(key, n, "unread.%s", name);
+    int rc = weights__kv(c->w, key) ? 0 : add_text(c, key, json_object_get(json_object_get(c->json, name), "dtype"));
+    free(key);
+    return rc;
+}
+
 static int add_tensor(const struct st *c, const char *name) {
     struct entry x;
     struct tensor *t;
     const int64_t at = ST_LENGTH_BYTES;
     TRY(read_entry(c, name, json_object_get(c->json, name), &x));
-    if (!x.type || !x.type->listed) return 0;
+    if (!x.type || !x.type->listed) return add_unread(c, name);
     TRY(weights__tensor_add(c->w, &t, name, strlen(name), c->path, at, c->e));
     t->n_dims = x.n_dims;
     memcpy(t->dims, x.dims, sizeof t->dims);
     TRY(weights__shape(t, fmt_find((int)x.type->fmt), c->path, at, c->e));
     t->file_offset = c->data + x.from;
+    t->file = c->w->n_maps - 1;
     return weights__data(c->w, t, c->m->data + t->file_offset, c->e);
 }
 
@@ -261,8 +273,10 @@ static int has_all(const struct st *c, const json_t *names) {
     return 0;
 }
 
-static int load_file(struct weights *w, const struct map *m, const char *path, const json_t *names, struct err *e) {
-    struct st c = {.w = w, .m = m, .path = path, .e = e};
+/* The file mapped last. */
+static int load_file(struct weights *w, const json_t *names, struct err *e) {
+    const char *path = w->map_paths[w->n_maps - 1];
+    struct st c = {.w = w, .m = &w->maps[w->n_maps - 1], .path = path, .e = e};
     struct span *s = NULL;
     int rc;
     TRYTO(out, read_header(&c));
@@ -277,9 +291,7 @@ out:
     return rc;
 }
 
-int st__load_file(struct weights *w, const struct map *m, const char *path, struct err *e) {
-    return load_file(w, m, path, NULL, e);
-}
+int st__load_file(struct weights *w, struct err *e) { return load_file(w, NULL, e); }
 
 /* ---- shards ---- */
 
@@ -316,8 +328,7 @@ static int load_shards(struct weights *w, json_t *files, struct err *e) {
     json_object_foreach(files, file, names) {
         TRY(path_join(path, sizeof path, w->dir, file, e));
         TRY(weights__map(w, path, e));
-        const struct map m = w->maps[w->n_maps - 1];
-        TRY(load_file(w, &m, path, names, e));
+        TRY(load_file(w, names, e));
     }
     return 0;
 }

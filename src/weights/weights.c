@@ -31,11 +31,22 @@ int weights__new(struct weights **out, enum weights_kind kind, const char *path,
     return 0;
 }
 
-int weights__map(struct weights *w, const char *path, struct err *e) {
+static int map_add(struct weights *w, struct map m, const char *path, struct err *e) {
     TRY(weights__room(&w->maps, &w->cap_maps, w->n_maps, sizeof *w->maps, e));
-    TRY(map_open(&w->maps[w->n_maps], path, e));
-    w->n_maps++;
+    TRY(weights__room(&w->map_paths, &w->cap_paths, w->n_maps, sizeof *w->map_paths, e));
+    char *copy = strdup(path);
+    if (!copy) return fail_at(e, ERR_NOMEM, path, -1, "out of memory");
+    w->map_paths[w->n_maps] = copy;
+    w->maps[w->n_maps++] = m;
     return 0;
+}
+
+int weights__map(struct weights *w, const char *path, struct err *e) {
+    struct map m;
+    TRY(map_open(&m, path, e));
+    int rc = map_add(w, m, path, e);
+    if (rc < 0) map_close(&m);
+    return rc;
 }
 
 void weights_close(struct weights *w) {
@@ -47,8 +58,9 @@ void weights_close(struct weights *w) {
     for (int64_t i = 0; i < w->n_tensors; i++) free((void *)(uintptr_t)w->tensors[i].name);
     for (int64_t i = 0; i < w->n_copies; i++) free(w->copies[i]);
     for (int64_t i = w->borrowed; i < w->n_maps; i++) map_close(&w->maps[i]);
+    for (int64_t i = 0; i < w->n_maps; i++) free(w->map_paths[i]);
     free(w->kv_names.slot), free(w->tensor_names.slot);
-    free(w->kv), free(w->tensors), free(w->copies), free(w->maps);
+    free(w->kv), free(w->tensors), free(w->copies), free(w->maps), free(w->map_paths);
     free(w->path), free(w->dir), free(w->config);
     free(w);
 }
@@ -78,10 +90,9 @@ static int looks_like_gguf(const char *path, const struct map *m) {
 
 static int load_file(struct weights *w, struct err *e) {
     TRY(weights__map(w, w->path, e));
-    const struct map m = w->maps[0];
-    w->kind = looks_like_gguf(w->path, &m) ? WEIGHTS_GGUF : WEIGHTS_SAFETENSORS;
-    if (w->kind == WEIGHTS_GGUF) return gguf__load(w, &m, w->path, e);
-    TRY(st__load_file(w, &m, w->path, e));
+    w->kind = looks_like_gguf(w->path, &w->maps[0]) ? WEIGHTS_GGUF : WEIGHTS_SAFETENSORS;
+    if (w->kind == WEIGHTS_GGUF) return gguf__load_model(w, e);
+    TRY(st__load_file(w, e));
     return load_config(w, e);
 }
 
@@ -97,8 +108,7 @@ static int load_dir(struct weights *w, struct err *e) {
     TRY(path_join(torch, sizeof torch, w->dir, "pytorch_model.bin", e));
     if (file_exists(one)) {
         TRY(weights__map(w, one, e));
-        const struct map m = w->maps[0];
-        TRY(st__load_file(w, &m, one, e));
+        TRY(st__load_file(w, e));
         return load_config(w, e);
     }
     if (file_exists(index)) return load_index(w, index, e);
@@ -124,17 +134,16 @@ int weights_open(struct weights **out, const char *path, struct err *e) {
     return rc;
 }
 
-typedef int (*load_fn)(struct weights *w, const struct map *m, const char *path, struct err *e);
+typedef int (*load_fn)(struct weights *w, struct err *e);
 
-static int open_bytes(struct weights **out, enum weights_kind kind, load_fn fn, struct map m, const char *name, struct err *e) {
+static int open_bytes(struct weights **out, enum weights_kind kind, load_fn fn, const struct map *m, int64_t n, const char *name,
+                      struct err *e) {
     struct weights *w;
+    int rc = 0;
     TRY(weights__new(&w, kind, name, e));
-    w->borrowed = 1;
-    int rc = weights__room(&w->maps, &w->cap_maps, 0, sizeof *w->maps, e);
-    if (rc == 0) {
-        w->maps[w->n_maps++] = m;
-        rc = err_place(e, fn(w, &m, name, e), name);
-    }
+    w->borrowed = n;
+    for (int64_t i = 0; i < n && rc == 0; i++) rc = map_add(w, m[i], name, e);
+    if (rc == 0) rc = err_place(e, fn(w, e), name);
     if (rc < 0)
         weights_close(w);
     else
@@ -143,19 +152,23 @@ static int open_bytes(struct weights **out, enum weights_kind kind, load_fn fn, 
 }
 
 int gguf__open_bytes(struct weights **out, const void *bytes, size_t n, const char *name, struct err *e) {
-    return open_bytes(out, WEIGHTS_GGUF, gguf__load, (struct map){bytes, n}, name, e);
+    return gguf__open_parts(out, &(struct map){bytes, n}, 1, name, e);
+}
+
+int gguf__open_parts(struct weights **out, const struct map *parts, int64_t n, const char *name, struct err *e) {
+    return open_bytes(out, WEIGHTS_GGUF, gguf__load_model, parts, n, name, e);
 }
 
 int st__open_bytes(struct weights **out, const void *bytes, size_t n, const char *name, struct err *e) {
-    return open_bytes(out, WEIGHTS_SAFETENSORS, st__load_file, (struct map){bytes, n}, name, e);
+    return open_bytes(out, WEIGHTS_SAFETENSORS, st__load_file, &(struct map){bytes, n}, 1, name, e);
 }
 
-static int config_load(struct weights *w, const struct map *m, const char *path, struct err *e) {
-    return hf__config(w, (const char *)m->data, m->size, path, e);
+static int config_load(struct weights *w, struct err *e) {
+    return hf__config(w, (const char *)w->maps[0].data, w->maps[0].size, w->path, e);
 }
 
 int hf__open_bytes(struct weights **out, const void *json, size_t n, const char *name, struct err *e) {
-    return open_bytes(out, WEIGHTS_SAFETENSORS, config_load, (struct map){json, n}, name, e);
+    return open_bytes(out, WEIGHTS_SAFETENSORS, config_load, &(struct map){json, n}, 1, name, e);
 }
 
 /* ---- plain facts ---- */
@@ -171,6 +184,14 @@ uint64_t weights_bytes(const struct weights *w) {
     uint64_t n = 0;
     for (int64_t i = 0; i < w->n_maps; i++) n += w->maps[i].size;
     return n;
+}
+
+int64_t weights_n_files(const struct weights *w) { return w->n_maps; }
+
+const char *weights_file(const struct weights *w, int64_t i, uint64_t *bytes) {
+    if (i < 0 || i >= w->n_maps) return NULL;
+    if (bytes) *bytes = w->maps[i].size;
+    return w->map_paths[i];
 }
 
 const struct tensor *weights_tensor_at(const struct weights *w, int64_t i) {
@@ -220,7 +241,7 @@ struct num {
 
 static int fail_kv(const struct weights *w, const struct kv *k, int code, const char *expected, const char *found,
                    struct err *e) {
-    const char *where = k->body || !w->config ? w->path : w->config;
+    const char *where = k->body && w->n_maps ? w->map_paths[0] : k->body || !w->config ? w->path : w->config;
     return fail_at(e, code, where, k->at, "key %.100s: expected %s, found %s", k->key, expected, found);
 }
 

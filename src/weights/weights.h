@@ -1,7 +1,9 @@
 /* A file (or folder) of tensors, opened read-only: typed metadata and a directory of tensors whose bytes stay in the mapping.
  *
  * Three sources give one face:
- *   GGUF v2/v3            metadata keys as in the file ("llama.block_count", "tokenizer.ggml.tokens")
+ *   GGUF v2/v3            metadata keys as in the file ("llama.block_count", "tokenizer.ggml.tokens"); of a split model
+ *                         (NAME-00001-of-00003.gguf) any part may be named: all parts in its folder are opened as one, keys are
+ *                         those of the first
  *   safetensors           one file, or a folder with model.safetensors.index.json; config.json is flattened to keys
  *                         "hf.hidden_size", "hf.rope_scaling.type", "hf.architectures" (array) …, __metadata__ to "st.format" …
  * A struct weights is immutable after open and may be read by any thread. Everything it hands out lives until weights_close.
@@ -38,6 +40,7 @@ struct tensor {
     int64_t dims[4];      /* slowest first (row-major shape), so m.cols == dims[n_dims-1] */
     uint64_t file_offset; /* byte in its file */
     uint64_t bytes;
+    int64_t file; /* which one: weights_file */
 };
 enum weights_kind { WEIGHTS_GGUF, WEIGHTS_SAFETENSORS };
 struct weights;
@@ -50,6 +53,8 @@ const char *weights_path(const struct weights *w); /* as given to open */
 const char *weights_dir(const struct weights *w);  /* the folder the files lie in, for tokenizer.json beside them */
 int weights_version(const struct weights *w);      /* GGUF version; 0 otherwise */
 uint64_t weights_bytes(const struct weights *w);   /* size of all mapped files */
+int64_t weights_n_files(const struct weights *w);  /* parts, shards; 0: made in memory */
+const char *weights_file(const struct weights *w, int64_t i, uint64_t *bytes); /* its path, and its size unless bytes is NULL */
 
 int64_t weights_n_tensors(const struct weights *w);
 const struct tensor *weights_tensor_at(const struct weights *w, int64_t i);     /* file order */

@@ -74,8 +74,9 @@ struct weights {
     char *path, *dir; /* as given; the folder */
     char *config;     /* path of config.json, where one was read */
     struct map *maps; /* files, in the order opened */
-    int64_t n_maps, cap_maps;
-    int borrowed; /* the bytes of maps[0] belong to the caller */
+    char **map_paths; /* owned; where each lies; of a split GGUF part i is maps[i] */
+    int64_t n_maps, cap_maps, cap_paths;
+    int64_t borrowed; /* the bytes of so many, the first ones, belong to the caller */
     struct kv *kv;
     int64_t n_kv, cap_kv;
     struct tensor *tensors;
@@ -87,8 +88,12 @@ struct weights {
 
 /* ---- the sources ---- */
 
-int gguf__load(struct weights *w, const struct map *m, const char *path, struct err *e);
-int st__load_file(struct weights *w, const struct map *m, const char *path, struct err *e);
+/* The file maps[i]: its keys go to `keys`, its tensors to w (which may be the same). check is asked between the two. */
+typedef int (*gguf_check_fn)(void *ctx, const struct weights *keys, const char *path, struct err *e);
+int gguf__load(struct weights *w, struct weights *keys, int64_t i, gguf_check_fn check, void *ctx, struct err *e);
+int gguf__load_keys(struct weights *keys, const struct map *m, const char *path, struct err *e); /* and no tensors */
+int gguf__load_model(struct weights *w, struct err *e); /* maps[0], and the other parts if it is one of a split model */
+int st__load_file(struct weights *w, struct err *e);    /* the file mapped last */
 int st__load_index(struct weights *w, const char *path, struct err *e); /* model.safetensors.index.json and its shards */
 int hf__config(struct weights *w, const char *json, size_t n, const char *path, struct err *e);
 /* A JSON object without names that come twice; base: the byte of the file where the text begins. */
@@ -96,6 +101,8 @@ int st__parse(json_t **out, const char *text, size_t n, uint64_t base, const cha
 
 /* The same from memory, for tests and fuzzers: bytes are borrowed until weights_close, name stands in errors. */
 int gguf__open_bytes(struct weights **out, const void *bytes, size_t n, const char *name, struct err *e);
+/* part 0, 1, … of a split model */
+int gguf__open_parts(struct weights **out, const struct map *parts, int64_t n, const char *name, struct err *e);
 int st__open_bytes(struct weights **out, const void *bytes, size_t n, const char *name, struct err *e);
 int hf__open_bytes(struct weights **out, const void *json, size_t n, const char *name, struct err *e);
 
