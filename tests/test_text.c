@@ -265,6 +265,12 @@ static const struct pattern_case {
     {"refact", "ab 12c", "ab| |1|2|c"},
     {"starcoder", "v10 z", "v|1|0| z"},
     {"default", "a$12345", "a|$|123|45"},
+    {"tekken", "fooBar HELLOworld 123/\n x", "foo|Bar| HELLOworld| |1|2|3|/\n| x"},
+    {"gpt-4o", "It's fooBar 12345/\n", "It's| foo|Bar| |123|45|/\n"},
+    {"llama4", "HELLO'll", "HELLO'll"},
+    {"bloom", "one, two.three 12", "one|,| two|.|three| 12"},
+    {"viking", "a 12", "a| |1|2"},
+    {"falcon3", "abc 1234", "abc| |123|4"},
     {"gpt-2",
      "a\xFF\xFE"
      "b",

@@ -18,6 +18,9 @@ enum { MAX_STAGES = 16 };
 struct stage {
     pcre2_code *re;
     enum pretok_how how;
+    char *pattern; /* as given, for a tokenizer that is written again */
+    size_t n;
+    int literal;
 };
 struct pretok {
     struct stage stage[MAX_STAGES];
@@ -31,6 +34,12 @@ struct pretok {
 #define QWEN2                                                                                          \
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" \
     "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+/* o200k: a word is upper letters, then lower ones; CASE(x) takes what may follow a word, TAIL is common to its kind */
+#define CASE(ends)                                                                                   \
+    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+" ends \
+    "|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*" ends
+#define TAIL  "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define BLOOM " ?[^(\\s|.,!?…。，、।۔،)]+"
 /* cased letters as deepseek-llm lists them (Unicode 13) */
 #define CASED                                                                                                            \
     "A-Za-z\\x{B5}\\x{C0}-\\x{D6}\\x{D8}-\\x{F6}\\x{F8}-\\x{1BA}\\x{1BC}-\\x{1BF}\\x{1C4}-\\x{293}\\x{295}-\\x{2AF}"     \
@@ -51,11 +60,15 @@ struct pretok {
 /* clang-format off */
 static const struct row { const char *names; unsigned flags; const char *re[6]; } rows[] = {
     {"default", 0, {"[\\p{P}$+<=>^~|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"}},
-    {"gpt-2 mpt phi-2 olmo jais roberta-bpe", 0, {GPT2}},
-    {"llama-bpe llama3 llama-v3", PRETOK_WHOLE_WORDS | PRETOK_ADD_BOS, {LLAMA3}},
-    {"dbrx smaug-bpe", 0, {LLAMA3}},
-    {"qwen2 deepseek-r1-qwen", PRETOK_NFC, {QWEN2}},
-    {"stablelm2", 0, {QWEN2}},
+    {"gpt-2 mpt phi-2 olmo jais roberta-bpe mellum", 0, {GPT2}},
+    {"llama-bpe llama3 llama-v3 falcon3 pixtral", PRETOK_WHOLE_WORDS | PRETOK_ADD_BOS, {LLAMA3}},
+    {"dbrx smaug-bpe chatglm-bpe", 0, {LLAMA3}},
+    {"qwen2", PRETOK_NFC, {QWEN2}},
+    {"deepseek-r1-qwen stablelm2", 0, {QWEN2}},
+    {"tekken", PRETOK_WHOLE_WORDS | PRETOK_ADD_BOS, {CASE("") "|\\p{N}" TAIL}},
+    {"gpt-4o llama4", 0, {CASE("(?i:'s|'t|'re|'ve|'m|'ll|'d)?") "|\\p{N}{1,3}" TAIL}},
+    {"bloom poro-chat", 0, {BLOOM}},
+    {"viking", 0, {BLOOM, "\\p{N}"}},
     {"deepseek-llm", 0, {"[\\r\\n]", "\\s?[" CASED "]+",
         "\\s?[!-/:-~\\x{FF01}-\\x{FF0F}\\x{FF1A}-\\x{FF5E}\\x{2018}-\\x{201F}\\x{3000}-\\x{3002}]+",
         "(?<!\\s)\\s++\\z", /* published as \s+$; this form finds the same and is not quadratic */
@@ -81,7 +94,7 @@ int pretok_new(struct pretok **out, struct err *e) {
 
 void pretok_free(struct pretok *p) {
     if (!p) return;
-    for (int i = 0; i < p->n; i++) pcre2_code_free(p->stage[i].re);
+    for (int i = 0; i < p->n; i++) pcre2_code_free(p->stage[i].re), free(p->stage[i].pattern);
     free(p);
 }
 
@@ -98,12 +111,25 @@ int pretok_add(struct pretok *p, const char *pattern, size_t n, enum pretok_how 
         return fail(e, ERR_UNSUPPORTED, "pre-tokenizer pattern '%.*s' is not understood at byte %zu: %s",
                     (int)(n > 120 ? 120 : n), pattern, (size_t)at, (const char *)why);
     }
+    char *kept = malloc(n + 1);
+    if (!kept) {
+        pcre2_code_free(re);
+        return fail(e, ERR_NOMEM, "out of memory for a pattern");
+    }
+    memcpy(kept, pattern, n);
+    kept[n] = 0;
     pcre2_jit_compile(re, PCRE2_JIT_COMPLETE); /* where it cannot, the interpreter runs */
-    p->stage[p->n++] = (struct stage){re, how};
+    p->stage[p->n++] = (struct stage){re, how, kept, n, literal};
     return 0;
 }
 
-int pretok_size(const struct pretok *p) { return p->n; }
+int pretok_size(const struct pretok *p) { return p ? p->n : 0; }
+
+const char *pretok_at(const struct pretok *p, int i, size_t *n, enum pretok_how *how, int *literal) {
+    const struct stage *s = &p->stage[i];
+    *n = s->n, *how = s->how, *literal = s->literal;
+    return s->pattern;
+}
 
 /* names is a list with single spaces between */
 static int has_name(const char *names, const char *name) {
@@ -160,6 +186,29 @@ int pretok_named(struct pretok **out, const char *name, unsigned *flags, struct 
     }
     if (flags) *flags = r->flags;
     *out = p;
+    return 0;
+}
+
+static int same_chain(const struct pretok *p, const struct row *r) {
+    int n = 0;
+    while (n < 6 && r->re[n]) n++;
+    if (n != p->n) return 0;
+    for (int i = 0; i < n; i++) {
+        const struct stage *s = &p->stage[i];
+        if (s->literal || s->how != PRETOK_ISOLATE || s->n != strlen(r->re[i]) || memcmp(s->pattern, r->re[i], s->n) != 0)
+            return 0;
+    }
+    return 1;
+}
+
+int pretok_name_of(const struct pretok *p, unsigned flags, char *name, size_t size) {
+    for (int i = 0; i < N_ROWS; i++) {
+        size_t k = strcspn(rows[i].names, " ");
+        if ((rows[i].flags & ~(unsigned)PRETOK_ADD_BOS) != flags || k >= size || !same_chain(p, &rows[i])) continue;
+        memcpy(name, rows[i].names, k);
+        name[k] = 0;
+        return 1;
+    }
     return 0;
 }
 

@@ -24,8 +24,13 @@ void pretok_free(struct pretok *p);
 int pretok_add(struct pretok *p, const char *pattern, size_t n, enum pretok_how how, int literal, struct err *e);
 /* A row of the table by its GGUF name; ERR_UNSUPPORTED lists the names there are. flags may be NULL. */
 int pretok_named(struct pretok **out, const char *name, unsigned *flags, struct err *e);
-int pretok_size(const struct pretok *p); /* expressions in the chain */
+int pretok_size(const struct pretok *p); /* expressions in the chain; p NULL: 0 */
 int pretok_add_named(struct pretok *p, const char *name, struct err *e);
+/* Expression i of the chain, as it was given. */
+const char *pretok_at(const struct pretok *p, int i, size_t *n, enum pretok_how *how, int *literal);
+/* The GGUF name whose row has these expressions and these flags (PRETOK_NFC, PRETOK_WHOLE_WORDS; ADD_BOS is a key of its own);
+ * 0: none. */
+int pretok_name_of(const struct pretok *p, unsigned flags, char *name, size_t size);
 const char *pretok_name_at(int i); /* all names and aliases; NULL behind the last */
 
 typedef int (*pretok_word)(void *ctx, const char *s, size_t n, struct err *e);

@@ -3,6 +3,7 @@
  * What is read is exactly what can be done as the publisher meant it; any other type, behaviour or option is refused by name,
  * because a tokenizer that is nearly right gives a model text it never saw. */
 #include "text/tok_hf.h"
+#include <stdio.h>
 #include <string.h>
 
 const char *tok__hf_str(const json_t *j, const char *key) { return json_string_value(json_object_get(j, key)); }
@@ -28,7 +29,12 @@ static int dispatch(struct tokenizer *t, const json_t *j, const char *what, cons
     if (!json_is_object(j)) return fail(e, ERR_FORMAT, "tokenizer.json: expected an object as %s", what);
     for (size_t i = 0; type && i < n; i++)
         if (strcmp(type, c[i].type) == 0) return c[i].read(t, j, e);
-    return refuse(e, what, type);
+    char list[160] = "";
+    size_t k = 0;
+    for (size_t i = 0; i < n && k < sizeof list - 24; i++)
+        k += (size_t)snprintf(list + k, sizeof list - k, "%s%.20s", i ? " " : "", c[i].type);
+    return fail(e, ERR_UNSUPPORTED, "tokenizer.json: %s '%.80s' is not supported; supported are: %s", what,
+                type ? type : "(no type)", list);
 }
 #define DISPATCH(t, j, what, table, e) dispatch((t), (j), (what), (table), sizeof(table) / sizeof *(table), (e))
 

@@ -74,7 +74,7 @@ struct tokenizer {
     struct tok_norm norm[TOK_MAX_NORMS];
     int n_norm;
     uint32_t byte_sym[256]; /* BPE_BYTES: symbol of a byte; else id of <0xXX> or TOK_NONE */
-    tok bos, eos, unk;
+    tok bos, eos, unk, pad;
     int add_bos, add_eos;
     int space_prefix;  /* a space goes before the first text and after special tokens */
     int first_only;    /* … but only before the first text */
@@ -100,6 +100,18 @@ uint32_t tok__find(const struct tokenizer *t, const char *s, size_t n);         
 uint32_t tok__find_plain(const struct tokenizer *t, const char *s, size_t n);
 int tok__is_plain(const struct tokenizer *t, uint32_t sym);
 int tok__mark_end(struct tokenizer *t, int64_t id);
+int tok__end_by_name(const struct tokenizer *t, int64_t id); /* its spelling alone marks it as an end */
+/* Every byte has a token, so that no character is unknown. */
+static inline int tok__all_bytes(const struct tokenizer *t) {
+    for (int b = 0; b < 256; b++)
+        if (t->byte_sym[b] == TOK_NONE) return 0;
+    return 1;
+}
+/* space_prefix, first_only, prefix_unless, strip_space as bits 1, 2, 4, 8, for tokenizer.candor.prefix */
+static inline unsigned tok__prefix_bits(const struct tokenizer *t) {
+    return (t->space_prefix ? 1u : 0) | (t->space_prefix && t->first_only ? 2u : 0) |
+           (t->space_prefix && t->prefix_unless ? 4u : 0) | (t->strip_space ? 8u : 0);
+}
 /* byte -> code point of the GPT-2 spelling; code point -> byte, -1: none */
 uint32_t tok__byte_code(unsigned char b);
 int tok__code_byte(uint32_t code);

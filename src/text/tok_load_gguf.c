@@ -77,11 +77,30 @@ static int load_pattern(struct tokenizer *t, const struct weights *w, struct err
     return 0;
 }
 
+/* What tok_save_gguf.c says beside llama.cpp's keys. */
+static int load_extras(struct tokenizer *t, const struct weights *w, struct err *e) {
+    int64_t bits = -1, n;
+    TRY(meta_i64(w, "tokenizer.candor.prefix", &bits, e));
+    if (bits >= 0) {
+        t->space_prefix = (bits & 1) != 0, t->first_only = (bits & 2) != 0, t->prefix_unless = (bits & 4) != 0;
+        if (t->model == TOK_SPM) t->strip_space = (bits & 8) != 0;
+    }
+    TRY(arr_count(w, "tokenizer.candor.strip", META_I64, &n, e));
+    for (int64_t i = 0; i < n && i < t->n; i++) {
+        int64_t v;
+        TRY(meta_arr_i64(w, "tokenizer.candor.strip", (uint64_t)i, &v, e));
+        t->flag[i] |= (unsigned char)(v & (TOK_LSTRIP | TOK_RSTRIP));
+    }
+    return 0;
+}
+
 static int load_specials(struct tokenizer *t, const struct weights *w, struct err *e) {
     static const char *const ends[] = {KEY("eot_token_id"), KEY("eom_token_id")};
     TRY(load_id(t, w, KEY("bos_token_id"), &t->bos, e));
     TRY(load_id(t, w, KEY("eos_token_id"), &t->eos, e));
     TRY(load_id(t, w, KEY("unknown_token_id"), &t->unk, e));
+    TRY(load_id(t, w, KEY("padding_token_id"), &t->pad, e));
+    TRY(load_extras(t, w, e));
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         tok id = -1;
         TRY(load_id(t, w, ends[i], &id, e));
@@ -115,7 +134,8 @@ int tok__from_gguf(struct tokenizer *t, const struct weights *w, struct err *e) 
     struct meta_str model = {0};
     int rc = meta_str(w, KEY("model"), &model, e);
     if (rc < 0) return rc;
-    if (rc == 0) return fail_at(e, ERR_FORMAT, KEY("model"), -1, "the file has no tokenizer");
+    if (rc == 0 || (model.n == 4 && memcmp(model.s, "none", 4) == 0))
+        return fail_at(e, ERR_FORMAT, KEY("model"), -1, "the file has no tokenizer");
     if (model.n == 4 && memcmp(model.s, "gpt2", 4) == 0)
         TRY(load_bpe(t, w, e));
     else if (model.n == 5 && memcmp(model.s, "llama", 5) == 0)

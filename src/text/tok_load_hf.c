@@ -131,6 +131,9 @@ static void fill_ids(struct tokenizer *t, const json_t *config) {
     const json_t *b = json_object_get(config, "bos_token_id"), *v = json_object_get(config, "eos_token_id");
     if (t->bos < 0 && json_is_integer(b) && json_integer_value(b) >= 0 && json_integer_value(b) < t->n)
         t->bos = (tok)json_integer_value(b);
+    const json_t *p = json_object_get(config, "pad_token_id");
+    if (t->pad < 0 && json_is_integer(p) && json_integer_value(p) >= 0 && json_integer_value(p) < t->n)
+        t->pad = (tok)json_integer_value(p);
     size_t n = json_is_array(v) ? json_array_size(v) : 1;
     for (size_t i = 0; i < n; i++) {
         const json_t *x = json_is_array(v) ? json_array_get(v, i) : v;
@@ -143,7 +146,7 @@ static int load_special_ids(struct tokenizer *t, const char *dir, const json_t *
     static const char *const files[] = {"generation_config.json", "config.json"};
     tok bos = named_token(t, config, "bos_token"), eos = named_token(t, config, "eos_token"),
         unk = named_token(t, config, "unk_token");
-    named_token(t, config, "pad_token");
+    t->pad = named_token(t, config, "pad_token");
     if (t->bos < 0) t->bos = bos;
     if (t->eos < 0) t->eos = eos;
     if (t->unk < 0) t->unk = unk;
@@ -268,6 +271,11 @@ static int from_vocab_json(struct tokenizer *t, const char *dir, json_t *vocab, 
 
 /* ---- the folder ---- */
 
+static int has_file(const char *dir, const char *name) {
+    char path[MAX_PATH_LEN];
+    return path_join(path, sizeof path, dir, name, NULL) == 0 && file_exists(path);
+}
+
 int tok__from_dir(struct tokenizer *t, const char *dir, struct err *e) {
     json_t *whole = NULL, *vocab = NULL, *config = NULL;
     int rc;
@@ -279,7 +287,8 @@ int tok__from_dir(struct tokenizer *t, const char *dir, struct err *e) {
     else if (vocab)
         rc = from_vocab_json(t, dir, vocab, config, e);
     else
-        rc = fail_at(e, ERR_IO, dir, -1, "expected tokenizer.json, or vocab.json and merges.txt, found neither");
+        rc = fail_at(e, ERR_IO, dir, -1, "expected tokenizer.json, or vocab.json and merges.txt, found %s",
+                     has_file(dir, "tokenizer.model") ? "tokenizer.model alone, which is not read" : "neither");
     if (rc < 0) goto out;
     TRYTO(out, load_special_ids(t, dir, config, e));
     rc = tok__finish(t, e);

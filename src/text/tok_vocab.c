@@ -166,7 +166,7 @@ int tok__code_byte(uint32_t code) {
 int tok__new(struct tokenizer **out, struct err *e) {
     struct tokenizer *t = calloc(1, sizeof *t);
     if (!t) return no_memory(e);
-    t->bos = t->eos = t->unk = -1;
+    t->bos = t->eos = t->unk = t->pad = -1;
     memset(t->byte_sym, 0xFF, sizeof t->byte_sym);
     *out = t;
     return 0;
@@ -383,7 +383,7 @@ static int make_text(struct tokenizer *t, int64_t id, struct str *b, struct err 
     return tok__keep(t, b->s, b->len, &t->text[id], e);
 }
 
-/* What the published chat models end a turn or a text with; only tokens of type control count. */
+/* What the published chat models end a turn or a text with; only tokens of type control or user-defined count. */
 static const char *const end_names[] = {
     "</s>",
     "<eos>",
@@ -413,11 +413,18 @@ int tok__mark_end(struct tokenizer *t, int64_t id) {
     return 1;
 }
 
+int tok__end_by_name(const struct tokenizer *t, int64_t id) {
+    if (t->type[id] != TOK_CONTROL && t->type[id] != TOK_USER) return 0;
+    for (size_t i = 0; i < sizeof end_names / sizeof *end_names; i++)
+        if (strlen(end_names[i]) == t->sym[id].n && memcmp(end_names[i], t->sym[id].s, t->sym[id].n) == 0) return 1;
+    return 0;
+}
+
 static void mark_ends(struct tokenizer *t) {
     tok__mark_end(t, t->eos);
     for (size_t i = 0; i < sizeof end_names / sizeof *end_names; i++) {
         uint32_t id = tok__find(t, end_names[i], strlen(end_names[i]));
-        if ((int64_t)id < t->n && t->type[id] == TOK_CONTROL) tok__mark_end(t, id);
+        if ((int64_t)id < t->n && tok__end_by_name(t, id)) tok__mark_end(t, id);
     }
 }
 
@@ -434,6 +441,7 @@ int tok__finish(struct tokenizer *t, struct err *e) {
     if (t->bos >= t->n) t->bos = -1;
     if (t->eos >= t->n) t->eos = -1;
     if (t->unk >= t->n) t->unk = -1;
+    if (t->pad >= t->n) t->pad = -1;
     mark_ends(t);
     return rc;
 }

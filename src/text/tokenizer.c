@@ -50,6 +50,17 @@ int tokenizer_from_weights(struct tokenizer **out, const struct weights *w, stru
     return finish_open(out, t, tok__from_gguf(t, w, e), weights_path(w), e);
 }
 
+int tokenizer_present(const struct weights *w) {
+    static const char *const files[] = {"tokenizer.json", "vocab.json", "tokenizer.model"};
+    struct meta_str model;
+    char path[4096];
+    if (weights_kind(w) == WEIGHTS_GGUF)
+        return meta_str(w, "tokenizer.ggml.model", &model, NULL) > 0 && strcmp(model.s, "none") != 0;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (path_join(path, sizeof path, weights_dir(w), files[i], NULL) == 0 && file_exists(path)) return 1;
+    return 0;
+}
+
 int tokenizer_open(struct tokenizer **out, const char *path, struct err *e) {
     size_t n = strlen(path);
     if (n > 5 && strcmp(path + n - 5, ".gguf") == 0) {
@@ -83,6 +94,7 @@ void tokenizer_copy_meta(struct gguf_writer *g, const struct weights *from) {
 int64_t tokenizer_size(const struct tokenizer *t) { return t->n; }
 tok tokenizer_bos(const struct tokenizer *t) { return t->bos; }
 tok tokenizer_eos(const struct tokenizer *t) { return t->eos; }
+tok tokenizer_pad(const struct tokenizer *t) { return t->pad; }
 int tokenizer_adds_bos(const struct tokenizer *t) { return t->add_bos && t->bos >= 0; }
 
 int tokenizer_is_end(const struct tokenizer *t, tok id) { return id >= 0 && id < t->n && (t->flag[id] & TOK_END) != 0; }

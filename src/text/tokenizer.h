@@ -21,6 +21,7 @@ int toks_push(struct toks *t, tok id, struct err *e);
 
 int tokenizer_from_weights(struct tokenizer **out, const struct weights *w,
                            struct err *e); /* GGUF metadata; for safetensors the files beside it */
+int tokenizer_present(const struct weights *w); /* whether there is one to open, whatever its kind */
 int tokenizer_from_dir(struct tokenizer **out, const char *dir, struct err *e);
 int tokenizer_open(struct tokenizer **out, const char *path, struct err *e); /* .gguf, or a folder, or a file in one */
 void tokenizer_free(struct tokenizer *t);
@@ -28,6 +29,7 @@ void tokenizer_free(struct tokenizer *t);
 int64_t tokenizer_size(const struct tokenizer *t);
 tok tokenizer_bos(const struct tokenizer *t); /* -1: none */
 tok tokenizer_eos(const struct tokenizer *t);
+tok tokenizer_pad(const struct tokenizer *t);
 int tokenizer_adds_bos(const struct tokenizer *t);
 int tokenizer_is_end(const struct tokenizer *t, tok id); /* EOS or any end-of-turn/end-of-text control token */
 int tokenizer_is_special(const struct tokenizer *t, tok id);
