@@ -21,11 +21,17 @@ PYTHON="${PYTHON:-/usr/bin/python3}"
 
 usage() { sed -n '2,/^set/p' "${BASH_SOURCE[0]}" | sed -n 's/^# \{0,1\}//p' >&2; exit 2; }
 
-# llama.cpp as npm ships it, once.
+# llama.cpp as npm ships it: what is installed anywhere scripts/peers.sh looks, else installed here, once.
 llamacpp() {
+    local found
     mkdir -p "$PEERS/llamacpp"
-    cp "$root/bench/peers/llamacpp/package.json" "$root/bench/peers/llamacpp/peer.mjs" "$PEERS/llamacpp/"
-    [ -d "$PEERS/llamacpp/node_modules/node-llama-cpp" ] || (cd "$PEERS/llamacpp" && npm install --no-audit --no-fund >&2)
+    cp "$root/tests/peers/package.json" "$root/bench/peers/llamacpp/"*.mjs "$PEERS/llamacpp/"
+    if [ -d "$PEERS/llamacpp/node_modules/node-llama-cpp" ]; then return; fi
+    if found="$("$root/scripts/peers.sh" 2>/dev/null)"; then
+        ln -sfn "$found/node_modules" "$PEERS/llamacpp/node_modules"
+    else
+        (cd "$PEERS/llamacpp" && npm install --no-audit --no-fund >&2)
+    fi
 }
 
 # The OpenMP build of OpenBLAS, where it is installed beside the other, is three times as fast under PyTorch.

@@ -49,10 +49,24 @@ if(NOT CANDOR_SANITIZE)
   foreach(check rooms headers banned public)
     candor_test(check_${check} fast ${CMAKE_SOURCE_DIR}/scripts/check_rooms.sh ${check})
   endforeach()
+  if(TARGET candor)
+    candor_test(check_support fast ${CMAKE_SOURCE_DIR}/scripts/check_support.sh $<TARGET_FILE:candor>)
+  endif()
   candor_test(install_test fast ${CMAKE_SOURCE_DIR}/tests/install_test.sh ${CMAKE_BINARY_DIR})
 endif()
 
 # The command line, case by case, also under the address sanitizer.
 if(TARGET candor AND NOT CANDOR_SANITIZE MATCHES "thread")
   candor_test(cli fast sh -c "tests/cli/run.sh $<TARGET_FILE:candor> >${results}/cli.tap")
+endif()
+
+# Against llama.cpp, where its npm package is installed (tests/peers/README.md): label peer, so that the label fast leaves it out.
+if(TARGET candor AND NOT CANDOR_SANITIZE)
+  foreach(tool models texts compare)
+    add_executable(peer_${tool} ${CMAKE_SOURCE_DIR}/tests/peers/${tool}.c)
+    target_link_libraries(peer_${tool} PRIVATE candor_static)
+  endforeach()
+  target_sources(peer_models PRIVATE ${CMAKE_SOURCE_DIR}/tests/peers/vocab.c)
+  candor_test(peers peer sh -c
+    "${CMAKE_SOURCE_DIR}/tests/peers/run.sh $<TARGET_FILE:candor> $<TARGET_FILE_DIR:peer_models> >${results}/peers.tap")
 endif()

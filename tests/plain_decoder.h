@@ -166,11 +166,12 @@ static void plain_block(double *x, int64_t T, const struct plain_layer *y, const
     free(k), free(v), free(q), free(o), free(n), free(g), free(u);
 }
 
-/* logits[T, V] of one sequence from position 0; the caller frees. */
+/* logits[T, V] of one sequence from position 0, of a reward model scores [T, 1]; the caller frees. */
 TINY double *plain_logits(const struct model_cfg *c, const struct source *s, const int32_t *ids, int64_t T) {
-    int64_t C = c->n_embd, V = c->n_vocab;
+    int64_t C = c->n_embd, V = c->n_score ? c->n_score : c->n_vocab;
     double *embd = fetch(s, "token_embd.weight", 0), *pos = fetch(s, "position_embd.weight", 0),
-           *head = fetch(s, "output.weight", 0);
+           *head = fetch(s, c->n_score ? "cls.output.weight" : "output.weight", 0),
+           *head_bias = c->n_score ? fetch(s, "cls.output.bias", 0) : NULL;
     double *nw = fetch(s, "output_norm.weight", 0), *nb = fetch(s, "output_norm.bias", 0);
     double *factors = s->w ? fetch(s, "rope_freqs.weight", 0) : NULL, *x = malloc((size_t)(T * C) * 8),
            *y = malloc((size_t)(T * V) * 8);
@@ -183,9 +184,9 @@ TINY double *plain_logits(const struct model_cfg *c, const struct source *s, con
     }
     for (int64_t t = 0; t < T; t++) {
         plain_norm(x + t * C, x + t * C, nw, nb, C, c->norm_eps, c->norm == NORM_LAYER);
-        plain_linear(y + t * V, head ? head : embd, NULL, x + t * C, V, C);
+        plain_linear(y + t * V, head ? head : embd, head_bias, x + t * C, V, C);
     }
-    free(embd), free(pos), free(head), free(nw), free(nb), free(factors), free(x);
+    free(embd), free(pos), free(head), free(head_bias), free(nw), free(nb), free(factors), free(x);
     return y;
 }
 #endif

@@ -1,10 +1,12 @@
 /* Deterministic mutations over this room: texts through encode and decode, and broken vocabularies (tokenizer.json, GGUF)
  * through open. Nothing is compared but what must always hold: no crash, an error has a sentence, ids are in range, byte-level
- * text survives a round trip. A plain program, so that every sanitizer can run it. */
+ * text survives a round trip; and what opens and can be written again gives the same ids as before. A plain program, so that every sanitizer can run it. */
+#include "base/dir_out.h"
 #include "base/fs.h"
 #include "base/rng.h"
 #include "base/str.h"
 #include "text/bpe_train.h"
+#include "text/tok_save.h"
 #include "text/tokenizer.h"
 #include "text/unicode.h"
 #include <stdio.h>
@@ -96,10 +98,55 @@ static void fuzz_texts(const struct tokenizer *t, int rounds, uint64_t seed, int
     }
 }
 
+static void same_ids(const struct tokenizer *a, const struct tokenizer *b) {
+    struct toks x = {0}, y = {0};
+    struct err e = ERR_INIT;
+    for (unsigned i = 0; i < sizeof seeds / sizeof *seeds * 4; i++) {
+        const char *s = seeds[i / 4];
+        x.n = y.n = 0;
+        if (tokenizer_encode(a, s, strlen(s), i & 3, &x, &e) < 0) continue;
+        HOLD(tokenizer_encode(b, s, strlen(s), i & 3, &y, &e) == 0);
+        HOLD(x.n == y.n && (!x.n || memcmp(x.ids, y.ids, (size_t)x.n * sizeof *x.ids) == 0));
+    }
+    toks_free(&x), toks_free(&y);
+}
+
+static int reopens(const struct tokenizer *t, const char *path, int rc, const struct err *why, int exact) {
+    struct tokenizer *again;
+    struct err e = ERR_INIT;
+    if (rc < 0) {
+        HOLD(why->msg[0]);
+        return 0;
+    }
+    HOLD(tokenizer_open(&again, path, &e) == 0);
+    if (exact) same_ids(t, again);
+    tokenizer_free(again);
+    return 1;
+}
+
+/* Written again as both kinds of files, or refused with a sentence. ties: pieces may have equal scores, which merges by rank put in an order. */
+static int save(const struct tokenizer *t, int ties) {
+    struct err e = ERR_INIT, f = ERR_INIT;
+    struct gguf_writer *g;
+    struct dir_out d = {0};
+    int saved = 0;
+    HOLD(gguf_writer_new(&g, &e) == 0);
+    int rc = tokenizer_put_gguf(g, t, 0, &e);
+    if (rc == 0) rc = gguf_writer_commit(g, in_dir("again.gguf"), &e);
+    saved += reopens(t, in_dir("again.gguf"), rc, &e, 1);
+    gguf_writer_free(g), unlink(in_dir("again.gguf"));
+    HOLD(dir_out_open(&d, in_dir("again"), 0, &f) == 0);
+    rc = tokenizer_put_dir(&d, t, NULL, &f);
+    if (rc == 0) saved += reopens(t, d.tmp, rc, &f, !ties);
+    HOLD(rc == 0 || f.msg[0]);
+    dir_out_abort(&d);
+    return saved;
+}
+
 static void fuzz_file(const char *name, const char *good, size_t n, int rounds, uint64_t seed) {
     struct rng r = RNG(seed, 2);
     char *s = malloc(n + 64);
-    int opened = 0;
+    int opened = 0, saved = 0;
     HOLD(s);
     for (int i = 0; i < rounds; i++) {
         struct err e = ERR_INIT;
@@ -112,12 +159,24 @@ static void fuzz_file(const char *name, const char *good, size_t n, int rounds, 
         }
         opened++;
         use(t, seeds[i % 6], strlen(seeds[i % 6]), 0);
+        if (i % 4 == 0) saved += save(t, name[0] == 's');
         tokenizer_free(t);
     }
-    fprintf(stderr, "plain_fuzz_text: %s: %d of %d opened\n", name, opened, rounds);
+    fprintf(stderr, "plain_fuzz_text: %s: %d of %d opened, %d written again\n", name, opened, rounds, saved);
     unlink(in_dir(name));
     free(s);
 }
+
+/* One that GGUF can say: merges over characters, whose pieces all merge. */
+static const char metaspace[] =
+    "{\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\xE2\x96\x81\",\"prepend_scheme\":"
+    "\"first\","
+    "\"split\":false},\"post_processor\":null,\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"ByteFallback\"},{"
+    "\"type\":"
+    "\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}]},\"added_tokens\":[{\"id\":1,\"content\":\"<s>\",\"special\":true,"
+    "\"rstrip\":true},{\"id\":9,\"content\":\"hi\",\"special\":false}],\"model\":{\"type\":\"BPE\",\"unk_token\":\"<unk>\","
+    "\"byte_fallback\":true,\"vocab\":{\"<unk>\":0,\"<s>\":1,\"<0xC3>\":2,\"a\":3,\"aa\":4,\"aaa\":5,\"\xE2\x96\x81\":6,"
+    "\"\xE2\x96\x81w\":7,\"w\":8},\"merges\":[\"a a\",\"a aa\",\"aa a\",[\"\xE2\x96\x81\",\"w\"]]}}";
 
 static const char json[] =
     "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Prepend\",\"prepend\":"
@@ -144,6 +203,22 @@ static void put_vocab(const struct bpe_vocab *v) {
     gguf_writer_free(g);
 }
 
+/* The same vocabulary as a SentencePiece GGUF. */
+static void fuzz_scores(int rounds, uint64_t seed) {
+    struct gguf_writer *g;
+    struct tokenizer *t;
+    struct err e = ERR_INIT;
+    char *bytes;
+    size_t n;
+    put_file("tokenizer.json", metaspace, sizeof metaspace - 1);
+    HOLD(tokenizer_open(&t, in_dir("tokenizer.json"), &e) == 0 && gguf_writer_new(&g, &e) == 0);
+    HOLD(tokenizer_put_gguf(g, t, 0, &e) == 0 && gguf_writer_commit(g, in_dir("s.gguf"), &e) == 0);
+    gguf_writer_free(g), tokenizer_free(t), unlink(in_dir("tokenizer.json"));
+    HOLD(file_read(&bytes, &n, in_dir("s.gguf"), 0, &e) == 0);
+    fuzz_file("s.gguf", bytes, n, rounds, seed);
+    free(bytes);
+}
+
 int main(void) {
     static const char *const specials[] = {"<|end|>", "<|user|>"};
     struct err e = ERR_INIT;
@@ -162,6 +237,8 @@ int main(void) {
     tokenizer_free(t);
     fuzz_file("v.gguf", bytes, n, 250, 12);
     fuzz_file("tokenizer.json", json, sizeof json - 1, 600, 13);
+    fuzz_file("tokenizer.json", metaspace, sizeof metaspace - 1, 300, 14);
+    fuzz_scores(300, 15);
     rmdir(dir);
     free(bytes);
     str_free(&text);

@@ -272,6 +272,35 @@ Test(libcandor, a_block_adds_what_its_taps_say) {
     free(in), free(att), free(ffn), candor_free(ids), candor_close(g);
 }
 
+/* ---- chat templates ---- */
+
+Test(libcandor, messages_become_text_through_a_template) {
+    struct candor_engine *g = open_with((struct candor_options){0});
+    static const char request[] = "{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}], \"mood\": \"calm\"}";
+    struct candor_chat c = {.request = request, .n = sizeof request - 1, .date = "2024-07-04"};
+    char *text = NULL;
+    size_t len = 0;
+    FAILS(CANDOR_ERR_STATE, "tokenizer.chat_template", candor_chat_text(g, &c, &text, &len, &e));
+    c.source = "{{ bos_token }}{% for m in messages %}[{{ m.role }}, {{ mood }}, {{ strftime_now('%Y') }}] {{ m.content }}\n{% "
+               "endfor %}>";
+    OK(candor_chat_text(g, &c, &text, &len, &e));
+    cr_expect_str_eq(text, "<s>[user, calm, 2024] Hi\n>");
+    cr_expect_eq(len, strlen(text));
+    int32_t *ids = NULL;
+    int64_t n = 0;
+    OK(candor_tokenize(g, text, len, CANDOR_TEMPLATED, &ids, &n, &e));
+    int bos = 0;
+    for (int64_t i = 0; i < n; i++) bos += ids[i] == candor_dims(g).bos;
+    cr_expect_eq(bos, 1, "%d BOS, expected the template's own only", bos);
+    c.source = "{{ raise_exception('not with ' + mood) }}";
+    FAILS(CANDOR_ERR_ARG, "not with calm", candor_chat_text(g, &c, &text, NULL, &e));
+    c.source = "{% include 'x' %}";
+    FAILS(CANDOR_ERR_UNSUPPORTED, "include", candor_chat_text(g, &c, &text, NULL, &e));
+    c.n = 5;
+    FAILS(CANDOR_ERR_FORMAT, "request:1", candor_chat_text(g, &c, &text, NULL, &e));
+    candor_free(text), candor_free(ids), candor_close(g);
+}
+
 /* ---- gradients ---- */
 
 /* Σ −log p of ids[1 … n) from the rows of logits. */

@@ -18,7 +18,7 @@ struct bench_model {
 static struct bench_model open_random(const char *shape, enum fmt f, enum precision p) {
     struct err e = ERR_INIT;
     struct bench_model b;
-    cr_assert_eq(random_weights(&b.w, random_shape_find(shape), f, 1, NULL, &e), 0, "%s", e.msg);
+    cr_assert_eq(random_weights(&b.w, random_shape_find(shape), f, NULL, 1, NULL, &e), 0, "%s", e.msg);
     cr_assert_eq(dev_open(&b.d, 2, 0, &e), 0, "%s", e.msg);
     cr_assert_eq(dev_set_precision(b.d, p, &e), 0, "%s", e.msg);
     cr_assert_eq(model_open(&b.m, b.d, b.w, 0, &e), 0, "%s", e.msg);

@@ -194,8 +194,8 @@ Test(model_grad, embeds) {
 
 /* A reward model: a scalar score a row, seeded by hand. */
 Test(model_grad, score_head) {
-    static const char *const names[] = {"llama_gqa_tied", "qwen2", "gpt2"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const names[] = {"llama_gqa_tied", "qwen2", "qwen3", "gpt2"};
+    for (int i = 0; i < 4; i++) {
         struct tiny t = *tiny_find(names[i]);
         t.score = 1;
         embeds_of(&t);
@@ -323,9 +323,12 @@ Test(model_grad, weights_other) {
         if (!is_family(&tinies[i], "llama")) weights_of(&tinies[i], 7);
 }
 Test(model_grad, weights_score) {
-    struct tiny t = *tiny_find("llama_gqa_tied"), q = *tiny_find("gpt2");
-    t.score = q.score = 1;
-    weights_of(&t, 7), weights_of(&q, 7);
+    static const char *const names[] = {"llama_gqa_tied", "qwen3", "gpt2"};
+    for (int i = 0; i < 3; i++) {
+        struct tiny t = *tiny_find(names[i]);
+        t.score = 1;
+        weights_of(&t, 7);
+    }
 }
 
 /* ---- float devices against double ---- */
@@ -427,9 +430,6 @@ Test(model_grad, adjoint) {
 
 /* ---- through stored formats: float and double devices on the same file ---- */
 
-static const enum fmt stored[] = {FMT_F32, FMT_F16, FMT_BF16, FMT_Q8_0, FMT_Q4_0, FMT_Q4_1, FMT_Q5_0, FMT_Q5_1};
-static const enum fmt stored_super[] = {FMT_Q4_K, FMT_Q5_K, FMT_Q6_K};
-
 static void stored_of(const struct tiny *t, enum fmt f) {
     const char *path = tiny_gguf(t, f);
     struct weights *w = NULL;
@@ -462,7 +462,12 @@ static void stored_of(const struct tiny *t, enum fmt f) {
 }
 
 Test(model_grad, stored_formats) {
-    for (int i = 0; i < N_BLOCK_TINIES; i++)
-        for (size_t k = 0; k < sizeof stored / sizeof *stored; k++) stored_of(&block_tinies[i], stored[k]);
-    for (size_t k = 0; k < sizeof stored_super / sizeof *stored_super; k++) stored_of(&super_tinies[0], stored_super[k]);
+    const struct fmt_row *f;
+    for (int k = 0; (f = fmt_at(k)); k++) {
+        for (int i = 0; f->block <= 32 && i < N_BLOCK_TINIES; i++) stored_of(&block_tinies[i], f->id);
+        if (f->block > 32) stored_of(&super_tinies[0], f->id);
+        for (int i = 0; i < N_SCORE_TINIES; i++)
+            if (score_tinies[i].C % f->block == 0 && (f->block > 32) == (score_tinies[i].C == 256))
+                stored_of(&score_tinies[i], f->id);
+    }
 }

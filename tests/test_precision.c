@@ -15,7 +15,7 @@ TestSuite(precision, .timeout = 300);
 #define FIGURE(fmt, ...) (getenv("CANDOR_TEST_FIGURES") ? printf("# " fmt "\n", __VA_ARGS__) : 0)
 
 enum { DEEP = 24, VOCAB = 2000, TEXT = 48 };
-static const struct random_shape deep = {"deep", "qwen2", "a test", DEEP, 256, 4, 2, 768, VOCAB};
+static const struct random_shape deep = {"deep", "qwen2", "a test", DEEP, 256, 4, 2, 768, VOCAB, .base = 1e6};
 
 /* Logits of the last token of a fixed text. oracle: in double. */
 static void logits_of(const struct weights *w, enum precision p, int oracle, float *z) {
@@ -56,11 +56,12 @@ Test(precision, logits_of_a_deep_model) {
     static const struct {
         const char *fmt;
         double bound;
-    } t[] = {{"bf16", 0.02}, {"f16", 0.015}, {"q8_0", 0.02}, {"q4_0", 0.02}, {"q4_k", 0.02}, {"q6_k", 0.02}, {"q5_0", 0.02}};
+    } t[] = {{"bf16", 0.02}, {"f16", 0.015}, {"q8_0", 0.02}, {"q4_0", 0.02},   {"q4_k", 0.02},  {"q6_k", 0.02},
+             {"q5_0", 0.02}, {"q2_k", 0.02}, {"q3_k", 0.02}, {"iq4_nl", 0.02}, {"iq4_xs", 0.02}};
     static float full[VOCAB], fast[VOCAB], want[VOCAB];
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         struct weights *w = NULL;
-        OK(random_weights(&w, &deep, fmt_by_name(t[i].fmt)->id, 3, NULL, &e));
+        OK(random_weights(&w, &deep, fmt_by_name(t[i].fmt)->id, NULL, 3, NULL, &e));
         logits_of(w, PREC_AUTO, 0, fast);
         logits_of(w, PREC_FULL, 0, full);
         double d = apart(fast, full);

@@ -1,5 +1,6 @@
 /* Random models made in memory (model/random.h): the same bytes at any number of threads and from a file, in every storage format. And the
  * gradient with respect to soft tokens (run/soft.h) against finite differences in double. Nothing here looks at a clock. */
+#include "model/quantize.h"
 #include "model/random.h"
 #include "run/gradient.h"
 #include "run/soft.h"
@@ -13,7 +14,7 @@ static struct weights *made(const char *shape, const char *fmt, int threads) {
     struct weights *w = NULL;
     struct pool *pool = NULL;
     if (threads) OK(pool_new(&pool, threads, &e));
-    OK(random_weights(&w, random_shape_find(shape), fmt_by_name(fmt)->id, 1, pool, &e));
+    OK(random_weights(&w, random_shape_find(shape), fmt_by_name(fmt)->id, NULL, 1, pool, &e));
     pool_free(pool);
     return w;
 }
@@ -35,7 +36,7 @@ Test(random_model, same_bytes_at_any_number_of_threads) {
 
 Test(random_model, another_seed_is_another_model) {
     struct weights *a = made("4m", "bf16", 0), *b = NULL;
-    OK(random_weights(&b, random_shape_find("4m"), FMT_BF16, 2, NULL, &e));
+    OK(random_weights(&b, random_shape_find("4m"), FMT_BF16, NULL, 2, NULL, &e));
     cr_expect(memcmp(weights_tensor(a, "blk.0.ffn_up.weight")->m.data, weights_tensor(b, "blk.0.ffn_up.weight")->m.data, 4096));
     weights_close(a), weights_close(b);
 }
@@ -60,7 +61,7 @@ static void check_file(const char *fmt) {
     snprintf(name, sizeof name, "random-%s.gguf", fmt);
     const char *path = tiny_path(name);
     struct weights *a = made("4m", fmt, 2), *b = NULL;
-    OK(random_save(a, random_shape_find("4m"), path, &e));
+    OK(random_save(a, random_shape_find("4m"), path, NULL, NULL, &e));
     OK(weights_open(&b, path, &e));
     expect_same(a, b);
     float *x = last_logits(a), *y = last_logits(b);
@@ -78,12 +79,33 @@ Test(random_model, a_saved_file_is_the_same_model_in_every_format) {
         if (fmt_at(i)->from_f32 && fmt_at(i)->id != FMT_F64) check_file(fmt_at(i)->name);
 }
 
+/* Formats are those that quantising the same model in floats gives. */
+Test(random_model, a_mix_is_that_of_quantising) {
+    static const struct random_shape shape = {"mixed", "llama", "a test", 17, 256, 4, 1, 512, 300, .base = 1e4};
+    static const char *const names[] = {"Q4_K_M", "Q3_K_L", "Q2_K", "IQ4_XS", "Q4_0"};
+    struct weights *f = NULL, *w = NULL;
+    OK(random_weights(&f, &shape, FMT_F32, NULL, 1, NULL, &e));
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        const struct quant_opts o = {.mix = quant_mix_find(names[k])};
+        struct quant_plan *p = NULL;
+        OK(random_weights(&w, &shape, o.mix->fmt, o.mix, 1, NULL, &e));
+        OK(quant_plan_new(&p, f, &o, &e));
+        for (int64_t i = 0; i < p->n; i++) {
+            const struct tensor *t = weights_tensor(w, p->items[i].t->name);
+            cr_expect(t && t->m.fmt == p->items[i].to, "%s: %s", names[k], p->items[i].t->name);
+        }
+        quant_plan_free(p);
+        weights_close(w);
+    }
+    weights_close(f);
+}
+
 Test(random_model, a_saved_file_has_a_tokenizer) {
     const char *path = tiny_path("random-words.gguf");
     struct weights *a = made("4m", "q4_0", 0), *b = NULL;
     struct tokenizer *t = NULL;
     struct toks ids = {0};
-    OK(random_save(a, random_shape_find("4m"), path, &e));
+    OK(random_save(a, random_shape_find("4m"), path, NULL, NULL, &e));
     OK(weights_open(&b, path, &e));
     OK(tokenizer_from_weights(&t, b, &e));
     OK(tokenizer_encode(t, "hello", 5, ENCODE_BOS_EOS, &ids, &e));
@@ -95,7 +117,7 @@ Test(random_model, every_shape_has_a_name_and_a_consistent_form) {
     for (int i = 0; random_shape_at(i); i++) {
         const struct random_shape *s = random_shape_at(i);
         cr_expect_eq(random_shape_find(s->name), s);
-        cr_expect(s->embd % s->heads == 0 && s->heads % s->kv == 0 && family_find(s->family), "%s", s->name);
+        cr_expect((s->head || s->embd % s->heads == 0) && s->heads % s->kv == 0 && family_find(s->family), "%s", s->name);
     }
     cr_expect_null(random_shape_find("7b"));
 }

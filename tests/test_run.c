@@ -2,6 +2,7 @@
 #include "base/guard.h"
 #include "base/rng.h"
 #include "model/family.h"
+#include "run/follow.h"
 #include "run/generate.h"
 #include "run/gradient.h"
 #include "run/hidden.h"
@@ -254,6 +255,41 @@ Test(run, a_fork_is_a_fresh_session) {
         engine_free(g);
         tiny_close(&t);
     }
+}
+
+/* A text whose end changes, followed by one session: the last row's logits are those of a fresh one, and the common prefix is not fed again. */
+Test(run, following_a_text_is_reading_it_anew) {
+    struct tiny t = tiny_open("qwen3", 2);
+    struct engine *g = engine_of(t.m, (struct engine_opts){.page_len = 8});
+    int32_t *ids = text_ids(3), other[N_IDS];
+    struct session *s, *fresh;
+    float a[V], b[V];
+    int64_t reused = -1, fed;
+    memcpy(other, ids, sizeof other);
+    for (int i = 20; i < N_IDS; i++) other[i] = (ids[i] + 1) % V;
+    OK(session_new(&s, g, e));
+    const struct {
+        const int32_t *ids;
+        int64_t n, reused;
+    } turns[] = {{ids, 30, 0}, {ids, 50, 29}, {other, 40, 20}, {other, 10, 9}, {ids, N_IDS, 9}, {ids, 1, 0}, {ids, 2, 0}};
+    for (size_t k = 0; k < sizeof turns / sizeof *turns; k++) {
+        fed = engine_account(g).rows;
+        OK(session_follow(s, turns[k].ids, turns[k].n, &reused, e));
+        cr_assert_eq(reused, turns[k].reused, "turn %zu: %d reused", k, (int)reused);
+        cr_assert_eq(session_len(s), turns[k].n - 1);
+        cr_assert_eq(engine_account(g).rows - fed, turns[k].n - 1 - reused);
+        OK(session_new(&fresh, g, e));
+        OK(session_feed(fresh, turns[k].ids, turns[k].n, a, e));
+        OK(session_feed(s, turns[k].ids + turns[k].n - 1, 1, b, e));
+        same(a, b, V, "followed text");
+        session_rewind(s, turns[k].n - 1);
+        session_free(fresh);
+    }
+    cr_assert_eq(session_follow(s, ids, 0, NULL, NULL), ERR_ARG);
+    session_free(s);
+    free(ids);
+    engine_free(g);
+    tiny_close(&t);
 }
 
 Test(run, a_shared_prefix_is_a_private_one) {

@@ -75,6 +75,14 @@ static const struct tiny super_tinies[] = {
 };
 enum { N_SUPER_TINIES = sizeof super_tinies / sizeof *super_tinies };
 
+/* Reward models: a score head in the place of the vocabulary. The last one's rows are whole superblocks. */
+static const struct tiny score_tinies[] = {
+    {"llama_score", "llama", .L = 2, .C = 64, .F = 96, .V = 80, .H = 4, .G = 2, .D = 16, .score = 1},
+    {"qwen3_score", "qwen3", .L = 2, .C = 32, .F = 64, .V = 80, .H = 2, .G = 1, .D = 32, .score = 1},
+    {"qwen3_score_super", "qwen3", .L = 1, .C = 256, .F = 256, .V = 40, .H = 4, .G = 2, .D = 64, .score = 1},
+};
+enum { N_SCORE_TINIES = sizeof score_tinies / sizeof *score_tinies };
+
 TINY const struct tiny *tiny_find(const char *name) {
     for (int i = 0; i < N_TINIES; i++)
         if (!strcmp(tinies[i].name, name)) return &tinies[i];
@@ -82,6 +90,8 @@ TINY const struct tiny *tiny_find(const char *name) {
         if (!strcmp(block_tinies[i].name, name)) return &block_tinies[i];
     for (int i = 0; i < N_SUPER_TINIES; i++)
         if (!strcmp(super_tinies[i].name, name)) return &super_tinies[i];
+    for (int i = 0; i < N_SCORE_TINIES; i++)
+        if (!strcmp(score_tinies[i].name, name)) return &score_tinies[i];
     cr_assert(0, "no tiny model %s", name);
     return NULL;
 }

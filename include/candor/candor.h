@@ -65,7 +65,10 @@ struct candor_dims candor_dims(const struct candor_engine *g);
 
 /* --- text --- */
 
-enum { CANDOR_PLAIN = 1 /* no BOS or EOS is added, "<|…|>" in the text is text */ };
+enum {
+    CANDOR_PLAIN = 1,    /* no BOS or EOS is added, "<|…|>" in the text is text */
+    CANDOR_TEMPLATED = 2 /* for the text of a chat template: special tokens are parsed, none is added */
+};
 /* n bytes of UTF-8 to token ids (candor_free). By default BOS and EOS are added where the file says so and special tokens are parsed.
  * Bytes that are not UTF-8 are no error: they become byte tokens. */
 int candor_tokenize(const struct candor_engine *g, const char *text, size_t n, unsigned flags, int32_t **ids, int64_t *n_ids,
@@ -73,6 +76,19 @@ int candor_tokenize(const struct candor_engine *g, const char *text, size_t n, u
 /* ids to text (candor_free), NUL-terminated; *len (may be NULL) without the NUL. Special tokens give their spelling. */
 int candor_detokenize(const struct candor_engine *g, const int32_t *ids, int64_t n, char **text, size_t *len,
                       struct candor_error *e);
+/* Messages to the text that the model was trained on, through its chat template (the Jinja that Hugging Face templates use). */
+struct candor_chat {
+    const char *
+        request; /* n bytes of JSON: a list of messages {"role", "content", …}, or an object with "messages" and, as wanted, "tools", */
+    size_t n; /* "documents", "add_generation_prompt" (default true) and further variables ("enable_thinking": false …) */
+    const char *source; /* a template (NUL-terminated) instead of the model's own; NULL: its own */
+    const char *name;   /* which of its own; NULL: "tool_use" if there are tools and such a template, else "default" */
+    const char *date;   /* "YYYY-MM-DD" or "YYYY-MM-DDTHH:MM:SS": what the template takes for now; NULL: the local time */
+};
+/* *text (candor_free) is NUL-terminated; *len (may be NULL) without the NUL. CANDOR_ERR_STATE: the model has no template; _ARG: wrong messages,
+ * or the template refuses them in its own words; _FORMAT, _UNSUPPORTED, _LIMIT: what is wrong with a template, and where. */
+int candor_chat_text(const struct candor_engine *g, const struct candor_chat *c, char **text, size_t *len,
+                     struct candor_error *e);
 /* The bytes of one id as it stands within a text: not always whole characters. Lives as long as the engine. */
 int candor_piece(const struct candor_engine *g, int32_t id, const char **s, size_t *n, struct candor_error *e);
 /* Does this token end a text or a turn? 0 without a tokenizer. */

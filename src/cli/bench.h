@@ -78,6 +78,7 @@ struct bench {
     struct args *a;
     const struct random_shape *shape; /* NULL: -m */
     const char *dtype;
+    const struct quant_mix *mix; /* of dtype; NULL: it is a format */
     int64_t prompt, generate, depth, sessions, rows, repeats;
     unsigned works; /* bit i: work i is wanted */
     struct opened m;

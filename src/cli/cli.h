@@ -43,8 +43,9 @@ struct command {
 };
 #define COMMAND_MAP(XX)                                                                                                        \
     XX(models)                                                                                                                 \
-    XX(inspect) XX(tokenize) XX(detokenize) XX(run) XX(logits) XX(hidden) XX(grad) XX(perplexity) XX(gym) XX(train) XX(reason) \
-        XX(bench) XX(mem) XX(selftest)
+    XX(inspect)                                                                                                                \
+    XX(convert) XX(tokenize) XX(detokenize) XX(template) XX(run) XX(logits) XX(hidden) XX(grad) XX(perplexity) XX(gym) XX(train) XX(reason) \
+        XX(bench) XX(mem) XX(random) XX(quantize) XX(selftest)
 #define XX(n) extern const struct command command_##n;
 COMMAND_MAP(XX)
 #undef XX
@@ -65,6 +66,7 @@ void command_help(const struct command *c);
 /* --- Ctrl-C: the first asks to stop, the second ends the program --- */
 void interrupt_watch(void);
 int interrupted(void);
+void interrupt_forget(void); /* what was asked is done: the next Ctrl-C is a first one again */
 
 /* --- output --- */
 struct json_t;

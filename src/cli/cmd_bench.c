@@ -11,7 +11,7 @@
 static const struct opt opts[] = {
     OPT_MODEL,
     {"shape", 0, "SHAPE", NULL, "random weights of this shape instead of a file: 4m, 15m, 135m, 0.5b or 1.5b"},
-    {"dtype", 0, "T", "bf16", "storage format of a --shape: f32, bf16, f16, q8_0, q4_0, …"},
+    {"dtype", 0, "T", "bf16", "storage of a --shape: every matrix f32, bf16, f16, q8_0, q4_k, …, or a mix: q4_k_m, q3_k_l, …"},
     {"prompt", 'p', "N", "512", "tokens of a prefill"},
     {"generate", 'n', "N", "64", "tokens of a decode"},
     {"depth", 0, "N", "0", "positions before a decode"},
@@ -74,7 +74,7 @@ static int read_only(struct bench *b, struct err *e) {
 
 static int read_shape(struct bench *b, struct err *e) {
     const char *name = arg_str(b->a, "shape");
-    char list[120] = "";
+    char list[160] = "";
     size_t n = 0;
     if (!name == !arg_has(b->a, "model"))
         return usage_error(b->a, e, "expected -m M or --shape SHAPE, found %s (see candor bench --help)",
@@ -87,10 +87,13 @@ static int read_shape(struct bench *b, struct err *e) {
         n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", random_shape_at(i)->name);
     if (!b->shape) return usage_error(b->a, e, "--shape: expected one of %s, found \"%.60s\"", list, name);
     const struct fmt_row *f = fmt_by_name(arg_str(b->a, "dtype"));
-    if (!f || !f->from_f32)
-        return usage_error(b->a, e, "--dtype: expected a storage format that can be written (f32, bf16, q8_0 …), found \"%.60s\"",
+    if (!f) b->mix = quant_mix_find(arg_str(b->a, "dtype"));
+    if (!b->mix && (!f || !f->from_f32))
+        return usage_error(b->a, e,
+                           "--dtype: expected a storage format that can be written (f32, bf16, q8_0 …) or a mix (q4_k_m …), "
+                           "found \"%.60s\"",
                            arg_str(b->a, "dtype"));
-    b->dtype = f->name;
+    b->dtype = f ? f->name : b->mix->name;
     return 0;
 }
 
@@ -119,8 +122,8 @@ static int make_model(struct bench *b, struct err *e) {
     TRY(arg_i64(b->a, "seed", 0, INT64_MAX, &seed, e));
     TRY(dev_open(&o->d, (int)threads, 0, e));
     TRY(dev_set_precision(o->d, p, e));
-    TRY(random_weights(&o->w, b->shape, fmt_by_name(b->dtype)->id, (uint64_t)seed, o->d->pool, e));
-    if (arg_has(b->a, "save")) TRY(random_save(o->w, b->shape, arg_str(b->a, "save"), e));
+    TRY(random_weights(&o->w, b->shape, b->mix ? b->mix->fmt : fmt_by_name(b->dtype)->id, b->mix, (uint64_t)seed, o->d->pool, e));
+    if (arg_has(b->a, "save")) TRY(random_save(o->w, b->shape, arg_str(b->a, "save"), NULL, NULL, e));
     return model_open(&o->m, o->d, o->w, 0, e);
 }
 

@@ -88,6 +88,7 @@ static int tensors_json(json_t *list, const struct weights *w, int values, int64
                               "offset", (json_int_t)t->file_offset, "bytes", (json_int_t)t->bytes);
         if (!j) return fail(e, ERR_FORMAT, "tensor %lld: its name is not UTF-8", (long long)i);
         json_array_append_new(list, j);
+        if (weights_n_files(w) > 1) json_object_set_new(j, "file", json_integer(t->file));
         if (!values) continue;
         struct range r = {0};
         TRY(scan(&r, &t->m, e));
@@ -111,6 +112,17 @@ static json_t *formats_json(json_t *tensors) {
         json_object_set_new(o, f, now);
     }
     return o;
+}
+
+/* The parts of a split model, the shards of a folder; a tensor's `file` counts from 0. */
+static json_t *files_json(const struct weights *w) {
+    json_t *list = json_array();
+    uint64_t bytes = 0;
+    for (int64_t i = 0; i < weights_n_files(w); i++) {
+        const char *path = weights_file(w, i, &bytes);
+        json_array_append_new(list, json_pack("{s:s, s:I}", "file", path, "bytes", (json_int_t)bytes));
+    }
+    return list;
 }
 
 /* ---- checks: would it run? ---- */
@@ -166,9 +178,13 @@ static void print_human(json_t *o) {
     const char *key;
     json_t *v;
     size_t i;
-    printf("%s: %s%lld, %.1f MB\n\nmetadata\n", json_string_value(json_object_get(o, "file")),
-           json_string_value(json_object_get(o, "kind")), (long long)json_integer_value(json_object_get(o, "version")),
+    printf("%s: %s%lld, %.1f MB\n", json_string_value(json_object_get(o, "file")), json_string_value(json_object_get(o, "kind")),
+           (long long)json_integer_value(json_object_get(o, "version")),
            (double)json_integer_value(json_object_get(o, "bytes")) / 1e6);
+    json_array_foreach(json_object_get(o, "files"), i, v)
+        printf("  file %zu: %s, %.1f MB\n", i, json_string_value(json_object_get(v, "file")),
+               (double)json_integer_value(json_object_get(v, "bytes")) / 1e6);
+    puts("\nmetadata");
     json_object_foreach(json_object_get(o, "metadata"), key, v) {
         char *s = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(7));
         printf("  %-40s %.120s%s\n", key, s ? s : "", s && strlen(s) > 120 ? " …" : "");
@@ -181,6 +197,7 @@ static void print_human(json_t *o) {
                json_string_value(json_object_get(v, "format")), dims ? dims : "",
                (long long)json_integer_value(json_object_get(v, "bytes")),
                (long long)json_integer_value(json_object_get(v, "offset")));
+        if (json_object_get(v, "file")) printf(" of file %lld", (long long)json_integer_value(json_object_get(v, "file")));
         if (json_object_get(v, "mean"))
             printf("  [%.4g, %.4g] mean %.4g", json_number_value(json_object_get(v, "min")),
                    json_number_value(json_object_get(v, "max")), json_number_value(json_object_get(v, "mean")));
@@ -196,6 +213,7 @@ static void print_human(json_t *o) {
 static int report(json_t *o, const struct weights *w, int values, struct err *e) {
     json_t *tensors = json_array(), *checks = json_array();
     int64_t bad = 0, V = 0;
+    if (weights_n_files(w) > 1) json_object_set_new(o, "files", files_json(w));
     json_object_set_new(o, "metadata", metadata_json(w));
     json_object_set_new(o, "tensors", tensors);
     json_object_set_new(o, "checks", checks);

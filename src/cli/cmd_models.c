@@ -1,12 +1,14 @@
 /* candor models: what ships with the program. A model says itself what it is (metadata general.*). */
 #include "cli/open.h"
+#include "cli/support.h"
 #include <dirent.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct opt opts[] = {OPT_JSON, {0}};
+static const struct opt opts[] = {
+    {"support", 0, NULL, NULL, "what files are supported instead: families, storage formats, mixes, tokenizers"}, OPT_JSON, {0}};
 
 static int is_gguf(const struct dirent *d) {
     size_t n = strlen(d->d_name);
@@ -75,7 +77,16 @@ static void print_table(json_t *list) {
         json_string_value(json_object_get(j, "trained_on")));
 }
 
+static int print_support(struct args *a, struct err *e) {
+    struct str s = {0};
+    if (arg_has(a, "json")) return print_json(support_json(), e);
+    int rc = support_markdown(&s) < 0 ? fail(e, ERR_NOMEM, "out of memory") : print_bytes(s.s, s.len, e);
+    str_free(&s);
+    return rc;
+}
+
 static int run(struct args *a, struct err *e) {
+    if (arg_has(a, "support")) return print_support(a, e);
     json_t *list = json_array();
     char dir[PATH_SIZE];
     for (int i = 0; models_dir(i, dir); i++)
@@ -90,8 +101,8 @@ static int run(struct args *a, struct err *e) {
 }
 
 const struct command command_models = {"models",
-                                       "lists the shipped models",
-                                       "[--json]",
+                                       "lists the shipped models, or what is supported",
+                                       "[--support] [--json]",
                                        opts,
                                        0,
                                        0,

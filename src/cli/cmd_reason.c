@@ -15,6 +15,7 @@
 struct bench {
     struct opened lm, rm;
     struct vocab vocab;
+    struct chat_template *chat;
     struct questions qs;
     struct reasoner r;
     struct reason_job job;
@@ -31,6 +32,10 @@ static const struct opt opts[] = {
     {"budget", 0, "N,N,…", "8",
      "rollouts, the first included; suffix c calls, t tokens, f FLOPs, s seconds: no rollout starts once they are used up"},
     {"n-questions", 'n', "N", "all", "only the first N questions"},
+    {"instruction", 0, "TEXT", "Please reason step by step, and put your final answer within \\boxed{}.",
+     "behind each question, for models with a chat template; \"\": nothing"},
+    {"system", 0, "TEXT", NULL, "system message, for models with a chat template"},
+    {"plain", 0, NULL, NULL, "ask without the chat template: the question, then \"Answer:\""},
     {"max-new", 0, "N", "256", "longest answer, tokens"},
     {"temp", 0, "T", "0.5", "temperature of rollouts and of resampling"},
     {"top-p", 0, "P", "0.95", "nucleus of rollouts and of resampling"},
@@ -147,7 +152,16 @@ static int open_pair(struct bench *x, struct args *a, struct err *e) {
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static int open_engines(struct bench *x, struct err *e) {
+/* A model without a template is asked in plain text. */
+static int open_chat(struct bench *x, struct args *a, struct err *e) {
+    struct err mine = ERR_INIT;
+    int rc = arg_has(a, "plain") ? 0 : chat_template_from_weights(&x->chat, x->lm.w, &mine);
+    if (rc >= 0 || rc == ERR_STATE) return 0;
+    if (e) *e = mine;
+    return err_place(e, rc, x->lm.path);
+}
+
+static int open_engines(struct bench *x, struct args *a, struct err *e) {
     struct reasoner *r = &x->r;
     r->max_ctx = model_cfg(x->lm.m)->n_ctx;
     if (x->rm.m) r->max_ctx = min64(r->max_ctx, model_cfg(x->rm.m)->n_ctx);
@@ -157,6 +171,7 @@ static int open_engines(struct bench *x, struct err *e) {
     TRY(open_engine(&x->lm, &o, e));
     if (x->rm.m) TRY(open_engine(&x->rm, &o, e));
     TRY(vocab_open(&x->vocab, x->lm.tok, e));
+    x->vocab.asking = (struct asking){x->chat, arg_str(a, "system"), arg_str(a, "instruction")};
     r->lm = x->lm.g, r->rm = x->rm.g, r->codec = vocab_codec(&x->vocab);
     r->ends = x->vocab.ends, r->n_ends = x->vocab.n_ends, r->step_end = x->vocab.step_end;
     return 0;
@@ -187,6 +202,7 @@ static void describe_inputs(struct bench *x) {
 
 static void reason_close(struct bench *x) {
     vocab_close(&x->vocab);
+    chat_template_free(x->chat);
     questions_fini(&x->qs);
     opened_close(&x->rm, 1);
     opened_close(&x->lm, 0);
@@ -291,7 +307,8 @@ static int run_all(struct bench *x, struct args *a, struct err *e) {
     TRY(read_job(x, a, e));
     TRY(open_questions(x, a, e));
     TRY(open_pair(x, a, e));
-    TRY(open_engines(x, e));
+    TRY(open_chat(x, a, e));
+    TRY(open_engines(x, a, e));
     describe_inputs(x);
     int rc = reason_run(&x->job, s, &show, e);
     if (rc >= 0) rc = report(a, x, s, &show, e);

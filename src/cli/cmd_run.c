@@ -1,9 +1,7 @@
 /* candor run: generates text, streaming it as it comes. */
 #include "base/progress.h"
-#include "base/str.h"
-#include "cli/open.h"
-#include "run/generate.h"
-#include <jansson.h>
+#include "cli/chat.h"
+#include "cli/speak.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,67 +19,15 @@ static const struct opt opts[] = {
     {"repeat-penalty", 0, "X", "1", "divides positive and multiplies negative logits of the last 64 tokens; 1: off"},
     {"stop", 0, "STRING", NULL, "end before this text (may be given several times)"},
     {"ignore-eos", 0, NULL, NULL, "go on after an end token"},
+    {"chat", 0, NULL, NULL,
+     "through the model's chat template: -p is one user message, -f a JSON file of messages, neither: a conversation"},
+    {"system", 0, "TEXT", NULL, "with --chat: the system message"},
+    OPT_CHAT,
     OPT_KV,
     OPT_PRECISION,
     OPT_JSON,
     {0},
 };
-
-/* What on_token needs: the text so far, how much of it is out, and the strings that end it. */
-struct speaker {
-    struct args *a;
-    const struct tokenizer *tok; /* NULL with --ids and no tokenizer beside the model: then ids only */
-    struct tok_stream stream;
-    struct str text;
-    size_t shown;
-    int stream_out, stopped, failed;
-    struct err e;
-};
-
-/* The longest end of text that could still become a stop string. */
-static size_t held_back(const struct speaker *s) {
-    size_t most = 0;
-    const char *stop;
-    for (int i = 0; (stop = arg_nth(s->a, "stop", i)); i++)
-        for (size_t n = strlen(stop); n-- > most;)
-            if (n <= s->text.len && n > most && !memcmp(s->text.s + s->text.len - n, stop, n)) {
-                most = n;
-                break;
-            }
-    return most;
-}
-
-/* The first place where a stop string stands, looking only where new text can have made one. */
-static int find_stop(struct speaker *s) {
-    size_t first = s->text.len;
-    const char *stop;
-    int found = 0;
-    for (int i = 0; s->text.s && (stop = arg_nth(s->a, "stop", i)); i++) {
-        const char *at = *stop ? strstr(s->text.s + s->shown, stop) : NULL;
-        if (at && (size_t)(at - s->text.s) <= first) first = (size_t)(at - s->text.s), found = 1;
-    }
-    if (found) s->text.len = first, s->text.s[first] = 0;
-    return found;
-}
-
-static int show(struct speaker *s, size_t upto) {
-    if (upto <= s->shown) return 0;
-    int rc = s->stream_out ? print_bytes(s->text.s + s->shown, upto - s->shown, &s->e) : 0;
-    s->shown = upto;
-    return rc;
-}
-
-static int on_token(void *ctx, int32_t id, double logprob, int64_t i) {
-    struct speaker *s = ctx;
-    (void)logprob, (void)i;
-    if (interrupted()) return 1;
-    if (!s->tok) return 0;
-    s->failed = tok_stream_push(&s->stream, s->tok, id, 1, &s->text, &s->e);
-    if (s->failed) return 1;
-    s->stopped = find_stop(s);
-    s->failed = show(s, s->stopped ? s->text.len : s->text.len - held_back(s));
-    return s->stopped || s->failed;
-}
 
 static int read_sampling(struct sampling *o, struct args *a, struct err *e) {
     int64_t k = 0;
@@ -95,58 +41,12 @@ static int read_sampling(struct sampling *o, struct args *a, struct err *e) {
     return 0;
 }
 
-/* Ids that end a generation; -1: out of memory. */
-static int end_tokens(const struct tokenizer *t, int32_t **out) {
-    int n = 0;
-    int64_t V = tokenizer_size(t);
-    for (int64_t i = 0; i < V; i++) n += tokenizer_is_end(t, (tok)i) != 0;
-    *out = malloc((size_t)(n + 1) * sizeof **out);
-    if (!*out) return -1;
-    n = 0;
-    for (int64_t i = 0; i < V; i++)
-        if (tokenizer_is_end(t, (tok)i)) (*out)[n++] = (int32_t)i;
-    return n;
-}
-
-static const char *stop_name(const struct generation *g, const struct speaker *s) {
-    if (interrupted()) return "interrupted";
-    if (s->stopped) return "stop";
-    return g->stop == GEN_END ? "end" : g->stop == GEN_CTX ? "context" : "length";
-}
-
-static json_t *ids_json(const int32_t *ids, int64_t n) {
-    json_t *j = json_array();
-    for (int64_t i = 0; i < n; i++) json_array_append_new(j, json_integer(ids[i]));
-    return j;
-}
-
-static int print_result(const struct generation *g, const struct speaker *s, const struct input *in, double prefill_s,
-                        double decode_s, struct err *e) {
-    json_t *logprobs = json_array();
-    for (int64_t i = 0; i < g->n; i++) json_array_append_new(logprobs, json_number(g->logprobs[i]));
-    json_t *text = s->tok ? json_stringn(s->text.s ? s->text.s : "", s->text.len) : json_null();
-    return print_json(json_pack("{s:o, s:o, s:o, s:s, s:o, s:{s:I, s:f, s:I, s:f, s:o}}", "ids", ids_json(g->ids, g->n),
-                                "logprobs", logprobs, "text", text, "stop", stop_name(g, s), "prompt_ids",
-                                ids_json(in->ids, in->n), "timings", "prompt_tokens", (json_int_t)in->n, "prefill_seconds",
-                                prefill_s, "generated_tokens", (json_int_t)g->n, "decode_seconds", decode_s, "tokens_per_second",
-                                json_number(decode_s > 0 ? (double)g->n / decode_s : 0)),
-                      e);
-}
-
 /* After the loop: the last characters, the newline or the JSON object. An interruption is an error, after what is finished is out. */
 static int finish(struct args *a, struct speaker *s, const struct generation *g, const struct input *in, const double t[3],
                   struct err *e) {
-    if (s->failed < 0) {
-        if (e) *e = s->e;
-        return s->failed;
-    }
-    if (s->tok && !s->stopped) {
-        TRY(tok_stream_flush(&s->stream, &s->text));
-        if (find_stop(s)) s->stopped = 1;
-        if (show(s, s->text.len) < 0) return fail_at(e, ERR_IO, "stdout", -1, "cannot write");
-    }
+    TRY(speaker_end(s, e));
     if (arg_has(a, "json"))
-        TRY(print_result(g, s, in, t[1] - t[0], t[2] - t[1], e));
+        TRY(speaker_json(s, g, in, t[1] - t[0], t[2] - t[1], e));
     else
         TRY(print_bytes("\n", 1, e));
     if (arg_has(a, "verbose"))
@@ -156,10 +56,10 @@ static int finish(struct args *a, struct speaker *s, const struct generation *g,
 }
 
 static int speak(struct args *a, struct opened *o, const struct input *in, struct generation *g, struct err *e) {
-    struct speaker s = {.a = a, .tok = o->tok, .stream_out = !arg_has(a, "json"), .e = ERR_INIT};
+    struct speaker s = speaker(a, o->tok);
     double t[3];
     TRY(session_new(&g->s, o->g, e));
-    g->on_token = on_token, g->ctx = &s;
+    g->on_token = speaker_token, g->ctx = &s;
     t[0] = clock_s();
     int rc = in->n > 1 ? session_feed(g->s, in->ids, in->n - 1, NULL, e) : 0;
     t[1] = clock_s();
@@ -189,6 +89,22 @@ static int generate_text(struct args *a, struct opened *o, const struct input *i
     return rc;
 }
 
+/* Options that only --chat has. */
+static int check_plain(struct args *a, struct err *e) {
+    static const char *const chat_only[] = {"system", "template", "name", "tools", "documents", "set", "date"};
+    for (size_t i = 0; i < sizeof chat_only / sizeof *chat_only; i++)
+        if (arg_has(a, chat_only[i])) return usage_error(a, e, "--%s: expected with --chat only", chat_only[i]);
+    return check_input(a, e);
+}
+
+static int check_chat(struct args *a, struct err *e) {
+    if (arg_has(a, "ids")) return usage_error(a, e, "expected --ids or --chat, found both");
+    if (arg_has(a, "prompt") && arg_has(a, "file")) return usage_error(a, e, "expected -p TEXT or -f FILE, found both");
+    if (arg_has(a, "system") && arg_has(a, "file"))
+        return usage_error(a, e, "expected --system or a file of messages, found both");
+    return chat_check(a, e);
+}
+
 static int read_args(struct args *a, struct generation *g, struct err *e) {
     int64_t seed = 0;
     TRY(read_sampling(&g->sampling, a, e));
@@ -197,35 +113,71 @@ static int read_args(struct args *a, struct generation *g, struct err *e) {
     g->seed = (uint64_t)seed;
     for (int i = 0; i < arg_has(a, "stop"); i++)
         if (!*arg_nth(a, "stop", i)) return usage_error(a, e, "--stop: expected some text, found none");
-    return check_input(a, e);
+    return arg_has(a, "chat") ? check_chat(a, e) : check_plain(a, e);
+}
+
+/* One prompt, one answer. */
+static int run_plain(struct args *a, struct opened *o, struct generation *g, struct err *e) {
+    struct input in = {0};
+    TRY(read_input(&in, o, a, e));
+    int rc = arg_has(a, "ids") && arg_has(a, "stop") ? open_tokenizer(o, e) : 0;
+    if (!rc) (void)open_tokenizer(o, NULL); /* with --ids text is given if a tokenizer is there */
+    if (!rc) rc = generate_text(a, o, &in, g, e);
+    free(in.ids);
+    return rc;
+}
+
+/* One rendered prompt, one answer. */
+static int answer(struct args *a, struct opened *o, const struct chat *c, struct generation *g, struct err *e) {
+    struct toks t = {0};
+    int rc = chat_ids(c, a, o->tok, &t, e);
+    if (!rc && !t.n) rc = fail(e, ERR_ARG, "the rendered template has no tokens: expected at least one");
+    if (!rc) rc = check_ids(o->m, t.ids, t.n, e);
+    if (!rc) rc = generate_text(a, o, &(struct input){t.ids, t.n, 0}, g, e);
+    toks_free(&t);
+    return rc;
+}
+
+static int run_chat(struct args *a, struct opened *o, struct generation *g, struct err *e) {
+    struct chat c = {0};
+    const char *text = arg_str(a, "prompt"), *system = arg_str(a, "system"), *file = arg_str(a, "file");
+    int rc = open_tokenizer(o, e);
+    if (!rc) rc = chat_open(&c, a, o->path, e);
+    if (!rc && file) rc = chat_read(&c, a, file, e);
+    if (!rc && system) rc = chat_say(&c, "system", system, strlen(system), e);
+    if (!rc && text) rc = chat_say(&c, "user", text, strlen(text), e);
+    if (!rc) rc = file || text ? answer(a, o, &c, g, e) : converse(a, o, &c, g, e);
+    chat_close(&c);
+    return rc;
 }
 
 static int run(struct args *a, struct err *e) {
     struct opened o = {0};
-    struct input in = {0};
     struct generation g = {0};
     TRY(read_args(a, &g, e));
     int rc = open_model(&o, a, "model", 0, NULL, e);
-    if (!rc) rc = read_input(&in, &o, a, e);
-    if (!rc && arg_has(a, "ids") && arg_has(a, "stop")) rc = open_tokenizer(&o, e);
-    if (!rc) (void)open_tokenizer(&o, NULL); /* with --ids text is given if a tokenizer is there */
-    if (!rc) rc = generate_text(a, &o, &in, &g, e);
-    free(in.ids);
+    if (!rc) rc = arg_has(a, "chat") ? run_chat(a, &o, &g, e) : run_plain(a, &o, &g, e);
     opened_close(&o, 0);
     return rc;
 }
 
-const struct command command_run = {"run",
-                                    "generates text",
-                                    "-m M (-p TEXT | -f FILE | --ids LIST) [-n N] [--temp X] [--top-k N] [--top-p P] [--min-p P] "
-                                    "[--repeat-penalty X] [--stop S] [--json]",
-                                    opts,
-                                    0,
-                                    0,
-                                    run,
-                                    "Samplers in order: repeat penalty, temperature, top-k, top-p, min-p, one uniform draw that "
-                                    "depends on --seed and the step only. -p adds a\n"
-                                    "BOS where the file says so. Without --json the new text is streamed; with it one object: "
-                                    "ids and logprobs (natural logarithm, of the\n"
-                                    "model's own distribution) of the generated tokens only, text, stop (end, length, stop, "
-                                    "context, interrupted), prompt_ids, timings."};
+const struct command command_run = {
+    "run",
+    "generates text",
+    "-m M (-p TEXT | -f FILE | --ids LIST | --chat) [-n N] [--temp X] [--top-k N] [--top-p P] "
+    "[--min-p P] [--repeat-penalty X] [--stop S] [--json]",
+    opts,
+    0,
+    0,
+    run,
+    "Samplers in order: repeat penalty, temperature, top-k, top-p, min-p, one uniform draw that "
+    "depends on --seed and the step only. -p adds a\n"
+    "BOS where the file says so. Without --json the new text is streamed; with it one object: "
+    "ids and logprobs (natural logarithm, of the\n"
+    "model's own distribution) of the generated tokens only, text, stop (end, length, stop, "
+    "context, interrupted), prompt_ids, timings.\n"
+    "--chat renders the messages with the model's chat template and adds no further BOS. Without -p "
+    "and -f it is a conversation: each line of\n"
+    "stdin is a message, /exit ends it, Ctrl-C stops an answer; with --json one object per answer. What "
+    "the last turns have in common with the\n"
+    "new prompt is not computed again."};

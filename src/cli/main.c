@@ -33,6 +33,11 @@ void interrupt_watch(void) {
     sigaction(SIGINT, &s, NULL);
 }
 int interrupted(void) { return stop_asked; }
+void interrupt_forget(void) {
+    if (!stop_asked) return;
+    stop_asked = 0;
+    interrupt_watch();
+}
 
 /* ---- output ---- */
 

@@ -129,12 +129,15 @@ static int read_stdin(char **text, size_t *n, struct err *e) {
     return 0;
 }
 
+int read_file_or_stdin(const char *path, char **text, size_t *n, struct err *e) {
+    return strcmp(path, "-") ? file_read(text, n, path, 0, e) : read_stdin(text, n, e);
+}
+
 int read_text(struct args *a, char **text, size_t *n, struct err *e) {
     const char *p = arg_str(a, "prompt"), *f = arg_str(a, "file");
     if (p && f) return usage_error(a, e, "expected -p TEXT or -f FILE, found both");
     if (!p && !f) return usage_error(a, e, "expected -p TEXT or -f FILE, found neither (see candor %s --help)", a->cmd->name);
-    if (f && !strcmp(f, "-")) return read_stdin(text, n, e);
-    if (f) return file_read(text, n, f, 0, e);
+    if (f) return read_file_or_stdin(f, text, n, e);
     *n = strlen(p);
     *text = strdup(p);
     return *text ? 0 : fail(e, ERR_NOMEM, "out of memory");

@@ -24,7 +24,7 @@
     {                                                                                                                  \
         "precision", 0, "P", "auto",                                                                                   \
             "matrix products: full (float), bf16, auto (bf16 for weights narrower than F32 where the CPU has it), or " \
-            "int8 (auto, but activations rounded to eight bits for Q4_0 … Q6_K; never where a gradient is wanted)"   \
+            "int8 (auto, but activations rounded to eight bits for quantised weights; never where a gradient is wanted)"   \
     }
 #define OPT_JSON \
     { "json", 0, NULL, NULL, "JSON on stdout" }
@@ -62,6 +62,7 @@ struct input {
 };
 int check_input(struct args *a, struct err *e); /* what is wrong with the command line, before anything is opened */
 int read_input(struct input *in, struct opened *o, struct args *a, struct err *e);
+int read_file_or_stdin(const char *path, char **text, size_t *n, struct err *e); /* "-": stdin. *text is malloc'd */
 /* -p, or -f ("-": stdin). *text is malloc'd. */
 int read_text(struct args *a, char **text, size_t *n, struct err *e);
 int check_ids(const struct model *m, const int32_t *ids, int64_t n, struct err *e);

@@ -1,5 +1,5 @@
-/* A shipped reasoner is asked in its own special tokens; the question's text is never parsed for them. Any other model gets the
- * question as plain text with "Answer:" behind it. */
+/* A shipped reasoner is asked in its own special tokens; the question's text is never parsed for them. A model with a chat template is
+ * asked through it, and any other one gets the question as plain text with "Answer:" behind it. */
 #include "decode/codec.h"
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,53 @@ static int prompt_special(const struct tokenizer *t, const struct str *all, cons
     return encode(t, tail, all->len - (size_t)(tail - all->s), ENCODE_SPECIAL, out, e);
 }
 
+static int prompt_plain(const struct tokenizer *t, struct str *body, struct toks *out, struct err *e) {
+    TRY(str_puts(body, "\nAnswer:"));
+    TRY(encode(t, body->s, body->len, tokenizer_adds_bos(t) ? ENCODE_BOS_EOS : 0, out, e));
+    /* a tokenizer that also adds an end token would end the answer before it begins */
+    if (out->n > 1 && tokenizer_is_end(t, out->ids[out->n - 1])) out->n--;
+    return 0;
+}
+
+/* A question may hold the spelling of a special token; in a template it would become one. */
+static int check_body(const struct tokenizer *t, const struct str *body, struct err *e) {
+    struct toks plain = {0}, parsed = {0};
+    int rc = encode(t, body->s, body->len, 0, &plain, e);
+    if (rc >= 0) rc = encode(t, body->s, body->len, ENCODE_SPECIAL, &parsed, e);
+    if (rc >= 0 && (plain.n != parsed.n || memcmp(plain.ids, parsed.ids, (size_t)plain.n * sizeof *plain.ids) != 0))
+        rc = fail(e, ERR_FORMAT, "expected a question without special tokens of the model, found the spelling of one in it");
+    toks_free(&plain), toks_free(&parsed);
+    return rc;
+}
+
+static json_t *message(const char *role, const char *text, size_t n) {
+    return json_pack("{s:s, s:o}", "role", role, "content", json_stringn(text, n));
+}
+
+static int render(const struct asking *a, const struct str *body, struct str *all, struct err *e) {
+    json_t *list = json_array();
+    struct tm now;
+    if (a->system) json_array_append_new(list, message("system", a->system, strlen(a->system)));
+    json_array_append_new(list, message("user", body->s, body->len));
+    int rc = chat_time(&now, "2024-07-26", e); /* a fixed day: results must not depend on when they were made */
+    const struct chat_render r = {.messages = list, .add_generation_prompt = 1, .now = &now};
+    if (!rc) rc = chat_template_render(a->chat, &r, all, e);
+    json_decref(list);
+    return rc;
+}
+
+/* The template writes the BOS itself where the model wants one, so none is added. */
+static int prompt_chat(const struct vocab *v, struct str *body, struct toks *out, struct err *e) {
+    struct str all = {0};
+    const char *more = v->asking.instruction;
+    TRY(check_body(v->t, body, e));
+    if (more && *more) TRY(str_printf(body, "\n%s", more));
+    int rc = render(&v->asking, body, &all, e);
+    if (!rc) rc = encode(v->t, all.s, all.len, ENCODE_SPECIAL, out, e);
+    str_free(&all);
+    return rc;
+}
+
 static int prompt(void *ctx, const struct question *q, struct toks *out, struct err *e) {
     const struct vocab *v = ctx;
     struct str body = {0}, all = {0};
@@ -35,12 +82,8 @@ static int prompt(void *ctx, const struct question *q, struct toks *out, struct 
     if (rc >= 0 && special) rc = question_prompt(q, &all);
     if (rc >= 0 && special)
         rc = prompt_special(v->t, &all, &body, out, e);
-    else if (rc >= 0) {
-        rc = str_puts(&body, "\nAnswer:");
-        if (rc >= 0) rc = encode(v->t, body.s, body.len, tokenizer_adds_bos(v->t) ? ENCODE_BOS_EOS : 0, out, e);
-        /* a tokenizer that also adds an end token would end the answer before it begins */
-        if (rc >= 0 && out->n > 1 && tokenizer_is_end(v->t, out->ids[out->n - 1])) out->n--;
-    }
+    else if (rc >= 0)
+        rc = v->asking.chat ? prompt_chat(v, &body, out, e) : prompt_plain(v->t, &body, out, e);
     str_free(&body), str_free(&all);
     return rc < 0 && e && !e->code ? fail(e, rc, "out of memory for a prompt") : rc;
 }

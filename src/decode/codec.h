@@ -3,9 +3,17 @@
 #ifndef DECODE_CODEC_H
 #define DECODE_CODEC_H
 #include "decode/problem.h"
+#include "text/chat_template.h"
 
+/* How a model of the public kind is asked: a user message of the question and an instruction, through its chat template. */
+struct asking {
+    const struct chat_template *chat; /* NULL: the question as plain text, "Answer:" behind it */
+    const char *system;               /* the system message; NULL: none */
+    const char *instruction;          /* a line behind the question; NULL or "": none */
+};
 struct vocab {
     const struct tokenizer *t;
+    struct asking asking; /* set after vocab_open, before the first prompt; a shipped reasoner has its own way and ignores it */
     int32_t *ends;
     int n_ends;
     unsigned char *step_end;

@@ -5,6 +5,7 @@
 #include "run/generate.h"
 #include "run/gradient.h"
 #include "run/hidden.h"
+#include "text/chat_template.h"
 #include "text/tokenizer.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,7 +153,8 @@ static int need_tokenizer(const struct candor_engine *g, struct err *e) {
 
 static int tokenize(const struct candor_engine *g, const char *text, size_t n, unsigned flags, struct toks *t, struct err *e) {
     TRY(need_tokenizer(g, e));
-    return tokenizer_encode(g->tok, text, n, flags & CANDOR_PLAIN ? 0 : ENCODE_BOS_EOS | ENCODE_SPECIAL, t, e);
+    unsigned how = flags & CANDOR_PLAIN ? 0 : flags & CANDOR_TEMPLATED ? ENCODE_SPECIAL : ENCODE_BOS_EOS | ENCODE_SPECIAL;
+    return tokenizer_encode(g->tok, text, n, how, t, e);
 }
 
 int candor_tokenize(const struct candor_engine *g, const char *text, size_t n, unsigned flags, int32_t **ids, int64_t *n_ids,
@@ -182,6 +184,36 @@ int candor_detokenize(const struct candor_engine *g, const int32_t *ids, int64_t
     struct err f = ERR_INIT;
     size_t own;
     return give(e, &f, detokenize(g, ids, n, text, len ? len : &own, &f));
+}
+
+static int chat_text(const struct candor_engine *g, const struct candor_chat *c, struct str *out, struct err *e) {
+    struct chat_template *t = NULL;
+    struct chat_request r = {0};
+    struct tm now;
+    if (!c->request) return fail(e, ERR_ARG, "expected a request as JSON, found none");
+    TRY(chat_time(&now, c->date, e));
+    TRY(chat_request_read(&r, c->request, c->n, "request", e));
+    int rc = c->source ? chat_template_from_weights_with(&t, g->w, c->source, strlen(c->source), e)
+                       : chat_template_from_weights(&t, g->w, e);
+    struct chat_render render = {c->name, r.messages, r.tools, r.documents, r.extra, r.add_generation_prompt, &now};
+    if (!rc) rc = chat_template_render(t, &render, out, e);
+    chat_template_free(t);
+    chat_request_free(&r);
+    if (!rc && !out->s && str_puts(out, "") < 0) rc = fail(e, ERR_NOMEM, "out of memory");
+    return rc;
+}
+
+int candor_chat_text(const struct candor_engine *g, const struct candor_chat *c, char **text, size_t *len, struct candor_error *e) {
+    struct err f = ERR_INIT;
+    struct str out = {0};
+    int rc = chat_text(g, c, &out, &f);
+    if (rc < 0) {
+        str_free(&out);
+        return give(e, &f, rc);
+    }
+    *text = out.s;
+    if (len) *len = out.len;
+    return 0;
 }
 
 int candor_piece(const struct candor_engine *g, int32_t id, const char **s, size_t *n, struct candor_error *e) {

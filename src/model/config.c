@@ -27,8 +27,9 @@ static const struct family *family_by_hf(const char *type) {
     return NULL;
 }
 
+static const char *const prefix[] = {"", "model.", "transformer.", "model.model."};
+
 static const struct tensor *find_hf(const struct weights *w, const char *pattern, int layer) {
-    static const char *const prefix[] = {"", "model.", "transformer.", "model.model."};
     char name[160];
     for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++) {
         int n = snprintf(name, sizeof name, "%s", prefix[i]);
@@ -43,11 +44,56 @@ const struct tensor *family__tensor(const struct family *f, const struct weights
     char name[96];
     if (weights_kind(w) == WEIGHTS_GGUF) {
         snprintf(name, sizeof name, gguf, layer);
-        return weights_tensor(w, name);
+        const struct tensor *t = weights_tensor(w, name);
+        /* converters that keep the folder's name for the head of a reward model */
+        return t || strncmp(name, "cls.output.", 11) != 0
+                   ? t
+                   : find_hf(w, !strcmp(name + 11, "bias") ? "score.bias" : "score.weight", 0);
     }
     for (const struct tensor_name *t = f->names; t->gguf; t++)
         if (!strcmp(t->gguf, gguf)) return find_hf(w, t->hf, layer);
     return NULL;
+}
+
+/* "blk.3.attn_q.weight" as the pattern "blk.%d.attn_q.weight" and 3. */
+static int name_pattern(const char *gguf, char *pattern, size_t size) {
+    int layer = 0, at = 0;
+    if (sscanf(gguf, "blk.%d.%n", &layer, &at) == 1 && at)
+        snprintf(pattern, size, "blk.%%d.%s", gguf + at);
+    else
+        snprintf(pattern, size, "%s", gguf);
+    return layer;
+}
+
+const struct tensor *family__tensor_named(const struct family *f, const struct weights *w, const char *gguf) {
+    char pattern[96];
+    int layer = name_pattern(gguf, pattern, sizeof pattern);
+    return family__tensor(f, w, pattern, layer);
+}
+
+int family__unread(const struct family *f, const struct weights *w, const char *gguf, int layer, char *buf, size_t size,
+                   struct meta_str *type) {
+    char key[200];
+    for (const struct tensor_name *t = f->names; t->gguf && weights_kind(w) != WEIGHTS_GGUF; t++)
+        for (size_t i = 0; !strcmp(t->gguf, gguf) && i < sizeof prefix / sizeof *prefix; i++) {
+            int n = snprintf(key, sizeof key, "unread.%s", prefix[i]);
+            snprintf(key + n, sizeof key - (size_t)n, t->hf, layer);
+            if (meta_str(w, key, type, NULL) > 0) return snprintf(buf, size, "%s", key + 7);
+        }
+    return 0;
+}
+
+int family__hf_name(const struct family *f, const char *gguf, char *buf, size_t size) {
+    char pattern[96];
+    int layer = name_pattern(gguf, pattern, sizeof pattern);
+    int head = !strncmp(gguf, "output.", 7) || !strncmp(gguf, "cls.", 4);
+    for (const struct tensor_name *t = f->names; t->gguf; t++) {
+        if (strcmp(t->gguf, pattern) != 0) continue;
+        int n = snprintf(buf, size, "%s", head ? "" : f->hf_prefix);
+        snprintf(buf + n, size - (size_t)n, t->hf, layer);
+        return 1;
+    }
+    return 0;
 }
 
 int family__expect(const struct weights *w, const char *key, const char *const *wanted, struct err *e) {
@@ -233,10 +279,28 @@ static int choose_family(struct model_cfg *c, const struct weights *w, char *arc
     return 0;
 }
 
+/* "LlamaForCausalLM", "GPT2LMHeadModel", "Qwen3Model": what comes behind "For" is the kind of head. */
+static int check_hf_class(const struct weights *w, struct err *e) {
+    struct meta_str s;
+    struct meta_value v;
+    if (meta_get(w, "hf.quantization_config.quant_method", &v) && v.type == META_STR)
+        return fail_at(e, ERR_UNSUPPORTED, weights_path(w), -1,
+                       "hf.quantization_config.quant_method: expected weights in F32, F16 or BF16, found \"%.40s\"", v.v.str.s);
+    if (!meta_get(w, "hf.architectures", &v) || v.type != META_ARR || v.elem != META_STR || !v.count) return 0;
+    TRY(meta_arr_str(w, "hf.architectures", 0, &s, e));
+    const char *kind = strstr(s.s, "For");
+    if (!kind || !strcmp(kind, "ForCausalLM") || !strcmp(kind, "ForSequenceClassification")) return 0;
+    return fail_at(e, ERR_UNSUPPORTED, weights_path(w), -1,
+                   "hf.architectures: expected a language model (…ForCausalLM, …LMHeadModel) or a reward model of one label "
+                   "(…ForSequenceClassification), found \"%.60s\"",
+                   s.s);
+}
+
 int config_read(struct model_cfg *c, const struct weights *w, struct err *e) {
     char arch[64];
     *c = (struct model_cfg){0};
     TRY(choose_family(c, w, arch, sizeof arch, e));
+    if (weights_kind(w) == WEIGHTS_SAFETENSORS) TRY(check_hf_class(w, e));
     if (!(weights_kind(w) == WEIGHTS_SAFETENSORS && c->family->hf_transposed)) TRY(read_common(c, w, arch, e));
     TRY(c->family->configure(c, w, arch, e));
     if (c->rope.dims) TRY(err_place(e, read_rope_scaling(c, w, arch, e), weights_path(w)));

@@ -14,6 +14,9 @@ struct family {
     const char *name;                /* also the GGUF architecture */
     const char *const *hf_types;     /* config.json model_type, NULL-terminated */
     const struct tensor_name *names; /* terminated by {NULL, NULL} */
+    const char *gguf;                /* the architecture it is written as; NULL: name */
+    const char *hf_prefix;           /* in front of names in a folder that is written, but for those of heads */
+    const char *hf_lm, *hf_score;    /* class names of config.json: language model, sequence classification */
     int hf_transposed;               /* Hugging Face stores W[in, out] (Conv1D) */
     int fused_qkv;                   /* one tensor attn_qkv holds q, k, v */
     /* Flags and keys of this family over the common ones already read. */
@@ -33,6 +36,13 @@ int family__rms_rope(struct model_cfg *c, const struct weights *w, const char *a
 int family__qwen_window(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e);
 /* The tensor of a layer under its GGUF name, or under the HF name with any of the known prefixes; NULL: absent. */
 const struct tensor *family__tensor(const struct family *f, const struct weights *w, const char *gguf, int layer);
+/* The same by a whole GGUF name ("blk.3.attn_q.weight"). */
+const struct tensor *family__tensor_named(const struct family *f, const struct weights *w, const char *gguf);
+/* A tensor that is there in a type which is not read (F8_E4M3, I8 …): its name in the folder and the type; 0: there is none. */
+int family__unread(const struct family *f, const struct weights *w, const char *gguf, int layer, char *buf, size_t size,
+                   struct meta_str *type);
+/* A whole GGUF name as a folder is written with; 0 if the family has no such tensor. */
+int family__hf_name(const struct family *f, const char *gguf, char *buf, size_t size);
 /* Fails unless config.json's key is absent or one of the names (NULL-terminated). */
 int family__expect(const struct weights *w, const char *key, const char *const *names, struct err *e);
 #endif

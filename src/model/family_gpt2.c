@@ -10,6 +10,7 @@ static const struct tensor_name names[] = {
     {"output_norm.bias", "ln_f.bias"},
     {"output.weight", "lm_head.weight"},
     {"cls.output.weight", "score.weight"},
+    {"cls.output.bias", "score.bias"},
     {"blk.%d.attn_norm.weight", "h.%d.ln_1.weight"},
     {"blk.%d.attn_norm.bias", "h.%d.ln_1.bias"},
     {"blk.%d.attn_qkv.weight", "h.%d.attn.c_attn.weight"},
@@ -66,5 +67,12 @@ static int configure(struct model_cfg *c, const struct weights *w, const char *a
 }
 
 static const char *const hf_types[] = {"gpt2", NULL};
-const struct family family_gpt2 = {
-    .name = "gpt2", .hf_types = hf_types, .names = names, .hf_transposed = 1, .fused_qkv = 1, .configure = configure};
+const struct family family_gpt2 = {.name = "gpt2",
+                                   .hf_types = hf_types,
+                                   .names = names,
+                                   .hf_prefix = "transformer.",
+                                   .hf_lm = "GPT2LMHeadModel",
+                                   .hf_score = "GPT2ForSequenceClassification",
+                                   .hf_transposed = 1,
+                                   .fused_qkv = 1,
+                                   .configure = configure};

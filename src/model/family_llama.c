@@ -8,6 +8,7 @@ const struct tensor_name llama_names[] = {
     {"output_norm.weight", "norm.weight"},
     {"output.weight", "lm_head.weight"},
     {"cls.output.weight", "score.weight"},
+    {"cls.output.bias", "score.bias"},
     {"blk.%d.attn_norm.weight", "layers.%d.input_layernorm.weight"},
     {"blk.%d.attn_q.weight", "layers.%d.self_attn.q_proj.weight"},
     {"blk.%d.attn_k.weight", "layers.%d.self_attn.k_proj.weight"},
@@ -67,4 +68,10 @@ static int configure(struct model_cfg *c, const struct weights *w, const char *a
 }
 
 static const char *const hf_types[] = {"llama", NULL};
-const struct family family_llama = {.name = "llama", .hf_types = hf_types, .names = llama_names, .configure = configure};
+const struct family family_llama = {.name = "llama",
+                                    .hf_types = hf_types,
+                                    .names = llama_names,
+                                    .hf_prefix = "model.",
+                                    .hf_lm = "LlamaForCausalLM",
+                                    .hf_score = "LlamaForSequenceClassification",
+                                    .configure = configure};

@@ -1,4 +1,5 @@
-/* Mistral: Llama's block with a sliding window (each position sees the last `sliding_window` positions, itself included). */
+/* Mistral: Llama's block with a sliding window (each position sees the last `sliding_window` positions, itself included).
+ * Other programs know it in GGUF as architecture `llama`, so it is written as one, with the window's key; both are read. */
 #include "model/family.h"
 #include <stdio.h>
 
@@ -13,4 +14,11 @@ static int configure(struct model_cfg *c, const struct weights *w, const char *a
 }
 
 static const char *const hf_types[] = {"mistral", NULL};
-const struct family family_mistral = {.name = "mistral", .hf_types = hf_types, .names = llama_names, .configure = configure};
+const struct family family_mistral = {.name = "mistral",
+                                      .hf_types = hf_types,
+                                      .names = llama_names,
+                                      .gguf = "llama",
+                                      .hf_prefix = "model.",
+                                      .hf_lm = "MistralForCausalLM",
+                                      .hf_score = "MistralForSequenceClassification",
+                                      .configure = configure};

@@ -28,4 +28,10 @@ static int configure(struct model_cfg *c, const struct weights *w, const char *a
 }
 
 static const char *const hf_types[] = {"qwen2", NULL};
-const struct family family_qwen2 = {.name = "qwen2", .hf_types = hf_types, .names = llama_names, .configure = configure};
+const struct family family_qwen2 = {.name = "qwen2",
+                                    .hf_types = hf_types,
+                                    .names = llama_names,
+                                    .hf_prefix = "model.",
+                                    .hf_lm = "Qwen2ForCausalLM",
+                                    .hf_score = "Qwen2ForSequenceClassification",
+                                    .configure = configure};

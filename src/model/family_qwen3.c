@@ -9,4 +9,10 @@ static int configure(struct model_cfg *c, const struct weights *w, const char *a
 }
 
 static const char *const hf_types[] = {"qwen3", NULL};
-const struct family family_qwen3 = {.name = "qwen3", .hf_types = hf_types, .names = llama_names, .configure = configure};
+const struct family family_qwen3 = {.name = "qwen3",
+                                    .hf_types = hf_types,
+                                    .names = llama_names,
+                                    .hf_prefix = "model.",
+                                    .hf_lm = "Qwen3ForCausalLM",
+                                    .hf_score = "Qwen3ForSequenceClassification",
+                                    .configure = configure};

@@ -86,4 +86,11 @@ static inline int model__tapped(const struct taps *t, enum tap tap, int layer) {
 void model__lin(const struct model *m, num *y, const num *x, int64_t T, const struct lin *l, int smooth);
 void model__lin_back(const struct model *m, num *dx, const num *dy, int64_t T, const struct lin *l, int acc);
 void model__lin_grad(const struct model *m, struct grads *g, const num *dy, const num *x, int64_t T, const struct lin *l);
+
+/* Saving. Rows of wq and wk lie as halves in a folder and as pairs in a GGUF of Llama's architecture: is this one of them; where row r
+ * of the pairs lies in the halves. */
+int model__permuted(const struct model_cfg *c, const char *name);
+int64_t model__halves_row(const struct model_cfg *c, int64_t r);
+/* The divisors of rope_freqs.weight, malloc'd; *out NULL: the model has none. */
+int model__rope_factors(const struct model *m, float **out, struct err *e);
 #endif
