@@ -344,7 +344,7 @@ Test(convert, refuses_files) {
                   "expected shape [20, 12], found [20, 13]");
     refuse_folder(gguf_with(file, NULL, "blk.0.ffn_gate_inp.weight", 4, 4), ERR_UNSUPPORTED, "blk.0.ffn_gate_inp.weight");
     refuse_folder(gguf_with(score, "cls.output.weight", "cls.output.weight", 2, s->C), ERR_UNSUPPORTED,
-                  "expected a reward model of 1 label, found 2");
+                  "expected a reward model of 1 label, found 2: LABEL_0");
     refuse_folder(gguf_with(score, NULL, "cls.weight", s->C, s->C), ERR_UNSUPPORTED, "tensor cls.weight");
     refuse_folder(keep(tiny_gguf(tiny_find("llama_partial_rope"), FMT_F32)), ERR_UNSUPPORTED, "4 of 6 numbers are rotated");
 }

@@ -287,7 +287,6 @@ Test(run, following_a_text_is_reading_it_anew) {
     }
     cr_assert_eq(session_follow(s, ids, 0, NULL, NULL), ERR_ARG);
     session_free(s);
-    free(ids);
     engine_free(g);
     tiny_close(&t);
 }

@@ -327,6 +327,33 @@ Test(tok_save, what_gguf_cannot_say) {
                 "with ignore_merges");
 }
 
+/* Ends are known by their names, also where a file calls them user-defined. */
+Test(tok_save, ends_by_name) {
+    static const char *const ends[] = {"<|im_end|>",
+                                       "<|eot_id|>",
+                                       "<|eom_id|>",
+                                       "<end_of_turn>",
+                                       "<|end|>",
+                                       "<\xEF\xBD\x9C"
+                                       "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
+                                       "<|im_start|>"};
+    enum { N_ENDS = sizeof ends / sizeof *ends };
+    char json[4096];
+    size_t n = 0;
+    n += (size_t)snprintf(json + n, sizeof json - n, "{\"added_tokens\": [");
+    for (int i = 0; i < N_ENDS; i++)
+        n += (size_t)snprintf(json + n, sizeof json - n, "%s{\"id\": %d, \"content\": \"%s\", \"special\": %s}", i ? ", " : "",
+                              8 + i, ends[i], i % 2 ? "true" : "false");
+    snprintf(json + n, sizeof json - n,
+             "], \"pre_tokenizer\": {\"type\": \"ByteLevel\"}, \"decoder\": {\"type\": \"ByteLevel\"}, "
+             "\"model\": {\"type\": \"BPE\", \"vocab\": {" TOKENS LETTERS "}, \"merges\": []}}");
+    struct tokenizer *t = small(json, NULL), *file = as_gguf(t, 0);
+    for (int i = 0; i < N_ENDS; i++)
+        cr_expect(tokenizer_is_end(t, 8 + i) == (i < N_ENDS - 1) && tokenizer_is_end(file, 8 + i) == (i < N_ENDS - 1), "%s",
+                  ends[i]);
+    tokenizer_free(t), tokenizer_free(file);
+}
+
 /* Runs of spaces may interleave, as in the published files of Llama 2: they get one score. A merge that spells a control token is none. */
 Test(tok_save, runs_of_spaces) {
 #define S "\xE2\x96\x81"

@@ -87,6 +87,9 @@ void model__lin(const struct model *m, num *y, const num *x, int64_t T, const st
 void model__lin_back(const struct model *m, num *dx, const num *dy, int64_t T, const struct lin *l, int acc);
 void model__lin_grad(const struct model *m, struct grads *g, const num *dy, const num *x, int64_t T, const struct lin *l);
 
+/* Fails for a score head of several labels, or with a layer before the score. */
+int model__check_score(const struct family *f, const struct weights *w, struct err *e);
+int model__says_score(const struct weights *w); /* config.json calls it a reward model: then the score must be there */
 /* Saving. Rows of wq and wk lie as halves in a folder and as pairs in a GGUF of Llama's architecture: is this one of them; where row r
  * of the pairs lies in the halves. */
 int model__permuted(const struct model_cfg *c, const char *name);

@@ -267,32 +267,10 @@ static int load_embd(struct loader *ld) {
     return 0;
 }
 
-/* A head of several labels is a classifier, and no number of its is the reward: refused with what the file calls them. */
-static int refuse_labels(const struct loader *ld, const struct tensor *t) {
-    const char *arch = ld->m->cfg.family->name;
-    char key[96], list[160] = "";
-    struct meta_str s;
-    size_t n = 0;
-    snprintf(key, sizeof key, "%s.classifier.output_labels", arch);
-    for (uint64_t i = 0; i < 8 && n < sizeof list - 40; i++) {
-        char label[64];
-        snprintf(label, sizeof label, "hf.id2label.%d", (int)i);
-        int rc =
-            weights_kind(ld->w) == WEIGHTS_GGUF ? meta_arr_str(ld->w, key, i, &s, NULL) : meta_str(ld->w, label, &s, NULL) - 1;
-        if (rc < 0) break;
-        n += (size_t)snprintf(list + n, sizeof list - n, "%s%.30s", i ? ", " : ": ", s.s);
-    }
-    return fail_at(ld->e, ERR_UNSUPPORTED, weights_path(ld->w), (int64_t)t->file_offset,
-                   "tensor %s: expected a reward model of 1 label, found %lld%s", t->name, (long long)t->dims[0], list);
-}
-
 static int load_score_row(struct loader *ld) {
     struct model *m = ld->m;
     const struct tensor *t = ld->w ? find(ld, "cls.output.weight", 0) : NULL;
-    if (!ld->w || t) {
-        if (t && t->n_dims == 2 && t->dims[0] != 1 && t->dims[1] == m->cfg.n_embd) return refuse_labels(ld, t);
-        return load_mat(ld, "cls.output.weight", 0, 1, m->cfg.n_embd, 1, 0.0, &m->head.w, NULL, &m->head.param);
-    }
+    if (!ld->w || t) { return load_mat(ld, "cls.output.weight", 0, 1, m->cfg.n_embd, 1, 0.0, &m->head.w, NULL, &m->head.param); }
     num *v = own(m, m->cfg.n_embd, ld->e);
     if (!v) return ERR_NOMEM;
     m->head.w = dev_mat(m->d, v, 1, m->cfg.n_embd);
@@ -304,18 +282,9 @@ static int load_score(struct loader *ld) {
     struct model *m = ld->m;
     m->cfg.n_score = 1;
     m->head = (struct lin){.n_in = m->cfg.n_embd, .n_out = 1, .bias_param = -1};
-    if (ld->w && weights_kind(ld->w) == WEIGHTS_GGUF && weights_tensor(ld->w, "cls.weight"))
-        return fail_at(ld->e, ERR_UNSUPPORTED, weights_path(ld->w), -1,
-                       "tensor cls.weight: expected a score that is one row (cls.output.weight), found a layer before it");
+    if (ld->w) TRY(model__check_score(m->cfg.family, ld->w, ld->e));
     TRY(load_score_row(ld));
     return load_vec(ld, "cls.output.bias", 0, 1, 0, 0.0, &m->head.bias, &m->head.bias_param);
-}
-
-/* config.json calls it a reward model: then the score must be there. */
-static int says_score(const struct weights *w) {
-    struct meta_str s;
-    return w && weights_kind(w) == WEIGHTS_SAFETENSORS && meta_arr_str(w, "hf.architectures", 0, &s, NULL) == 0 &&
-           strstr(s.s, "ForSequenceClassification");
 }
 
 static int load_head(struct loader *ld) {
@@ -325,7 +294,7 @@ static int load_head(struct loader *ld) {
     if (ld->flags & MODEL_SCORE && !has_score && !m->trainable)
         return fail_at(ld->e, ERR_FORMAT, weights_path(ld->w), -1,
                        "expected a reward model (tensor cls.output.weight), found a language model without a score head");
-    if (!has_score && says_score(ld->w)) return missing(ld, "cls.output.weight", 0);
+    if (!has_score && model__says_score(ld->w)) return missing(ld, "cls.output.weight", 0);
     if (has_score || ld->flags & MODEL_SCORE) return load_score(ld);
     m->head = (struct lin){.n_in = c->n_embd, .n_out = c->n_vocab, .bias_param = -1};
     if (ld->w) {

@@ -17,7 +17,7 @@
 #define JINJA_MAX_SOURCE     (1u << 20)   /* bytes of a template */
 #define JINJA_MAX_NEST       160          /* brackets, tags and operators within each other */
 #define JINJA_MAX_DEPTH      600          /* evaluations within evaluations: recursion of macros and loops */
-#define JINJA_MAX_STEPS      20000000     /* nodes evaluated, and bytes worked on by 32 */
+#define JINJA_MAX_STEPS      200000000    /* nodes evaluated, and bytes worked on by 2: seconds at most */
 #define JINJA_MAX_MEMORY     (256u << 20) /* bytes of all values of one render */
 #define JINJA_MAX_OUTPUT     (64u << 20)  /* bytes of text */
 #define JINJA_MAX_RANGE      100000       /* items of range(), as in Jinja's sandbox */

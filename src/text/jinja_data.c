@@ -134,6 +134,7 @@ struct jv jv_list_of(struct jrun *r, struct jv v) {
         return out;
     case JV_SEQ:
         q = v.u.seq;
+        if (q->kind == SEQ_LIST) return v; /* lists never change: one will do for all */
         out = jv_seq(r, SEQ_LIST, q->n - q->taken);
         for (int64_t i = q->taken; i < q->n; i++) jv_push(r, out, q->v[i]);
         if (q->kind == SEQ_GEN) q->taken = q->n;

@@ -11,12 +11,16 @@ struct jscope *jinja__scope(struct jrun *r, struct jscope *parent) {
     return s;
 }
 
+void jinja__keep(struct jscope *s) {
+    for (; s && !s->kept; s = s->parent) s->kept = 1;
+}
+
 int jinja__assign(struct jrun *r, struct jscope *s, const char *name, size_t n, struct jv v) {
     if (r->rc) return r->rc;
     for (int64_t i = 0; i < s->n; i++)
         if (s->vars[i].n == n && memcmp(s->vars[i].s, name, n) == 0) {
             s->vars[i].v = v;
-            return jinja__work(r, 4 * (size_t)i);
+            return i > 16 ? jinja__work(r, (size_t)i) : r->rc;
         }
     if (s->n == s->cap) {
         int64_t cap = 2 * s->cap + 4;
@@ -26,14 +30,14 @@ int jinja__assign(struct jrun *r, struct jscope *s, const char *name, size_t n, 
         s->vars = p, s->cap = cap;
     }
     s->vars[s->n++] = (struct jvar){name, n, v};
-    return jinja__work(r, 4 * (size_t)s->n);
+    return s->n > 16 ? jinja__work(r, (size_t)s->n) : r->rc;
 }
 
 struct jv jinja__lookup(struct jrun *r, const char *name, size_t n) {
     for (const struct jscope *s = r->scope; s; s = s->parent) {
         for (int64_t i = 0; i < s->n; i++)
             if (s->vars[i].n == n && memcmp(s->vars[i].s, name, n) == 0) return s->vars[i].v;
-        if (jinja__work(r, 4 * (size_t)s->n)) return error;
+        if (s->n > 16 && jinja__work(r, (size_t)s->n)) return error;
     }
     const struct jbuiltin *b = jinja__find(jinja__globals, name, n);
     return b ? (struct jv){.t = JV_FUNC, .u.func = b} : jv_undef(r, jv_lit(name, n));
@@ -107,6 +111,7 @@ static void exec_filter_block(struct jrun *r, const struct jnode *n) {
 static struct jv macro_of(struct jrun *r, const struct jnode *n) {
     struct jmacro *m = jinja__alloc(r, sizeof *m);
     if (!m) return error;
+    jinja__keep(r->scope);
     *m = (struct jmacro){n, r->scope, (n->op & USES_KWARGS) != 0, (n->op & USES_VARARGS) != 0, (n->op & USES_CALLER) != 0};
     return (struct jv){.t = JV_MACRO, .u.macro = m};
 }

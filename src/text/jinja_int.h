@@ -211,6 +211,7 @@ struct jnode *jinja__parse_filters(struct jparser *p, struct jnode *from, int in
 
 struct jscope {
     struct jscope *parent;
+    int kept; /* something will look names up in it later: it cannot be used again */
     int64_t n, cap;
     struct jvar {
         const char *s;
@@ -367,6 +368,7 @@ struct jv jinja__call_loop(struct jrun *r, struct jloop *l, const struct jargs *
 int jinja__run_loop(struct jrun *r, const struct jnode *n, struct jscope *scope, struct jv items, int depth0);
 struct jv jinja__loop_attr(struct jrun *r, struct jv loop, const char *s, size_t n);
 struct jscope *jinja__scope(struct jrun *r, struct jscope *parent);
+void jinja__keep(struct jscope *s); /* s and all around it */
 int jinja__assign(struct jrun *r, struct jscope *s, const char *name, size_t n, struct jv v);
 struct jv jinja__lookup(struct jrun *r, const char *s, size_t n);
 int jinja__exec(struct jrun *r, const struct jnode *list);

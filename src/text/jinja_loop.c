@@ -3,13 +3,19 @@
 
 static const struct jv error = {.t = JV_ERROR};
 
+/* A scope for the next turn: the last one's, emptied, unless a macro or a loop still needs it. */
+static struct jscope *turn_scope(struct jrun *r, struct jscope *parent, struct jscope *last) {
+    if (!last || last->kept) return jinja__scope(r, parent);
+    last->n = 0;
+    return last;
+}
+
 /* The items that pass the condition, each looked at in a scope with the loop's names. */
 static struct jv passing(struct jrun *r, const struct jnode *n, struct jscope *scope, struct jv items) {
     struct jv out = jv_seq(r, SEQ_LIST, 0);
-    struct jscope *was = r->scope;
+    struct jscope *was = r->scope, *s = NULL;
     for (int64_t i = 0; !r->rc && i < items.u.seq->n; i++) {
-        struct jscope *s = jinja__scope(r, scope);
-        if (!s) break;
+        if (!(s = turn_scope(r, scope, s))) break;
         jinja__assign_target(r, s, n->a, items.u.seq->v[i]);
         r->scope = s;
         struct jv ok = jinja__eval(r, n->c);
@@ -20,11 +26,10 @@ static struct jv passing(struct jrun *r, const struct jnode *n, struct jscope *s
 }
 
 static int run_body(struct jrun *r, const struct jnode *n, struct jscope *scope, struct jv loop) {
-    struct jscope *was = r->scope;
+    struct jscope *was = r->scope, *s = NULL;
     const struct jseq *q = loop.u.loop->items.u.seq;
     for (int64_t i = 0; i < q->n && !r->rc; i++) {
-        struct jscope *s = jinja__scope(r, scope);
-        if (!s) break;
+        if (!(s = turn_scope(r, scope, s))) break;
         loop.u.loop->i = i;
         jinja__assign(r, s, "loop", 4, loop);
         r->at = n;
@@ -45,6 +50,7 @@ int jinja__run_loop(struct jrun *r, const struct jnode *n, struct jscope *scope,
     struct jv list = l ? jv_list_of(r, items) : error;
     if (!r->rc && n->c) list = passing(r, n, scope, list);
     if (r->rc) return r->rc;
+    if (n->op) jinja__keep(scope);
     *l = (struct jloop){.items = list, .depth0 = depth0, .node = n->op ? n : NULL, .scope = scope};
     run_body(r, n, scope, (struct jv){.t = JV_LOOP, .u.loop = l});
     if (!r->rc && n->f && list.u.seq->n == 0) {

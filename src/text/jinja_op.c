@@ -281,6 +281,13 @@ static int64_t bound(struct jv v, int64_t otherwise, int64_t n, int64_t lo, int6
     return i < lo ? lo : i > hi ? hi : i;
 }
 
+/* q[from:to]: lists and tuples never change, so the items are shared. */
+static struct jv part_of(struct jrun *r, const struct jseq *q, int64_t from, int64_t to) {
+    struct jv out = jv_seq(r, q->kind == SEQ_LIST ? SEQ_LIST : SEQ_TUPLE, 0);
+    if (out.t == JV_SEQ && to > from) out.u.seq->v = q->v + from, out.u.seq->n = out.u.seq->cap = to - from;
+    return out;
+}
+
 struct jv jv_slice(struct jrun *r, struct jv v, struct jv lo, struct jv hi, struct jv step) {
     if (r->rc) return error;
     if (v.t == JV_UNDEF) return jv_use_undef(r, v);
@@ -299,6 +306,7 @@ struct jv jv_slice(struct jrun *r, struct jv v, struct jv lo, struct jv hi, stru
         jinja__work(r, v.n);
         return jv_lit(v.u.s + a, b > a ? b - a : 0);
     }
+    if (seq && by == 1 && v.u.seq->kind != SEQ_RANGE) return part_of(r, v.u.seq, from, to);
     struct jv in = seq ? v : jv_list_of(r, v), out = jv_seq(r, seq ? v.u.seq->kind : SEQ_LIST, 0);
     if (r->rc) return error;
     if (out.u.seq->kind == SEQ_GROUP) out.u.seq->kind = SEQ_TUPLE;

@@ -63,7 +63,7 @@ struct jv jinja__err(struct jrun *r, int code, const char *fmt, ...) {
 
 int jinja__work(struct jrun *r, size_t bytes) {
     if (r->rc) return r->rc;
-    r->steps += 1 + (int64_t)(bytes / 32);
+    r->steps += 1 + (int64_t)(bytes / 2);
     if (r->steps > JINJA_MAX_STEPS)
         jinja__err(r, ERR_LIMIT, "expected a template that ends within %d steps, found more", JINJA_MAX_STEPS);
     return r->rc;
