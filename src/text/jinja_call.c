@@ -66,7 +66,7 @@ static const struct jbuiltin *const filters[] = {jinja__filters_text, jinja__fil
 const struct jbuiltin *jinja__find_filter(const char *s, size_t n) {
     const struct jbuiltin *b = NULL;
     for (int i = 0; filters[i] && !b; i++) b = jinja__find(filters[i], s, n);
-    return b;
+    return b ? b : jinja__find(jinja__filters_refused, s, n);
 }
 
 struct jv jinja__filter(struct jrun *r, const char *s, size_t n, struct jv self, const struct jargs *a) {

@@ -194,10 +194,6 @@ FILTER(f_urlize) {
     UNUSED;
     return refuse(r, "urlize", "it makes HTML links");
 }
-FILTER(f_wordwrap) {
-    UNUSED;
-    return refuse(r, "wordwrap", "chat templates have no use of it");
-}
 FILTER(f_striptags) {
     UNUSED;
     return refuse(r, "striptags", "it undoes HTML");
@@ -214,10 +210,14 @@ const struct jbuiltin jinja__filters_num[] = {
     {"int", f_int, 0, {"default", "base"}},
     {"length", f_length, 0, {NULL}},
     {"round", f_round, 0, {"precision", "method"}},
+    {0},
+};
+
+/* Known, and not there for a reason. */
+const struct jbuiltin jinja__filters_refused[] = {
     {"random", f_random, 0, {"*"}},
     {"pprint", f_pprint, 0, {"*"}},
     {"striptags", f_striptags, 0, {"*"}},
     {"urlize", f_urlize, 0, {"*"}},
-    {"wordwrap", f_wordwrap, 0, {"*"}},
     {0},
 };

@@ -69,6 +69,11 @@ FILTER(f_tojson) {
     return jinja__tojson(r, v, a);
 }
 
+FILTER(f_wordwrap) {
+    UNUSED;
+    return jinja__wordwrap(r, v, a);
+}
+
 FILTER(f_replace) {
     UNUSED;
     struct jv s = jv_to_str(r, v), from = jv_to_str(r, a[0]), to = jv_to_str(r, a[1]);
@@ -245,6 +250,7 @@ const struct jbuiltin jinja__filters_text[] = {
     {"upper", f_upper, 0, {"*"}},
     {"urlencode", f_urlencode, 0, {NULL}},
     {"wordcount", f_wordcount, 0, {NULL}},
+    {"wordwrap", f_wordwrap, 0, {"width", "break_long_words", "wrapstring", "break_on_hyphens"}},
     {"xmlattr", f_xmlattr, 0, {"autospace"}},
     {0},
 };

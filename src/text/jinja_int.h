@@ -272,7 +272,7 @@ struct jv jinja__invoke(struct jrun *r, const char *what, const struct jbuiltin 
 const struct jbuiltin *jinja__find(const struct jbuiltin *table, const char *s, size_t n);
 extern const struct jbuiltin jinja__globals[], jinja__str_methods[], jinja__str_methods2[], jinja__dict_methods[],
     jinja__list_methods[], jinja__cycler_methods[], jinja__tests[], jinja__filters_text[], jinja__filters_seq[],
-    jinja__filters_num[];
+    jinja__filters_num[], jinja__filters_refused[];
 const struct jbuiltin *jinja__find_filter(const char *s, size_t n);
 struct jv jinja__filter(struct jrun *r, const char *s, size_t n, struct jv self, const struct jargs *a);
 struct jv jinja__test(struct jrun *r, const char *s, size_t n, struct jv self, const struct jargs *a);
@@ -323,6 +323,7 @@ int jinja__add_str(struct jrun *r, struct jbuf *b, struct jv v);
 int jinja__add_repr(struct jrun *r, struct jbuf *b, struct jv v, int depth);
 void jinja__float_repr(double x, char out[40]);
 struct jv jinja__tojson(struct jrun *r, struct jv v, const struct jv a[JARG_MAX]);
+struct jv jinja__wordwrap(struct jrun *r, struct jv v, const struct jv a[JARG_MAX]);
 struct jv jinja__escape(struct jrun *r, struct jv v, int force);
 
 /* ---- operations ---- */
