@@ -41,7 +41,8 @@ shape() { # SHAPE REWARD_SHAPE TEMPLATE
     step "logits" "$candor" logits -m m.gguf -p "What is 12 + 30?" -o z.npy
     step "hidden, all layers" "$candor" hidden -m m.gguf -p "What is 12 + 30?" --tap resid_out --layer all -o h.npy
     step "grad, with a reward" "$candor" grad -m m.gguf --ids 11,12,13,14,15,16,17,18 --from 2 --onehot --rm rm.gguf -o g.npy --json
-    step "reason --method nabla" "$candor" reason -m m.gguf --rm rm.gguf --data q.jsonl --method nabla --budget 2 --max-new 16 --steps 5
+    step "reason --method nabla" "$candor" reason -m m.gguf --rm rm.gguf --data q.jsonl --method nabla --budget 2 --max-new 12 --steps 5 \
+        --eps-ent 0 --eps-grad 0 # every position: the gates would let most of a random model pass
     rm -f m.gguf rm.gguf z.npy h.npy g.npy
 }
 
