@@ -4,20 +4,11 @@
 #include "base/fs.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "plain_hold.h"
 #include "text/jinja.h"
 #include "text/unicode.h"
 #include <glob.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define HOLD(x)                                                                                \
-    do {                                                                                       \
-        if (!(x)) {                                                                            \
-            fprintf(stderr, "plain_fuzz_template: line %d: %s does not hold\n", __LINE__, #x); \
-            exit(1);                                                                           \
-        }                                                                                      \
-    } while (0)
 
 static const char vars_json[] = "{\"messages\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"hi "
                                 "\\u00e4\\u4f60\"},{\"role\":\"assistant\","
@@ -48,6 +39,7 @@ static const char *const seeds[] = {
     "}}",
     "{{ a|batch(2, 0)|list }}{{ a|slice(2)|list }}{{ messages|groupby('role')|list }}{{ a|sum(start=1)|round(1)|int }}{{ "
     "s|unique|list }}",
+    "{{ (s ~ messages[1].content)|wordwrap(4, false) }}{{ s|wordwrap(n) }}",
     "{% with x = range(3)|list, y = dict(a=1) %}{{ x }}{{ y.a }}{{ cycler(1, 2).next() }}{{ joiner('|')() }}{% endwith %}"
     "{{ strftime_now('%d %b %Y %-H') }}{% for t in [[1, [2]]] recursive %}{{ loop(t) if t is sequence else t }}{% endfor %}",
 };

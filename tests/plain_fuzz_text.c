@@ -5,24 +5,15 @@
 #include "base/fs.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "plain_hold.h"
 #include "text/bpe_train.h"
 #include "text/tok_save.h"
 #include "text/tokenizer.h"
 #include "text/unicode.h"
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static char dir[64] = "/tmp/candor-fuzz-text-XXXXXX";
-
-#define HOLD(x)                                                                            \
-    do {                                                                                   \
-        if (!(x)) {                                                                        \
-            fprintf(stderr, "plain_fuzz_text: line %d: %s does not hold\n", __LINE__, #x); \
-            exit(1);                                                                       \
-        }                                                                                  \
-    } while (0)
 
 static const char *in_dir(const char *name) {
     static char path[128];

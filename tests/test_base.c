@@ -1,7 +1,6 @@
 /* base: errors, arenas, random streams, the pool, strings, files, sinks, the guard. */
 #include "base/arena.h"
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/guard.h"
 #include "base/hash.h"
 #include "base/pool.h"
@@ -9,46 +8,14 @@
 #include "base/rng.h"
 #include "base/sink.h"
 #include "base/str.h"
-#include <criterion/criterion.h>
+#include "test_files.h"
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 TestSuite(base, .timeout = 60);
-
-/* A directory of this test's own, removed at exit of its process. */
-static char scratch[64];
-
-static void scratch_remove(void) {
-    char cmd[96];
-    snprintf(cmd, sizeof cmd, "rm -rf %s", scratch);
-    if (scratch[0] && system(cmd) != 0) fprintf(stderr, "cannot remove %s\n", scratch);
-}
-
-static const char *scratch_path(const char *name) {
-    static char path[4][160];
-    static int turn;
-    char *p = path[turn++ & 3];
-    if (!scratch[0]) {
-        snprintf(scratch, sizeof scratch, "/tmp/candor-base-XXXXXX");
-        if (!mkdtemp(scratch)) abort();
-        atexit(scratch_remove);
-    }
-    snprintf(p, sizeof path[0], "%s/%s", scratch, name);
-    return p;
-}
-
-static void put_file(const char *path, const char *text) {
-    FILE *f = fopen(path, "w");
-    cr_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
-}
 
 static void expect_file(const char *path, const char *want) {
     char *got;
@@ -61,7 +28,7 @@ static void expect_file(const char *path, const char *want) {
 static int files_in_scratch(void) {
     char cmd[96];
     int n = -1;
-    snprintf(cmd, sizeof cmd, "ls -A %s | wc -l", scratch);
+    snprintf(cmd, sizeof cmd, "ls -A %s | wc -l", tmp_dir);
     FILE *p = popen(cmd, "r");
     cr_assert(p && fscanf(p, "%d", &n) == 1);
     pclose(p);
@@ -313,17 +280,17 @@ Test(base, str_grows_to_its_limit_and_sticks) {
 /* ---- files ---- */
 
 Test(base, file_read_has_a_limit) {
-    const char *path = scratch_path("ten");
+    const char *path = tmp_path("ten");
     char *s = NULL;
     size_t n;
     struct err e = ERR_INIT;
-    put_file(path, "0123456789");
+    write_file(path, "0123456789");
     cr_assert(file_read(&s, &n, path, 10, &e) == 0 && n == 10 && strcmp(s, "0123456789") == 0);
     free(s);
     s = NULL;
     cr_expect(file_read(&s, &n, path, 9, &e) == ERR_LIMIT && s == NULL);
     cr_expect(file_read(&s, &n, "/dev/zero", 100000, &e) == ERR_LIMIT && s == NULL);
-    cr_expect(file_read(&s, &n, scratch_path("absent"), 0, &e) == ERR_IO && strstr(e.where, "absent"));
+    cr_expect(file_read(&s, &n, tmp_path("absent"), 0, &e) == ERR_IO && strstr(e.where, "absent"));
     cr_expect(file_read(&s, &n, "/tmp", 0, &e) == ERR_IO);
     cr_assert(file_read(&s, &n, "/dev/null", 0, &e) == 0 && n == 0 && s[0] == 0);
     free(s);
@@ -332,15 +299,15 @@ Test(base, file_read_has_a_limit) {
 Test(base, map_opens_regular_files) {
     struct map m;
     struct err e = ERR_INIT;
-    put_file(scratch_path("m"), "mapped");
-    put_file(scratch_path("empty"), "");
-    cr_assert(map_open(&m, scratch_path("m"), &e) == 0 && m.size == 6 && memcmp(m.data, "mapped", 6) == 0);
+    write_file(tmp_path("m"), "mapped");
+    write_file(tmp_path("empty"), "");
+    cr_assert(map_open(&m, tmp_path("m"), &e) == 0 && m.size == 6 && memcmp(m.data, "mapped", 6) == 0);
     map_close(&m);
-    cr_assert(map_open(&m, scratch_path("empty"), &e) == 0 && m.size == 0 && m.data);
+    cr_assert(map_open(&m, tmp_path("empty"), &e) == 0 && m.size == 0 && m.data);
     map_close(&m);
     cr_expect(map_open(&m, "/dev/null", &e) == ERR_IO && map_open(&m, "/tmp", &e) == ERR_IO);
-    cr_assert(mkfifo(scratch_path("fifo"), 0600) == 0);
-    cr_expect(map_open(&m, scratch_path("fifo"), &e) == ERR_IO);
+    cr_assert(mkfifo(tmp_path("fifo"), 0600) == 0);
+    cr_expect(map_open(&m, tmp_path("fifo"), &e) == ERR_IO);
 }
 
 Test(base, path_join_checks_its_room) {
@@ -352,11 +319,11 @@ Test(base, path_join_checks_its_room) {
 }
 
 Test(base, file_out_is_all_or_nothing) {
-    const char *path = scratch_path("out");
+    const char *path = tmp_path("out");
     struct file_out o;
     struct stat st;
     struct err e = ERR_INIT;
-    put_file(path, "old");
+    write_file(path, "old");
     chmod(path, 0640);
     cr_assert(file_out_open(&o, path, &e) == 0, "%s", e.msg);
     fputs("half of the n", o.f);
@@ -373,23 +340,23 @@ Test(base, file_out_is_all_or_nothing) {
     cr_expect(stat(path, &st) == 0 && (st.st_mode & 0777) == 0640 && files_in_scratch() == 1);
     cr_expect(file_out_commit(&o, &e) == ERR_STATE);
     cr_expect(file_out_open(&o, "/tmp", &e) == ERR_IO);
-    cr_expect(file_out_open(&o, scratch_path("no/dir"), &e) == ERR_IO);
+    cr_expect(file_out_open(&o, tmp_path("no/dir"), &e) == ERR_IO);
 }
 
 Test(base, file_out_follows_links) {
     struct file_out o;
     struct stat st;
-    put_file(scratch_path("real"), "old");
-    cr_assert(symlink("real", scratch_path("link")) == 0);
-    cr_assert(file_out_open(&o, scratch_path("link"), NULL) == 0);
+    write_file(tmp_path("real"), "old");
+    cr_assert(symlink("real", tmp_path("link")) == 0);
+    cr_assert(file_out_open(&o, tmp_path("link"), NULL) == 0);
     fputs("new", o.f);
     cr_assert(file_out_commit(&o, NULL) == 0);
-    expect_file(scratch_path("real"), "new");
-    cr_expect(lstat(scratch_path("link"), &st) == 0 && S_ISLNK(st.st_mode));
+    expect_file(tmp_path("real"), "new");
+    cr_expect(lstat(tmp_path("link"), &st) == 0 && S_ISLNK(st.st_mode));
 }
 
 Test(base, file_out_writes_devices_and_pipes_directly) {
-    const char *fifo = scratch_path("fifo");
+    const char *fifo = tmp_path("fifo");
     struct file_out o;
     struct stat st;
     struct err e = ERR_INIT;
@@ -438,14 +405,14 @@ static void two_rows(struct sink *s) {
 
 Test(base, sink_writes_facts_and_measurements) {
     struct sink *s;
-    cr_assert(sink_jsonl_open(&s, scratch_path("rows"), 0, NULL) == 0);
+    cr_assert(sink_jsonl_open(&s, tmp_path("rows"), 0, NULL) == 0);
     two_rows(s);
-    expect_file(scratch_path("rows"), TWO_ROWS); /* before close: every row is out at once */
+    expect_file(tmp_path("rows"), TWO_ROWS); /* before close: every row is out at once */
     sink_close(s);
-    expect_file(scratch_path("rows"), TWO_ROWS);
-    cr_assert(sink_jsonl_open(&s, scratch_path("rows"), 0, NULL) == 0);
+    expect_file(tmp_path("rows"), TWO_ROWS);
+    cr_assert(sink_jsonl_open(&s, tmp_path("rows"), 0, NULL) == 0);
     sink_close(s);
-    expect_file(scratch_path("rows"), "");
+    expect_file(tmp_path("rows"), "");
 }
 
 Test(base, sink_append_cuts_a_torn_line) {
@@ -453,18 +420,18 @@ Test(base, sink_append_cuts_a_torn_line) {
     char big[10001];
     memset(big, 'x', 10000); /* longer than the block that is searched backwards */
     big[10000] = 0;
-    put_file(scratch_path("rows"), "{\"row\":\"whole\"}\n{\"row\":\"to");
-    cr_assert(sink_jsonl_open(&s, scratch_path("rows"), 1, NULL) == 0);
+    write_file(tmp_path("rows"), "{\"row\":\"whole\"}\n{\"row\":\"to");
+    cr_assert(sink_jsonl_open(&s, tmp_path("rows"), 1, NULL) == 0);
     two_rows(s);
     sink_close(s);
-    expect_file(scratch_path("rows"), "{\"row\":\"whole\"}\n" TWO_ROWS);
-    cr_assert(sink_jsonl_open(&s, scratch_path("rows"), 1, NULL) == 0);
+    expect_file(tmp_path("rows"), "{\"row\":\"whole\"}\n" TWO_ROWS);
+    cr_assert(sink_jsonl_open(&s, tmp_path("rows"), 1, NULL) == 0);
     sink_close(s);
-    expect_file(scratch_path("rows"), "{\"row\":\"whole\"}\n" TWO_ROWS);
-    put_file(scratch_path("only"), big);
-    cr_assert(sink_jsonl_open(&s, scratch_path("only"), 1, NULL) == 0);
+    expect_file(tmp_path("rows"), "{\"row\":\"whole\"}\n" TWO_ROWS);
+    write_file(tmp_path("only"), big);
+    cr_assert(sink_jsonl_open(&s, tmp_path("only"), 1, NULL) == 0);
     sink_close(s);
-    expect_file(scratch_path("only"), "");
+    expect_file(tmp_path("only"), "");
 }
 
 Test(base, sink_reals_read_back_exactly) {
@@ -479,9 +446,9 @@ Test(base, sink_reals_read_back_exactly) {
     }
     v[0] = 0.0, v[1] = -0.0, v[2] = 5e-324, v[3] = 1.0 / 3;
     struct field f = F_REALS("v", v, 300);
-    cr_assert(sink_jsonl_open(&s, scratch_path("rows"), 0, NULL) == 0 && sink_row(s, "r", &f, 1, NULL) == 0);
+    cr_assert(sink_jsonl_open(&s, tmp_path("rows"), 0, NULL) == 0 && sink_row(s, "r", &f, 1, NULL) == 0);
     sink_close(s);
-    cr_assert(file_read(&text, NULL, scratch_path("rows"), 0, NULL) == 0);
+    cr_assert(file_read(&text, NULL, tmp_path("rows"), 0, NULL) == 0);
     json_t *j = json_loads(text, 0, NULL), *list = json_object_get(j, "v");
     for (size_t i = 0; i < 300; i++) {
         double got = json_real_value(json_array_get(list, i));
@@ -496,10 +463,10 @@ Test(base, sink_reals_read_back_exactly) {
 Test(base, sink_mends_broken_utf8) {
     struct sink *s;
     struct field f[] = {F_TEXT("t", "a\xC3\xF0\x9F\x98z\xED\xA0\x80"), F_TEXT("none", NULL)};
-    cr_assert(sink_jsonl_open(&s, scratch_path("rows"), 0, NULL) == 0 && sink_row(s, "r", f, 2, NULL) == 0);
+    cr_assert(sink_jsonl_open(&s, tmp_path("rows"), 0, NULL) == 0 && sink_row(s, "r", f, 2, NULL) == 0);
     sink_close(s);
-    expect_file(scratch_path("rows"), "{\"row\":\"r\",\"t\":\"a" BAD BAD BAD BAD "z" BAD BAD BAD "\","
-                                      "\"none\":null}\n");
+    expect_file(tmp_path("rows"), "{\"row\":\"r\",\"t\":\"a" BAD BAD BAD BAD "z" BAD BAD BAD "\","
+                                  "\"none\":null}\n");
 }
 
 Test(base, sink_null_and_failures) {
@@ -510,7 +477,7 @@ Test(base, sink_null_and_failures) {
     sink_close(s);
     sink_close(NULL);
     two_rows(NULL);
-    cr_expect(sink_jsonl_open(&s, scratch_path("no/dir"), 0, &e) == ERR_IO && strstr(e.where, "no/dir"));
+    cr_expect(sink_jsonl_open(&s, tmp_path("no/dir"), 0, &e) == ERR_IO && strstr(e.where, "no/dir"));
     cr_assert(sink_jsonl_open(&s, "/dev/full", 0, &e) == 0);
     cr_expect(sink_row(s, "r", NULL, 0, &e) == ERR_IO, "%s", e.msg);
     sink_close(s);

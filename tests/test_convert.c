@@ -1,9 +1,8 @@
-/* Conversion between folders and GGUF files: every tiny model there and back, bytes of tensors and values of keys; what is refused, and that a refusal leaves nothing behind. Reading of both kinds is held to an independent
- * decoder by test_model_families.c, so equal logits here say that rows, names and configuration went the right way. */
-#include "base/fs.h"
+/* Conversion between folders and GGUF files: every tiny model there and back, bytes of tensors and values of keys; what is refused,
+ * and that a refusal leaves nothing behind. Reading of both kinds is held to an independent decoder by test_model_families.c, so equal
+ * logits here say that rows, names and configuration went the right way. */
 #include "model/convert.h"
 #include "tiny_models.h"
-#include <dirent.h>
 #include <jansson.h>
 
 TestSuite(convert, .timeout = 60);
@@ -12,41 +11,11 @@ enum { T = 17 };
 
 /* ---- files ---- */
 
-/* tiny_path has few buffers, and these stand for whole tests. */
+/* Paths are good for sixteen calls, and these stand for whole tests. */
 static const char *keep(const char *path) {
     static char kept[64][200];
     static int turn;
     return memcpy(kept[turn++ & 63], path, strlen(path) + 1);
-}
-
-static const char *fresh(const char *suffix) {
-    static int turn;
-    char name[80];
-    snprintf(name, sizeof name, "conv-%d%s", turn++, suffix);
-    return keep(tiny_path(name));
-}
-
-static const char *in_dir(const char *dir, const char *name) {
-    static char path[4][400];
-    static int turn;
-    char *p = path[turn++ & 3];
-    snprintf(p, sizeof path[0], "%s/%s", dir, name);
-    return p;
-}
-
-static void write_file(const char *path, const char *text) {
-    FILE *f = fopen(path, "w");
-    cr_assert(f);
-    fputs(text, f);
-    cr_assert(!fclose(f));
-}
-
-static int count_files(const char *dir) {
-    DIR *d = opendir(dir);
-    int n = 0;
-    for (const struct dirent *x; d && (x = readdir(d));) n += x->d_name[0] != '.';
-    if (d) closedir(d);
-    return n;
 }
 
 /* ---- conversions ---- */
@@ -249,8 +218,9 @@ Test(convert, other_types) {
 Test(convert, shards) {
     const struct tiny *t = tiny_find("qwen3_blocks");
     const char *file = keep(tiny_gguf(t, FMT_F32)), *one = folder_of(file, -1, 0), *many = folder_of(file, -1, 20000);
-    cr_expect(count_files(one) == 2, "%d files", count_files(one));
-    cr_expect(count_files(many) > 4 && file_exists(in_dir(many, "model.safetensors.index.json")), "%d files", count_files(many));
+    cr_expect(visible_files(one, 0) == 2, "%d files", visible_files(one, 0));
+    cr_expect(visible_files(many, 0) > 4 && file_exists(in_dir(many, "model.safetensors.index.json")), "%d files",
+              visible_files(many, 0));
     cr_expect(!file_exists(in_dir(many, "model.safetensors")));
     expect_same_tensors(one, many, "shards");
     expect_same_logits(one, many, t->V, 0, "shards");
@@ -394,8 +364,7 @@ Test(convert, unread_types_are_named) {
     char *at = memmem(bytes, n, key, sizeof key - 1);
     cr_assert(at);
     memcpy(memmem(at, 60, "F32", 3), "I32", 3);
-    FILE *f = fopen(in_dir(dir, "model.safetensors"), "wb");
-    cr_assert(f && fwrite(bytes, 1, n, f) == n && !fclose(f));
+    write_bytes(in_dir(dir, "model.safetensors"), bytes, n);
     free(bytes);
     refuse_gguf(dir, ERR_UNSUPPORTED, "tensor model.layers.1.mlp.up_proj.weight: expected F32, F16, BF16 or F64, found I32");
 }
@@ -433,7 +402,7 @@ Test(convert, folders_are_not_replaced) {
     OK(dir_out_name(&d, "more", path, sizeof path, &e));
     write_file(path, "x");
     dir_out_abort(&d);
-    cr_expect(count_files(out) == 3, "force wrote in place, and an abort removed nothing of it");
+    cr_expect(visible_files(out, 0) == 3, "force wrote in place, and an abort removed nothing of it");
     cr_expect(dir_out_open(&d, file, 0, &err) == ERR_IO && strstr(err.msg, "found a file"), "%s", err.msg);
     cr_expect(dir_out_open(&d, "", 0, &err) == ERR_ARG);
 }

@@ -1,25 +1,14 @@
 /* Search on toy models: every method on the toy pair, budgets, gates, determinism, resuming, errors, and the identities of the
  * self-test. */
-#include "base/fs.h"
 #include "decode/codec.h"
 #include "decode/objective.h"
 #include "decode/reason.h"
 #include "decode/selftest.h"
 #include "decode/toy.h"
+#include "test_files.h"
 #include "text/bpe_train.h"
-#include <criterion/criterion.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#define OK(call)                                                                                       \
-    do {                                                                                               \
-        struct err e = ERR_INIT; /* named e: the call's last argument is &e */                         \
-        int rc_ok = (call);                                                                            \
-        cr_assert(rc_ok >= 0, "%s:%d %s: %s %s", __FILE__, __LINE__, err_name(rc_ok), e.where, e.msg); \
-    } while (0)
 #define FAILS(call, code, part)                                                       \
     do {                                                                              \
         struct err e = ERR_INIT;                                                      \

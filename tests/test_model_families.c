@@ -299,7 +299,7 @@ static const char *tiny_hf(const struct tiny *t, enum fmt fmt, const char *extra
     static int turn;
     char name[80], file[300];
     snprintf(name, sizeof name, "hf-%s-%d", t->name, turn++);
-    const char *dir = tiny_path(name);
+    const char *dir = tmp_path(name);
     struct device *d = tiny_device(1, 0);
     struct model *m = tiny_new(d, t);
     cr_assert(!mkdir(dir, 0755));
@@ -354,7 +354,7 @@ Test(model_families, folder_to_gguf) {
         struct gguf_writer *g = NULL;
         void **keep = NULL;
         int32_t ids[T];
-        const char *path = tiny_path("from-folder.gguf");
+        const char *path = tmp_path("from-folder.gguf");
         tiny_ids(ids, T, t->V, 2);
         OK(weights_open(&folder, tiny_hf(t, FMT_F32, "", NULL), &e));
         OK(model_open(&a, d, folder, MODEL_TRAINABLE, &e));
@@ -396,14 +396,7 @@ Test(model_families, trainable_copies) {
 
 /* ---- stories260K: ids and mean NLL made by other programs ---- */
 
-static const char *data_path(const char *name) {
-    static char path[2][300];
-    static int turn;
-    const char *root = getenv("CANDOR_TEST_DATA");
-    char *p = path[turn++ & 1];
-    snprintf(p, sizeof path[0], "%s/models/stories260K/%s", root && *root ? root : "../shared/data", name);
-    return p;
-}
+#define STORY "models/stories260K/"
 
 static int32_t best_id(struct device *d, const num *row, int64_t V) {
     int64_t best = 0;
@@ -453,7 +446,7 @@ static void story_check(struct story *s, const json_t *golden, double nll_tol, c
 static void story_of(const char *file, const char *isa, double nll_tol, const json_t *goldens) {
     struct weights *w = NULL;
     struct story s = {.d = isa ? isa_device(isa, 2) : tiny_device(1, 1)};
-    char what[80];
+    char what[120];
     OK(weights_open(&w, data_path(file), &e));
     OK(model_open(&s.m, s.d, w, 0, &e));
     OK(pass_new(&s.p, s.m, 256, 1, 512, 0, &e));
@@ -469,21 +462,21 @@ static void story_of(const char *file, const char *isa, double nll_tol, const js
 
 Test(model_families, stories260K_goldens) {
     json_error_t je;
-    if (access(data_path("golden.json"), R_OK)) cr_skip_test("no stories260K in CANDOR_TEST_DATA");
-    json_t *goldens = json_load_file(data_path("golden.json"), 0, &je);
+    if (access(data_path(STORY "golden.json"), R_OK)) cr_skip_test("no stories260K in CANDOR_TEST_DATA");
+    json_t *goldens = json_load_file(data_path(STORY "golden.json"), 0, &je);
     cr_assert(goldens && json_array_size(goldens) == 4, "%s", je.text);
     for (int k = 0; k <= 3; k++) {
         const char *isa = k < 3 ? isas[k] : NULL;
-        story_of("stories260K-f32.gguf", isa, 2e-5, goldens);
-        story_of("stories260K-f16.gguf", isa, 2e-3, goldens);
-        story_of("hf-f32", isa, 2e-5, goldens);
+        story_of(STORY "stories260K-f32.gguf", isa, 2e-5, goldens);
+        story_of(STORY "stories260K-f16.gguf", isa, 2e-3, goldens);
+        story_of(STORY "hf-f32", isa, 2e-5, goldens);
     }
     json_decref(goldens);
 }
 
 /* Real weights, f32 and f16, against the plain decoder on the same file. */
 Test(model_families, stories260K_logits) {
-    static const char *const files[] = {"stories260K-f32.gguf", "stories260K-f16.gguf"};
+    static const char *const files[] = {STORY "stories260K-f32.gguf", STORY "stories260K-f16.gguf"};
     if (access(data_path(files[0]), R_OK)) cr_skip_test("no stories260K in CANDOR_TEST_DATA");
     for (int i = 0; i < 2; i++) {
         struct weights *w = NULL;
@@ -545,7 +538,7 @@ static const char *faulty_gguf(const struct tiny *t, const struct fault *f) {
                 {"llama.rope.dimension_count", t->D, 0},
                 {"llama.rope.freq_base", 10000, 1},
                 {"llama.attention.layer_norm_rms_epsilon", 1e-5, 1}};
-    const char *path = tiny_path("faulty.gguf"), *arch = f->key && !strcmp(f->key, "general.architecture") ? f->text : "llama";
+    const char *path = tmp_path("faulty.gguf"), *arch = f->key && !strcmp(f->key, "general.architecture") ? f->text : "llama";
     struct device *d = tiny_device(1, 0);
     struct model *m = tiny_new(d, t);
     struct gguf_writer *g = NULL;
@@ -789,6 +782,32 @@ static const struct folder_fault folder_faults[] = {
     {"llama3 bounds", "llama",
      "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 2.0, \"low_freq_factor\": 4, \"high_freq_factor\": 4}", NULL,
      ERR_RANGE, "low_freq_factor"},
+    {"scaling of another kind", "llama", "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.0}", NULL, ERR_UNSUPPORTED,
+     "found \"dynamic\""},
+    {"scaling without a type", "llama", "\"rope_scaling\": {\"factor\": 2.0}", NULL, ERR_UNSUPPORTED,
+     "hf.rope_scaling.factor: expected hf.rope_scaling.rope_type beside it"},
+    {"rotation by the kind of layer", "llama", "\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 1e6}}", NULL,
+     ERR_UNSUPPORTED, "hf.rope_parameters.full_attention.rope_theta"},
+    {"YaRN with a factor of attention of its own", "llama_yarn",
+     "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4.0, \"mscale\": 1.0, \"mscale_all_dim\": 1.0}", NULL, ERR_UNSUPPORTED,
+     "hf.rope_scaling.mscale_all_dim: expected 0"},
+    {"half of a head rotated", "llama", "\"partial_rotary_factor\": 0.5", NULL, ERR_UNSUPPORTED,
+     "hf.partial_rotary_factor: expected 1 (heads that are rotated whole), found 0.5"},
+    {"biases promised", "llama", "\"attention_bias\": true", NULL, ERR_FORMAT,
+     "expected tensor blk.0.attn_q.bias (model.layers.0.self_attn.q_proj.bias) for a llama model"},
+    {"biases of the feed-forward promised", "llama", "\"mlp_bias\": true", NULL, ERR_FORMAT, "mlp.gate_proj.bias"},
+    {"a bias that layer 0 has not", "llama_bias", "\"attention_bias\": false", "blk.0.attn_q.bias", ERR_UNSUPPORTED,
+     "expected biases of q, k and v in all layers or in none"},
+    {"norms that no layer reads", "qwen3", "\"model_type\": \"llama\"", NULL, ERR_UNSUPPORTED,
+     "expected a model without norms of queries and keys"},
+    {"fewer layers than there are", "llama", "\"num_hidden_layers\": 1", NULL, ERR_UNSUPPORTED,
+     "expected 1 layers, as the configuration says"},
+    {"layers of another kind", "qwen2", "\"layer_types\": [\"full_attention\", \"sliding_attention\"]", NULL, ERR_UNSUPPORTED,
+     "hf.layer_types: expected full_attention in layer 1"},
+    {"layers of the kind they are", "qwen2",
+     "\"layer_types\": [\"full_attention\", \"sliding_attention\"], \"use_sliding_window\": true, \"sliding_window\": 5, "
+     "\"max_window_layers\": 1",
+     NULL, 0, ""},
     {"no layers key", "qwen2", "\"num_hidden_layers\": null", NULL, ERR_FORMAT, "expected key hf.num_hidden_layers"},
     {"layers as text", "qwen2", "\"num_hidden_layers\": \"two\"", NULL, ERR_FORMAT, "hf.num_hidden_layers"},
     {"no q bias", "qwen2", "", "blk.0.attn_q.bias", ERR_FORMAT, "blk.0.attn_q.bias"},
@@ -846,6 +865,22 @@ Test(model_families, rope_parameters) {
     OK(model_open(&m, d, w, 0, &e));
     const struct rope_cfg *r = &model_cfg(m)->rope;
     cr_expect(r->base == 500000 && r->scaling == ROPE_SCALE_LINEAR && r->factor == 2);
+    model_close(m), weights_close(w), dev_close(d);
+}
+
+/* A folder that says it is tied means the embedding, even with a head beside it; a window that begins behind the last layer is none. */
+Test(model_families, what_a_folder_says) {
+    static const char *const windowed = "\"use_sliding_window\": true, \"sliding_window\": 5";
+    struct device *d = tiny_device(1, 0);
+    struct weights *w = NULL;
+    struct model *m = NULL;
+    OK(weights_open(&w, tiny_hf(tiny_find("llama"), FMT_F32, "\"tie_word_embeddings\": true", NULL), &e));
+    OK(model_open(&m, d, w, 0, &e));
+    cr_expect(weights_tensor(w, "lm_head.weight") && model_cfg(m)->tied);
+    model_close(m), weights_close(w);
+    OK(weights_open(&w, tiny_hf(tiny_find("qwen2"), FMT_F32, windowed, NULL), &e)); /* from layer 28 on, if it is not said */
+    OK(model_open(&m, d, w, 0, &e));
+    cr_expect(model_cfg(m)->window == 0 && model_cfg(m)->window_from == 0);
     model_close(m), weights_close(w), dev_close(d);
 }
 

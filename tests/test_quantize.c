@@ -3,49 +3,14 @@
 #include "model/quantize.h"
 #include "quant_models.h"
 #include "quantize_mixes.h"
+#include "test_files.h"
 #include "weights/weights_int.h"
-#include <criterion/criterion.h>
-#include <dirent.h>
 #include <math.h>
 #include <strings.h>
-#include <unistd.h>
 
 TestSuite(quantize, .timeout = 120);
 
-#define OK(call)                                                                                       \
-    do {                                                                                               \
-        struct err e = ERR_INIT;                                                                       \
-        int rc_ok = (call);                                                                            \
-        cr_assert(rc_ok >= 0, "%s:%d %s: %s %s", __FILE__, __LINE__, err_name(rc_ok), e.where, e.msg); \
-    } while (0)
 #define LEN(a) (sizeof(a) / sizeof *(a))
-
-/* ---- a folder ---- */
-
-static char dir[64];
-static void dir_init(void) {
-    snprintf(dir, sizeof dir, "/tmp/candor-quantize-XXXXXX");
-    cr_assert(mkdtemp(dir));
-}
-static int dir_count(int clean) {
-    int n = 0;
-    DIR *d = opendir(dir);
-    for (struct dirent *x; d && (x = readdir(d));)
-        if (x->d_name[0] != '.') n++, clean ? unlinkat(dirfd(d), x->d_name, 0) : 0;
-    closedir(d);
-    return n;
-}
-static void dir_fini(void) {
-    dir_count(1);
-    cr_assert_eq(rmdir(dir), 0);
-}
-static const char *in_dir(const char *name) {
-    static char path[8][128];
-    static int turn;
-    char *p = path[turn++ & 7];
-    snprintf(p, sizeof path[0], "%s/%s", dir, name);
-    return p;
-}
 
 static struct weights *model(const char *shape, enum fmt f, int fill) {
     struct weights *w = qmodel(qshape_find(shape), f, fill);
@@ -222,32 +187,32 @@ static void write_out(const struct weights *w, const struct quant_opts *o, const
     quant_plan_free(p);
 }
 
-Test(quantize, bytes_are_those_of_the_formats, .init = dir_init, .fini = dir_fini) {
+Test(quantize, bytes_are_those_of_the_formats, .init = tmp_init, .fini = tmp_end_strict) {
     static const enum fmt from[] = {FMT_F32, FMT_F16, FMT_BF16};
     for (int i = 0; quant_mix_at(i); i++) {
         const struct quant_opts o = {.mix = quant_mix_at(i)};
         struct weights *w = model(i % 2 ? "small" : "thin", from[i % 3], 1);
-        write_out(w, &o, in_dir("out.gguf"), 1 + i % 3, 0);
-        expect_bytes(w, in_dir("out.gguf"));
+        write_out(w, &o, tmp_path("out.gguf"), 1 + i % 3, 0);
+        expect_bytes(w, tmp_path("out.gguf"));
         weights_close(w);
     }
 }
 
-Test(quantize, threads_change_nothing, .init = dir_init, .fini = dir_fini) {
+Test(quantize, threads_change_nothing, .init = tmp_init, .fini = tmp_end_strict) {
     struct weights *w = model("small", FMT_F32, 1);
     const struct quant_opts o = mix("Q4_K_M");
-    write_out(w, &o, in_dir("one.gguf"), 1, 0);
-    write_out(w, &o, in_dir("many.gguf"), 5, 0);
-    expect_equal_files(in_dir("one.gguf"), in_dir("many.gguf"));
+    write_out(w, &o, tmp_path("one.gguf"), 1, 0);
+    write_out(w, &o, tmp_path("many.gguf"), 5, 0);
+    expect_equal_files(tmp_path("one.gguf"), tmp_path("many.gguf"));
     weights_close(w);
 }
 
-Test(quantize, keys_are_copied_and_two_are_new, .init = dir_init, .fini = dir_fini) {
+Test(quantize, keys_are_copied_and_two_are_new, .init = tmp_init, .fini = tmp_end_strict) {
     struct weights *w = model("thin", FMT_F32, 1), *q = NULL;
     const struct quant_opts o = mix("Q3_K_L");
     int64_t n = 0;
-    write_out(w, &o, in_dir("out.gguf"), 1, 0);
-    OK(weights_open(&q, in_dir("out.gguf"), &e));
+    write_out(w, &o, tmp_path("out.gguf"), 1, 0);
+    OK(weights_open(&q, tmp_path("out.gguf"), &e));
     cr_expect(meta_i64(q, "general.file_type", &n, NULL) == 1 && n == 13);
     cr_expect(meta_i64(q, "general.quantization_version", &n, NULL) == 1 && n == 2);
     cr_expect(meta_i64(q, "gpt2.block_count", &n, NULL) == 1 && n == 3);
@@ -256,21 +221,21 @@ Test(quantize, keys_are_copied_and_two_are_new, .init = dir_init, .fini = dir_fi
 }
 
 /* A model in parts gives the bytes of the whole one, and comes out in parts that are the whole. */
-Test(quantize, parts_in_and_parts_out, .init = dir_init, .fini = dir_fini) {
+Test(quantize, parts_in_and_parts_out, .init = tmp_init, .fini = tmp_end_strict) {
     struct weights *w = model("small", FMT_F32, 1), *parts = NULL, *out = NULL;
     const struct quant_opts o = mix("Q5_K_M");
     const int64_t n = weights_n_tensors(w);
-    cr_assert_eq(qsave_part(w, in_dir("p-00001-of-00003.gguf"), 0, 5, 0, 3), 0);
-    cr_assert_eq(qsave_part(w, in_dir("p-00002-of-00003.gguf"), 5, 6, 1, 3), 0);
-    cr_assert_eq(qsave_part(w, in_dir("p-00003-of-00003.gguf"), 6, n, 2, 3), 0);
-    OK(weights_open(&parts, in_dir("p-00002-of-00003.gguf"), &e));
-    write_out(w, &o, in_dir("whole.gguf"), 2, 0);
-    write_out(parts, &o, in_dir("from_parts.gguf"), 2, 0);
-    expect_equal_files(in_dir("whole.gguf"), in_dir("from_parts.gguf"));
-    write_out(parts, &o, in_dir("q.gguf"), 2, 10);
-    OK(weights_open(&out, in_dir("q-00001-of-00003.gguf"), &e));
+    cr_assert_eq(qsave_part(w, tmp_path("p-00001-of-00003.gguf"), 0, 5, 0, 3), 0);
+    cr_assert_eq(qsave_part(w, tmp_path("p-00002-of-00003.gguf"), 5, 6, 1, 3), 0);
+    cr_assert_eq(qsave_part(w, tmp_path("p-00003-of-00003.gguf"), 6, n, 2, 3), 0);
+    OK(weights_open(&parts, tmp_path("p-00002-of-00003.gguf"), &e));
+    write_out(w, &o, tmp_path("whole.gguf"), 2, 0);
+    write_out(parts, &o, tmp_path("from_parts.gguf"), 2, 0);
+    expect_equal_files(tmp_path("whole.gguf"), tmp_path("from_parts.gguf"));
+    write_out(parts, &o, tmp_path("q.gguf"), 2, 10);
+    OK(weights_open(&out, tmp_path("q-00001-of-00003.gguf"), &e));
     cr_expect(weights_n_files(out) == 3 && weights_n_tensors(out) == n);
-    expect_bytes(w, in_dir("q-00002-of-00003.gguf"));
+    expect_bytes(w, tmp_path("q-00002-of-00003.gguf"));
     weights_close(w), weights_close(parts), weights_close(out);
 }
 
@@ -286,11 +251,11 @@ static void refused(const struct weights *w, const struct quant_opts *o, const s
                     const char *words) {
     struct err e = ERR_INIT;
     struct quant_plan *p = NULL;
-    int before = dir_count(0), rc = quant_plan_new(&p, w, o, &e);
+    int before = visible_files(tmp_dir, 0), rc = quant_plan_new(&p, w, o, &e);
     if (rc == 0) rc = quant_write(p, path, how, &e);
     cr_expect_eq(rc, code, "%s: found %s (%s)", words, err_name(rc), e.msg);
     cr_expect(strstr(e.msg, words), "expected \"%s\", found \"%s\"", words, e.msg);
-    cr_expect_eq(dir_count(0), before, "%s: a file was left", words);
+    cr_expect_eq(visible_files(tmp_dir, 0), before, "%s: a file was left", words);
     quant_plan_free(p);
 }
 
@@ -299,7 +264,7 @@ static void set_number(struct weights *w, const char *name, int64_t row, int64_t
     memcpy((char *)(uintptr_t)t->m.data + (size_t)row * t->m.row_bytes + 4 * (size_t)col, &x, 4);
 }
 
-Test(quantize, numbers_that_cannot_be_kept_are_refused, .init = dir_init, .fini = dir_fini) {
+Test(quantize, numbers_that_cannot_be_kept_are_refused, .init = tmp_init, .fini = tmp_end_strict) {
     static const struct {
         float x;
         const char *mix, *words;
@@ -315,52 +280,52 @@ Test(quantize, numbers_that_cannot_be_kept_are_refused, .init = dir_init, .fini 
         struct quant_opts o = mix(bad[i].mix);
         set_number(w, "blk.1.ffn_up.weight", 300, 17, bad[i].x);
         set_number(w, "blk.1.ffn_up.weight", 301, 3, NAN); /* a later one is not what is reported */
-        refused(w, &o, &(struct quant_run){.pool = pool}, in_dir("out.gguf"), ERR_RANGE, bad[i].words);
-        refused(w, &o, &(struct quant_run){.tensors_per_file = 4}, in_dir("out.gguf"), ERR_RANGE, bad[i].words);
+        refused(w, &o, &(struct quant_run){.pool = pool}, tmp_path("out.gguf"), ERR_RANGE, bad[i].words);
+        refused(w, &o, &(struct quant_run){.tensors_per_file = 4}, tmp_path("out.gguf"), ERR_RANGE, bad[i].words);
         weights_close(w);
     }
     pool_free(pool);
 }
 
-Test(quantize, large_numbers_that_fit_are_taken, .init = dir_init, .fini = dir_fini) {
+Test(quantize, large_numbers_that_fit_are_taken, .init = tmp_init, .fini = tmp_end_strict) {
     struct weights *w = model("thin", FMT_F32, 1);
     const struct quant_opts o = mix("Q8_0"), b = mix("BF16");
     set_number(w, "blk.1.ffn_up.weight", 3, 17, 1e6f); /* 1e6 / 127 is a scale that f16 holds */
-    write_out(w, &o, in_dir("out.gguf"), 1, 0);
-    expect_bytes(w, in_dir("out.gguf"));
-    write_out(w, &b, in_dir("out.gguf"), 1, 0);
+    write_out(w, &o, tmp_path("out.gguf"), 1, 0);
+    expect_bytes(w, tmp_path("out.gguf"));
+    write_out(w, &b, tmp_path("out.gguf"), 1, 0);
     weights_close(w);
 }
 
-Test(quantize, what_is_quantised_already_is_refused_unless_asked_for, .init = dir_init, .fini = dir_fini) {
+Test(quantize, what_is_quantised_already_is_refused_unless_asked_for, .init = tmp_init, .fini = tmp_end_strict) {
     struct weights *w = model("small", FMT_Q8_0, 1);
     struct quant_opts o = mix("Q4_K_M"), same = mix("Q8_0");
-    refused(w, &o, &(struct quant_run){.pool = NULL}, in_dir("out.gguf"), ERR_ARG,
+    refused(w, &o, &(struct quant_run){.pool = NULL}, tmp_path("out.gguf"), ERR_ARG,
             "expected float numbers to quantise, found Q8_0");
     o.requantize = 1;
-    write_out(w, &o, in_dir("again.gguf"), 1, 0);
-    expect_bytes(w, in_dir("again.gguf"));
-    write_out(w, &same, in_dir("same.gguf"), 1, 0); /* copied, not quantised */
+    write_out(w, &o, tmp_path("again.gguf"), 1, 0);
+    expect_bytes(w, tmp_path("again.gguf"));
+    write_out(w, &same, tmp_path("same.gguf"), 1, 0); /* copied, not quantised */
     weights_close(w);
 }
 
-Test(quantize, a_run_that_is_stopped_leaves_nothing, .init = dir_init, .fini = dir_fini) {
+Test(quantize, a_run_that_is_stopped_leaves_nothing, .init = tmp_init, .fini = tmp_end_strict) {
     struct weights *w = model("thin", FMT_F32, 1);
     const struct quant_opts o = mix("Q8_0");
-    refused(w, &o, &(struct quant_run){.stop = no_time}, in_dir("out.gguf"), ERR_CANCELLED, "interrupted");
-    refused(w, &o, &(struct quant_run){.stop = little_time, .tensors_per_file = 2}, in_dir("out.gguf"), ERR_CANCELLED,
+    refused(w, &o, &(struct quant_run){.stop = no_time}, tmp_path("out.gguf"), ERR_CANCELLED, "interrupted");
+    refused(w, &o, &(struct quant_run){.stop = little_time, .tensors_per_file = 2}, tmp_path("out.gguf"), ERR_CANCELLED,
             "interrupted");
     weights_close(w);
 }
 
-Test(quantize, the_input_is_no_output, .init = dir_init, .fini = dir_fini) {
+Test(quantize, the_input_is_no_output, .init = tmp_init, .fini = tmp_end_strict) {
     struct weights *w = model("thin", FMT_F32, 1), *in = NULL;
     const struct quant_opts o = mix("Q8_0");
-    cr_assert_eq(qsave(w, in_dir("in.gguf")), 0);
-    cr_assert_eq(symlink(in_dir("in.gguf"), in_dir("link.gguf")), 0);
-    OK(weights_open(&in, in_dir("in.gguf"), &e));
-    refused(in, &o, &(struct quant_run){.pool = NULL}, in_dir("in.gguf"), ERR_ARG, "found the same file");
-    refused(in, &o, &(struct quant_run){.pool = NULL}, in_dir("link.gguf"), ERR_ARG, "found the same file");
+    cr_assert_eq(qsave(w, tmp_path("in.gguf")), 0);
+    cr_assert_eq(symlink(tmp_path("in.gguf"), tmp_path("link.gguf")), 0);
+    OK(weights_open(&in, tmp_path("in.gguf"), &e));
+    refused(in, &o, &(struct quant_run){.pool = NULL}, tmp_path("in.gguf"), ERR_ARG, "found the same file");
+    refused(in, &o, &(struct quant_run){.pool = NULL}, tmp_path("link.gguf"), ERR_ARG, "found the same file");
     weights_close(in), weights_close(w);
 }
 
@@ -372,7 +337,7 @@ static struct weights *keys_only(const char *arch, const char *key, uint32_t v) 
     return w;
 }
 
-Test(quantize, models_without_rules_are_refused, .init = dir_init, .fini = dir_fini) {
+Test(quantize, models_without_rules_are_refused, .init = tmp_init, .fini = tmp_end_strict) {
     static const struct {
         const char *arch, *key;
         uint32_t v;
@@ -386,7 +351,7 @@ Test(quantize, models_without_rules_are_refused, .init = dir_init, .fini = dir_f
     const struct quant_opts o = mix("Q8_0");
     for (size_t i = 0; i < LEN(bad); i++) {
         struct weights *w = keys_only(bad[i].arch, bad[i].key, bad[i].v);
-        refused(w, &o, &(struct quant_run){.pool = NULL}, in_dir("out.gguf"), bad[i].code, bad[i].words);
+        refused(w, &o, &(struct quant_run){.pool = NULL}, tmp_path("out.gguf"), bad[i].code, bad[i].words);
         weights_close(w);
     }
 }

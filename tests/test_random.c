@@ -59,7 +59,7 @@ static float *last_logits(const struct weights *w) {
 static void check_file(const char *fmt) {
     char name[40];
     snprintf(name, sizeof name, "random-%s.gguf", fmt);
-    const char *path = tiny_path(name);
+    const char *path = tmp_path(name);
     struct weights *a = made("4m", fmt, 2), *b = NULL;
     OK(random_save(a, random_shape_find("4m"), path, NULL, NULL, &e));
     OK(weights_open(&b, path, &e));
@@ -101,7 +101,7 @@ Test(random_model, a_mix_is_that_of_quantising) {
 }
 
 Test(random_model, a_saved_file_has_a_tokenizer) {
-    const char *path = tiny_path("random-words.gguf");
+    const char *path = tmp_path("random-words.gguf");
     struct weights *a = made("4m", "q4_0", 0), *b = NULL;
     struct tokenizer *t = NULL;
     struct toks ids = {0};

@@ -1,54 +1,17 @@
 /* GGUF models in several files, and the writer that makes bytes while it writes: parts opened from any of them are the whole file;
  * what does not belong together is refused with the part named; every cut of every part is refused or read without harm. */
-#include "base/fs.h"
+#include "test_files.h"
 #include "weights/gguf_write.h"
 #include "weights/weights_int.h"
-#include <criterion/criterion.h>
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 TestSuite(split, .timeout = 60);
 
-#define OK(call)                                                                                       \
-    do {                                                                                               \
-        struct err e = ERR_INIT;                                                                       \
-        int rc_ok = (call);                                                                            \
-        cr_assert(rc_ok >= 0, "%s:%d %s: %s %s", __FILE__, __LINE__, err_name(rc_ok), e.where, e.msg); \
-    } while (0)
+/* ---- parts ---- */
 
-/* ---- a folder, and parts in it ---- */
-
-static char dir[64];
-static void dir_init(void) {
-    snprintf(dir, sizeof dir, "/tmp/candor-split-XXXXXX");
-    cr_assert(mkdtemp(dir));
-}
-static int dir_clean(void) {
-    int n = 0;
-    DIR *d = opendir(dir);
-    for (struct dirent *x; d && (x = readdir(d));)
-        if (x->d_name[0] != '.') n++, unlinkat(dirfd(d), x->d_name, 0);
-    closedir(d);
-    return n;
-}
-static void dir_fini(void) {
-    dir_clean();
-    cr_assert_eq(rmdir(dir), 0);
-}
-static const char *in_dir(const char *name) {
-    static char path[4][128];
-    static int turn;
-    char *p = path[turn++ & 3];
-    snprintf(p, sizeof path[0], "%s/%s", dir, name);
-    return p;
-}
 static const char *part_name(int i, int n) {
     char name[40];
     snprintf(name, sizeof name, "m-%05d-of-%05d.gguf", i, n);
-    return in_dir(name);
+    return tmp_path(name);
 }
 
 /* What a part says of itself; the keys are left out where they are negative. */
@@ -109,7 +72,7 @@ static void expect_whole(const struct weights *w) {
     cr_expect_null(weights_file(w, 3, NULL));
 }
 
-Test(split, any_part_opens_the_whole, .init = dir_init, .fini = dir_fini) {
+Test(split, any_part_opens_the_whole, .init = tmp_init, .fini = tmp_end_strict) {
     write_three();
     for (int i = 1; i <= 3; i++) {
         struct weights *w = NULL;
@@ -120,11 +83,11 @@ Test(split, any_part_opens_the_whole, .init = dir_init, .fini = dir_fini) {
     }
 }
 
-Test(split, a_relative_path_without_a_folder_will_do, .init = dir_init, .fini = dir_fini) {
+Test(split, a_relative_path_without_a_folder_will_do, .init = tmp_init, .fini = tmp_end_strict) {
     char was[1024];
     struct weights *w = NULL;
     write_three();
-    cr_assert(getcwd(was, sizeof was) && chdir(dir) == 0);
+    cr_assert(getcwd(was, sizeof was) && chdir(tmp_dir) == 0);
     OK(weights_open(&w, "m-00003-of-00003.gguf", &e));
     cr_expect_eq(weights_n_tensors(w), N_TENSORS);
     cr_expect_str_eq(weights_dir(w), ".");
@@ -132,14 +95,14 @@ Test(split, a_relative_path_without_a_folder_will_do, .init = dir_init, .fini = 
     cr_assert(chdir(was) == 0);
 }
 
-Test(split, a_name_alone_makes_no_part, .init = dir_init, .fini = dir_fini) {
+Test(split, a_name_alone_makes_no_part, .init = tmp_init, .fini = tmp_end_strict) {
     struct weights *w = NULL;
     write_part(part_name(2, 3), (struct says){-1, -1, -1}, 0, 2);
     OK(weights_open(&w, part_name(2, 3), &e));
     cr_expect(weights_n_tensors(w) == 2 && weights_n_files(w) == 1);
     weights_close(w);
-    write_part(in_dir("one.gguf"), (struct says){0, 1, 2}, 0, 2);
-    OK(weights_open(&w, in_dir("one.gguf"), &e));
+    write_part(tmp_path("one.gguf"), (struct says){0, 1, 2}, 0, 2);
+    OK(weights_open(&w, tmp_path("one.gguf"), &e));
     weights_close(w);
 }
 
@@ -156,7 +119,7 @@ static void refused(const char *path, int code, const char *where, const char *w
     weights_close(w);
 }
 
-Test(split, a_part_that_is_missing_is_named, .init = dir_init, .fini = dir_fini) {
+Test(split, a_part_that_is_missing_is_named, .init = tmp_init, .fini = tmp_end_strict) {
     for (int gone = 1; gone <= 3; gone++) {
         char words[80], where[40];
         write_three();
@@ -168,7 +131,7 @@ Test(split, a_part_that_is_missing_is_named, .init = dir_init, .fini = dir_fini)
     }
 }
 
-Test(split, parts_that_do_not_belong_together_are_refused, .init = dir_init, .fini = dir_fini) {
+Test(split, parts_that_do_not_belong_together_are_refused, .init = tmp_init, .fini = tmp_end_strict) {
     static const struct {
         struct says second;
         int a, z, code;
@@ -188,12 +151,12 @@ Test(split, parts_that_do_not_belong_together_are_refused, .init = dir_init, .fi
     }
 }
 
-Test(split, a_first_part_must_say_so, .init = dir_init, .fini = dir_fini) {
+Test(split, a_first_part_must_say_so, .init = tmp_init, .fini = tmp_end_strict) {
     write_three();
     write_part(part_name(1, 3), (struct says){1, 3, 7}, 0, 2);
     refused(part_name(1, 3), ERR_FORMAT, "00001-of", "key split.no: expected 0, found 1");
-    write_part(in_dir("renamed.gguf"), (struct says){0, 3, 7}, 0, 2);
-    refused(in_dir("renamed.gguf"), ERR_UNSUPPORTED, "renamed.gguf", "expected a name like NAME-00001-of-00003.gguf");
+    write_part(tmp_path("renamed.gguf"), (struct says){0, 3, 7}, 0, 2);
+    refused(tmp_path("renamed.gguf"), ERR_UNSUPPORTED, "renamed.gguf", "expected a name like NAME-00001-of-00003.gguf");
     write_part(part_name(2, 3), (struct says){1, 3, -1}, 2, 5);
     write_part(part_name(1, 3), (struct says){0, 3, -1}, 0, 2);
     struct weights *w = NULL;
@@ -201,7 +164,7 @@ Test(split, a_first_part_must_say_so, .init = dir_init, .fini = dir_fini) {
     weights_close(w);
 }
 
-Test(split, every_cut_of_every_part_is_refused, .init = dir_init, .fini = dir_fini) {
+Test(split, every_cut_of_every_part_is_refused, .init = tmp_init, .fini = tmp_end_strict) {
     char *text[3], *copy;
     size_t size[3];
     write_three();
@@ -224,7 +187,7 @@ Test(split, every_cut_of_every_part_is_refused, .init = dir_init, .fini = dir_fi
     for (int i = 0; i < 3; i++) free(text[i]);
 }
 
-Test(split, a_part_in_memory_is_no_model, .init = dir_init, .fini = dir_fini) {
+Test(split, a_part_in_memory_is_no_model, .init = tmp_init, .fini = tmp_end_strict) {
     struct err why = ERR_INIT;
     struct weights *w = NULL;
     char *text;
@@ -267,12 +230,12 @@ static int stream(const char *path, struct source *s, struct err *why) {
     return rc;
 }
 
-Test(split, a_made_tensor_comes_row_by_row, .init = dir_init, .fini = dir_fini) {
+Test(split, a_made_tensor_comes_row_by_row, .init = tmp_init, .fini = tmp_end_strict) {
     struct source s = {.fail_at = MANY};
     struct weights *w = NULL;
-    OK(stream(in_dir("made.gguf"), &s, &e));
+    OK(stream(tmp_path("made.gguf"), &s, &e));
     cr_expect(s.next == MANY && s.pieces >= 3, "%lld pieces", (long long)s.pieces);
-    OK(weights_open(&w, in_dir("made.gguf"), &e));
+    OK(weights_open(&w, tmp_path("made.gguf"), &e));
     const struct tensor *t = weights_tensor(w, "made"), *after = weights_tensor(w, "after");
     const float *x = t->m.data;
     int wrong = 0;
@@ -282,10 +245,10 @@ Test(split, a_made_tensor_comes_row_by_row, .init = dir_init, .fini = dir_fini) 
     weights_close(w);
 }
 
-Test(split, a_source_that_fails_leaves_no_file, .init = dir_init, .fini = dir_fini) {
+Test(split, a_source_that_fails_leaves_no_file, .init = tmp_init, .fini = tmp_end_strict) {
     struct err e = ERR_INIT;
     struct source s = {.fail_at = MANY / 2};
-    cr_expect_eq(stream(in_dir("made.gguf"), &s, &e), ERR_RANGE);
+    cr_expect_eq(stream(tmp_path("made.gguf"), &s, &e), ERR_RANGE);
     cr_expect(strstr(e.msg, "expected fewer rows"), "%s", e.msg);
-    cr_expect_eq(dir_clean(), 0, "something was left");
+    cr_expect_eq(visible_files(tmp_dir, 1), 0, "something was left");
 }

@@ -1,17 +1,11 @@
 /* Chat templates: our own templates and snippets against what Jinja2 made of them (tests/templates, made by make.py there), published
  * templates against published renderings, the limits that a hostile template meets, and where models keep their templates.
  * Data: $CANDOR_TEST_DATA, else ../shared/data; where it is absent those tests are skipped and say so. */
-#include "base/fs.h"
 #include "base/str.h"
+#include "test_files.h"
 #include "text/chat_template.h"
 #include "text/jinja.h"
 #include "weights/gguf_write.h"
-#include <criterion/criterion.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 TestSuite(template, .timeout = 60);
 
@@ -198,29 +192,30 @@ Test(template, an_error_says_what_and_where) {
 }
 
 Test(template, a_template_cannot_run_or_grow_without_end) {
-    fails("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", ERR_LIMIT, NULL, 0, "deep");
-    fails("{% for x in [[a]] recursive %}{{ loop([[a]]) }}{% endfor %}", ERR_LIMIT, NULL, 0, "deep");
-    fails("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", ERR_LIMIT, NULL, 0, "");
-    fails("{% for i in range(100001) %}{% endfor %}", ERR_LIMIT, NULL, 0, "MAX_RANGE");
-    fails("{{ 'a' * 10**9 }}", ERR_LIMIT, NULL, 0, "repeated");
-    fails("{{ [1] * 10**12 }}", ERR_LIMIT, NULL, 0, "repeated");
-    fails("{{ 2 ** 64 }}", ERR_LIMIT, NULL, 0, "64 bits");
-    fails("{{ 9223372036854775807 + 1 }}", ERR_LIMIT, NULL, 0, "64 bits");
+    static const struct {
+        const char *source, *word;
+    } c[] = {
+        {"{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "deep"},
+        {"{% for x in [[a]] recursive %}{{ loop([[a]]) }}{% endfor %}", "deep"},
+        {"{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", ""},
+        {"{% for i in range(100001) %}{% endfor %}", "MAX_RANGE"},
+        {"{{ 'a' * 10**9 }}", "repeated"},
+        {"{{ [1] * 10**12 }}", "repeated"},
+        {"{{ 2 ** 64 }}", "64 bits"},
+        {"{{ 9223372036854775807 + 1 }}", "64 bits"},
+        {"{% set ns = namespace(x='ab') %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}", ""},
+        {"{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}", ""},
+        {"{% set ns = namespace(x=1) %}{% for i in range(900) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}", "deep"},
+        {"{% set ns = namespace(x=1) %}{% for i in range(900) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x|tojson }}", "deep"},
+        {"{% set ns = namespace() %}{% set ns.me = ns %}{{ ns }}", "deep"},
+        {"{{ '%999999999d' % 1 }}", ""},
+        {"{{ '{:999999999}'.format(1) }}", ""},
+        {"{{ 'x'.center(10**12) }}", ""},
+        {"{{ a|batch(10**12, 1)|list }}", ""},
+        {"{{ a|slice(10**12)|list }}", ""},
+    };
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) fails(c[i].source, ERR_LIMIT, NULL, 0, c[i].word);
     fails("{{ 9223372036854775808 }}", ERR_LIMIT, "t:1", 4, "64 bits");
-    fails("{% set ns = namespace(x='ab') %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}", ERR_LIMIT, NULL, 0,
-          "");
-    fails("{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}", ERR_LIMIT, NULL, 0,
-          "");
-    fails("{% set ns = namespace(x=1) %}{% for i in range(900) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}", ERR_LIMIT, NULL,
-          0, "deep");
-    fails("{% set ns = namespace(x=1) %}{% for i in range(900) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x|tojson }}", ERR_LIMIT,
-          NULL, 0, "deep");
-    fails("{% set ns = namespace() %}{% set ns.me = ns %}{{ ns }}", ERR_LIMIT, NULL, 0, "deep");
-    fails("{{ '%999999999d' % 1 }}", ERR_LIMIT, NULL, 0, "");
-    fails("{{ '{:999999999}'.format(1) }}", ERR_LIMIT, NULL, 0, "");
-    fails("{{ 'x'.center(10**12) }}", ERR_LIMIT, NULL, 0, "");
-    fails("{{ a|batch(10**12, 1)|list }}", ERR_LIMIT, NULL, 0, "");
-    fails("{{ a|slice(10**12)|list }}", ERR_LIMIT, NULL, 0, "");
 }
 
 /* count times `open`, then `mid`, then count times `close` */
@@ -263,27 +258,7 @@ Test(template, nesting_has_a_limit_not_a_crash) {
 
 /* ---- where templates come from ---- */
 
-static char dir[64];
-static const char *in_dir(const char *name) {
-    static char path[4][160];
-    static int turn;
-    char *p = path[turn++ & 3];
-    snprintf(p, sizeof path[0], "%s/%s", dir, name);
-    return p;
-}
-static void put(const char *name, const char *text) {
-    FILE *f = fopen(in_dir(name), "wb");
-    cr_assert(f && fwrite(text, 1, strlen(text), f) == strlen(text) && fclose(f) == 0);
-}
-static void new_dir(void) {
-    snprintf(dir, sizeof dir, "/tmp/candor-template-XXXXXX");
-    cr_assert(mkdtemp(dir));
-}
-static void end_dir(void) {
-    char cmd[100];
-    snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
-    cr_assert_eq(system(cmd), 0);
-}
+static void put(const char *name, const char *text) { write_file(tmp_path(name), text); }
 
 static void says(const char *path, const char *name, const char *tools, const char *want) {
     struct chat_template *t = NULL;
@@ -303,33 +278,34 @@ static void says(const char *path, const char *name, const char *tools, const ch
 Test(template, templates_of_a_folder) {
     struct chat_template *t = NULL;
     struct err e = ERR_INIT;
-    new_dir();
-    cr_assert_eq(chat_template_open(&t, dir, &e), ERR_STATE);
-    cr_assert(strstr(e.msg, "no chat template") && strstr(e.msg, "chat_template.jinja") && !strcmp(e.where, dir), "%s", e.msg);
+    tmp_init();
+    cr_assert_eq(chat_template_open(&t, tmp_dir, &e), ERR_STATE);
+    cr_assert(strstr(e.msg, "no chat template") && strstr(e.msg, "chat_template.jinja") && !strcmp(e.where, tmp_dir), "%s",
+              e.msg);
     put("tokenizer_config.json",
         "{\"bos_token\": \"<b>\", \"eos_token\": {\"content\": \"<e>\", \"special\": true}, \"pad_token\": null,"
         "\"chat_template\": \"{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ pad_token }}\\n\"}");
-    says(dir, NULL, NULL, "<b>hi<e>");
-    says(dir, "nope", NULL, "found nope; there are: default");
+    says(tmp_dir, NULL, NULL, "<b>hi<e>");
+    says(tmp_dir, "nope", NULL, "found nope; there are: default");
     put("tokenizer_config.json",
         "{\"chat_template\": [{\"name\": \"default\", \"template\": \"D\"}, {\"name\": \"tool_use\", \"template\": "
         "\"T{{ tools|length }}\"}, {\"name\": \"rag\", \"template\": \"R{{ documents is none }}\"}]}");
-    says(dir, NULL, NULL, "D");
-    says(dir, NULL, "[{\"x\":1}]", "T1");
-    says(dir, "rag", "[{\"x\":1}]", "RTrue");
+    says(tmp_dir, NULL, NULL, "D");
+    says(tmp_dir, NULL, "[{\"x\":1}]", "T1");
+    says(tmp_dir, "rag", "[{\"x\":1}]", "RTrue");
     put("chat_template.json", "{\"chat_template\": \"J\"}");
-    says(dir, NULL, NULL, "J");
+    says(tmp_dir, NULL, NULL, "J");
     put("chat_template.jinja", "F\n");
-    mkdir(in_dir("additional_chat_templates"), 0755);
+    mkdir(tmp_path("additional_chat_templates"), 0755);
     put("additional_chat_templates/extra.jinja", "X");
-    says(dir, NULL, NULL, "F");
-    says(dir, "extra", NULL, "X");
+    says(tmp_dir, NULL, NULL, "F");
+    says(tmp_dir, "extra", NULL, "X");
     put("tokenizer_config.json", "{\"chat_template\": 5}");
-    cr_assert_eq(chat_template_open(&t, dir, &e), ERR_FORMAT);
+    cr_assert_eq(chat_template_open(&t, tmp_dir, &e), ERR_FORMAT);
     put("tokenizer_config.json", "{\"chat_template\": \n x}");
-    cr_assert_eq(chat_template_open(&t, dir, &e), ERR_FORMAT);
+    cr_assert_eq(chat_template_open(&t, tmp_dir, &e), ERR_FORMAT);
     cr_assert(strstr(e.where, "tokenizer_config.json:2"), "%s", e.where);
-    end_dir();
+    tmp_end();
 }
 
 Test(template, templates_of_a_gguf) {
@@ -339,7 +315,7 @@ Test(template, templates_of_a_gguf) {
     struct meta_str tokens[] = {{"<unk>", 5}, {"<s>", 3}, {"</s>", 4}};
     static const char one[] = "{{ bos_token }}{{ messages[0].role }}{{ eos_token }}", two[] = "tool {{ tools[0].x }}";
     for (int with = 0; with < 2; with++) {
-        new_dir();
+        tmp_init();
         cr_assert_eq(gguf_writer_new(&g, &e), 0);
         gguf_put_str(g, "general.architecture", "llama", 5);
         gguf_put_strs(g, "tokenizer.ggml.tokens", tokens, 3);
@@ -347,23 +323,23 @@ Test(template, templates_of_a_gguf) {
         gguf_put_u32(g, "tokenizer.ggml.eos_token_id", 2);
         if (with) gguf_put_str(g, "tokenizer.chat_template", one, sizeof one - 1);
         if (with) gguf_put_str(g, "tokenizer.chat_template.tool_use", two, sizeof two - 1);
-        cr_assert_eq(gguf_writer_commit(g, in_dir("v.gguf"), &e), 0, "%s", e.msg);
+        cr_assert_eq(gguf_writer_commit(g, tmp_path("v.gguf"), &e), 0, "%s", e.msg);
         gguf_writer_free(g);
         if (with) {
-            says(in_dir("v.gguf"), NULL, NULL, "<s>user</s>");
-            says(in_dir("v.gguf"), NULL, "[{\"x\": 7}]", "tool 7");
+            says(tmp_path("v.gguf"), NULL, NULL, "<s>user</s>");
+            says(tmp_path("v.gguf"), NULL, "[{\"x\": 7}]", "tool 7");
         } else {
-            cr_assert_eq(chat_template_open(&t, in_dir("v.gguf"), &e), ERR_STATE);
+            cr_assert_eq(chat_template_open(&t, tmp_path("v.gguf"), &e), ERR_STATE);
             cr_assert(strstr(e.msg, "tokenizer.chat_template") && strstr(e.where, "v.gguf"), "%s", e.msg);
             put("own.jinja", "{{ eos_token }}!");
-            cr_assert_eq(chat_template_open_with(&t, in_dir("v.gguf"), in_dir("own.jinja"), &e), 0, "%s", e.msg);
+            cr_assert_eq(chat_template_open_with(&t, tmp_path("v.gguf"), tmp_path("own.jinja"), &e), 0, "%s", e.msg);
             struct str out = {0};
             json_t *none = json_array();
             cr_assert_eq(chat_template_render(t, &(struct chat_render){.messages = none}, &out, &e), 0);
             cr_assert_str_eq(out.s, "</s>!");
             str_free(&out), json_decref(none), chat_template_free(t);
         }
-        end_dir();
+        tmp_end();
     }
 }
 

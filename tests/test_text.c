@@ -1,36 +1,16 @@
 /* Tokenizers: published vocabularies against published ids, patterns against cases derived by hand, the small grammar of
  * tokenizer.json against golden rejects, and the properties that need no oracle (round trips, streaming equals whole).
  * Data: $CANDOR_TEST_DATA, else ../shared/data; where it is absent those tests are skipped and say so. */
-#include "base/fs.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "test_files.h"
 #include "text/bpe_train.h"
 #include "text/pretok.h"
 #include "text/tokenizer.h"
 #include "text/unicode.h"
-#include <criterion/criterion.h>
 #include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 /* ---- helpers ---- */
-
-static const char *data_path(const char *name) {
-    static char path[4][1024];
-    static int turn;
-    const char *dir = getenv("CANDOR_TEST_DATA");
-    char *p = path[turn++ & 3];
-    snprintf(p, sizeof path[0], "%s/%s", dir && *dir ? dir : "../shared/data", name);
-    return p;
-}
-
-#define NEED_DATA(name)                                                                 \
-    do {                                                                                \
-        if (!file_exists(data_path(name)) && !dir_exists(data_path(name)))              \
-            cr_skip_test("no test data at %s (set CANDOR_TEST_DATA)", data_path(name)); \
-    } while (0)
 
 static struct tokenizer *open_ok(const char *path) {
     struct err e = ERR_INIT;
@@ -334,25 +314,6 @@ Test(text, utf8_scan_knows_the_table) {
 
 /* ---- a small SentencePiece vocabulary built here ---- */
 
-static char tmp_dir[64];
-
-static const char *tmp_file(const char *name) {
-    static char path[200];
-    if (!tmp_dir[0]) {
-        snprintf(tmp_dir, sizeof tmp_dir, "/tmp/candor-text-XXXXXX");
-        cr_assert_not_null(mkdtemp(tmp_dir));
-    }
-    snprintf(path, sizeof path, "%s/%s", tmp_dir, name);
-    return path;
-}
-
-static void tmp_clear(void) {
-    static const char *const names[] = {"t.gguf", "tokenizer.json", "tokenizer_config.json"};
-    for (size_t i = 0; i < 3; i++) unlink(tmp_file(names[i]));
-    rmdir(tmp_dir);
-    tmp_dir[0] = 0;
-}
-
 static struct meta_str text_of(const char *z) { return (struct meta_str){z, strlen(z)}; }
 
 /* ids: 0 <unk>, 1 <s>, 2 </s>, 3 … 258 bytes, then the list below */
@@ -392,10 +353,10 @@ static struct tokenizer *small_spm(int prefix) {
     gguf_put_f32s(g, "tokenizer.ggml.scores", score, SMALL_N);
     gguf_put_bool(g, "tokenizer.ggml.add_space_prefix", prefix);
     gguf_put_u32(g, "tokenizer.ggml.eot_token_id", 999999);
-    cr_assert_eq(gguf_writer_commit(g, tmp_file("t.gguf"), &e), 0, "%s", e.msg);
+    cr_assert_eq(gguf_writer_commit(g, tmp_path("t.gguf"), &e), 0, "%s", e.msg);
     gguf_writer_free(g);
-    struct tokenizer *t = open_ok(tmp_file("t.gguf"));
-    tmp_clear();
+    struct tokenizer *t = open_ok(tmp_path("t.gguf"));
+    tmp_end();
     return t;
 }
 
@@ -482,10 +443,10 @@ static struct tokenizer *trained(const char *text, const char *pre, int size, st
     gguf_put_str(g, "general.architecture", "llama", 5);
     tok end = bpe_vocab_find(v, "<|end|>");
     cr_assert_eq(bpe_vocab_put(g, v, pre, end, end, 0), 0);
-    cr_assert_eq(gguf_writer_commit(g, tmp_file("t.gguf"), &e), 0, "%s", e.msg);
+    cr_assert_eq(gguf_writer_commit(g, tmp_path("t.gguf"), &e), 0, "%s", e.msg);
     gguf_writer_free(g);
-    struct tokenizer *t = open_ok(tmp_file("t.gguf"));
-    tmp_clear();
+    struct tokenizer *t = open_ok(tmp_path("t.gguf"));
+    tmp_end();
     return t;
 }
 
@@ -527,13 +488,6 @@ Test(text, training_is_deterministic_and_bounded) {
 
 /* ---- tokenizer.json ---- */
 
-static void write_file(const char *name, const char *s) {
-    FILE *f = fopen(tmp_file(name), "wb");
-    cr_assert_not_null(f);
-    fputs(s, f);
-    fclose(f);
-}
-
 #define LLAMA_LIKE                                                                                                       \
     "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"\xE2\x96\x81\"},"       \
     "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\xE2\x96\x81\"}]},\"pre_tokenizer\":null,"       \
@@ -549,8 +503,8 @@ static void write_file(const char *name, const char *s) {
     "\"merges\":[\"a b\",[\"\xE2\x96\x81\",\"ab\"]]}}"
 
 Test(text, tokenizer_json_of_the_llama_kind) {
-    write_file("tokenizer.json", LLAMA_LIKE);
-    struct tokenizer *t = open_ok(tmp_file("tokenizer.json"));
+    write_file(tmp_path("tokenizer.json"), LLAMA_LIKE);
+    struct tokenizer *t = open_ok(tmp_path("tokenizer.json"));
     expect_ids(t, "ab", ENCODE_BOS_EOS, "1 8");
     expect_ids(t, "b\xC3\xA9", 0, "4 6 2 3");
     expect_ids(t, "a??", 0, "4 5 0"); /* no <0x3F>: unknown, fused */
@@ -558,7 +512,7 @@ Test(text, tokenizer_json_of_the_llama_kind) {
     expect_ids(t, "ab<x>ab<s>", ENCODE_SPECIAL, "8 9 8 1");
     expect_round_trip(t, "ab a\xC3\xA9 b", 8);
     tokenizer_free(t);
-    tmp_clear();
+    tmp_end();
 }
 
 #define BYTES_LIKE(pre, rest)                                                                                 \
@@ -593,12 +547,12 @@ Test(text, tokenizer_json_of_the_byte_kind) {
          "a <m> 12", "0 9 7"},
     };
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
-        write_file("tokenizer.json", c[i].json);
-        struct tokenizer *t = open_ok(tmp_file("tokenizer.json"));
+        write_file(tmp_path("tokenizer.json"), c[i].json);
+        struct tokenizer *t = open_ok(tmp_path("tokenizer.json"));
         expect_ids(t, c[i].text, 0, c[i].want);
         tokenizer_free(t);
     }
-    tmp_clear();
+    tmp_end();
 }
 
 #define MODEL(x) "{\"pre_tokenizer\":" BYTE_LEVEL ",\"model\":{\"type\":\"BPE\"," x "}}"
@@ -661,25 +615,25 @@ Test(text, tokenizer_json_rejects) {
     for (size_t i = 0; i < sizeof rejects / sizeof *rejects; i++) {
         struct err e = ERR_INIT;
         struct tokenizer *t = NULL;
-        write_file("tokenizer.json", rejects[i].json);
-        int rc = tokenizer_open(&t, tmp_file("tokenizer.json"), &e);
+        write_file(tmp_path("tokenizer.json"), rejects[i].json);
+        int rc = tokenizer_open(&t, tmp_path("tokenizer.json"), &e);
         cr_expect_eq(rc, rejects[i].code, "%s: expected %s, found %s: %s", rejects[i].json, err_name(rejects[i].code),
                      rc ? err_name(rc) : "success", e.msg);
         cr_expect(strstr(e.msg, rejects[i].says) != NULL, "%s: expected '%s' in '%s'", rejects[i].json, rejects[i].says, e.msg);
         cr_expect(e.where[0] != 0, "%s: no place", e.msg);
         if (rc == 0) tokenizer_free(t);
     }
-    tmp_clear();
+    tmp_end();
 }
 
 Test(text, folders_that_say_too_little) {
     struct err e = ERR_INIT;
     struct tokenizer *t = NULL;
     cr_assert_eq(tokenizer_open(&t, "/no/such/place", &e), ERR_IO);
-    write_file("tokenizer_config.json", "{}");
-    cr_assert_eq(tokenizer_open(&t, tmp_file("tokenizer_config.json"), &e), ERR_IO);
+    write_file(tmp_path("tokenizer_config.json"), "{}");
+    cr_assert_eq(tokenizer_open(&t, tmp_path("tokenizer_config.json"), &e), ERR_IO);
     cr_assert(strstr(e.msg, "vocab.json"), "%s", e.msg);
-    tmp_clear();
+    tmp_end();
 }
 
 Test(text, unknown_gguf_names_are_refused) {
@@ -699,11 +653,11 @@ Test(text, unknown_gguf_names_are_refused) {
         gguf_put_str(g, "tokenizer.ggml.model", c[i].model, strlen(c[i].model));
         gguf_put_str(g, "tokenizer.ggml.pre", c[i].pre, strlen(c[i].pre));
         gguf_put_strs(g, "tokenizer.ggml.tokens", &a, 1);
-        cr_assert_eq(gguf_writer_commit(g, tmp_file("t.gguf"), &e), 0, "%s", e.msg);
+        cr_assert_eq(gguf_writer_commit(g, tmp_path("t.gguf"), &e), 0, "%s", e.msg);
         gguf_writer_free(g);
-        cr_assert_eq(tokenizer_open(&t, tmp_file("t.gguf"), &e), ERR_UNSUPPORTED);
+        cr_assert_eq(tokenizer_open(&t, tmp_path("t.gguf"), &e), ERR_UNSUPPORTED);
         cr_assert(strstr(e.msg, c[i].says), "%s", e.msg);
-        tmp_clear();
+        tmp_end();
     }
 }
 
@@ -717,13 +671,13 @@ Test(text, metadata_copies_whole) {
     cr_assert_eq(gguf_writer_new(&g, &e), 0);
     gguf_put_str(g, "general.architecture", "llama", 5);
     cr_assert_eq(bpe_vocab_put(g, &v, "qwen2", 1, 2, 1), 0);
-    cr_assert_eq(gguf_writer_commit(g, tmp_file("t.gguf"), &e), 0, "%s", e.msg);
+    cr_assert_eq(gguf_writer_commit(g, tmp_path("t.gguf"), &e), 0, "%s", e.msg);
     gguf_writer_free(g);
-    cr_assert_eq(weights_open(&w, tmp_file("t.gguf"), &e), 0, "%s", e.msg);
+    cr_assert_eq(weights_open(&w, tmp_path("t.gguf"), &e), 0, "%s", e.msg);
     cr_assert_eq(gguf_writer_new(&g, &e), 0);
     gguf_put_str(g, "general.architecture", "llama", 5);
     tokenizer_copy_meta(g, w);
-    snprintf(copy, sizeof copy, "%s", tmp_file("c.gguf"));
+    snprintf(copy, sizeof copy, "%s", tmp_path("c.gguf"));
     cr_assert_eq(gguf_writer_commit(g, copy, &e), 0, "%s", e.msg);
     gguf_writer_free(g);
     weights_close(w);
@@ -735,5 +689,5 @@ Test(text, metadata_copies_whole) {
     tokenizer_free(t);
     bpe_vocab_free(&v);
     unlink(copy);
-    tmp_clear();
+    tmp_end();
 }

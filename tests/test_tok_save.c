@@ -2,75 +2,13 @@
  * same ids and the ids the same texts; and that what a form cannot say is refused by name.
  * Data: $CANDOR_TEST_DATA, else ../shared/data; where it is absent those tests are skipped and say so. */
 #include "base/dir_out.h"
-#include "base/fs.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "test_files.h"
 #include "text/chat_template.h"
 #include "text/tok_save.h"
-#include <criterion/criterion.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 TestSuite(tok_save, .timeout = 60);
-
-#define OK(call)                                                                                       \
-    do {                                                                                               \
-        struct err e = ERR_INIT;                                                                       \
-        int rc_ok = (call);                                                                            \
-        cr_assert(rc_ok >= 0, "%s:%d %s: %s %s", __FILE__, __LINE__, err_name(rc_ok), e.where, e.msg); \
-    } while (0)
-
-/* ---- places ---- */
-
-static const char *data_path(const char *name) {
-    static char path[4][1024];
-    static int turn;
-    const char *dir = getenv("CANDOR_TEST_DATA");
-    char *p = path[turn++ & 3];
-    snprintf(p, sizeof path[0], "%s/%s", dir && *dir ? dir : "../shared/data", name);
-    return p;
-}
-
-#define NEED_DATA(name)                                                                 \
-    do {                                                                                \
-        if (!file_exists(data_path(name)) && !dir_exists(data_path(name)))              \
-            cr_skip_test("no test data at %s (set CANDOR_TEST_DATA)", data_path(name)); \
-    } while (0)
-
-static char root[64];
-static void root_remove(void) {
-    char cmd[96];
-    snprintf(cmd, sizeof cmd, "rm -rf %s", root);
-    if (root[0] && system(cmd) != 0) fprintf(stderr, "cannot remove %s\n", root);
-}
-static const char *fresh(const char *suffix) {
-    static char path[8][128];
-    static int turn;
-    char *p = path[turn & 7];
-    if (!root[0]) {
-        snprintf(root, sizeof root, "/tmp/candor-tok-XXXXXX");
-        cr_assert(mkdtemp(root));
-        atexit(root_remove);
-    }
-    snprintf(p, sizeof path[0], "%s/t%d%s", root, turn++, suffix);
-    return p;
-}
-static const char *in_dir(const char *dir, const char *name) {
-    static char path[4][400];
-    static int turn;
-    char *p = path[turn++ & 3];
-    snprintf(p, sizeof path[0], "%s/%s", dir, name);
-    return p;
-}
-static void write_file(const char *path, const char *text) {
-    FILE *f = fopen(path, "w");
-    cr_assert(f);
-    fputs(text, f);
-    cr_assert(!fclose(f));
-}
 
 /* ---- writing ---- */
 

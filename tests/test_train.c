@@ -1,32 +1,9 @@
 /* The trainer: a killed and resumed run writes the same bytes as an uninterrupted one; every objective learns; recipes are checked key by
  * key. Models here are a few thousand parameters and a few dozen steps. */
-#include "base/fs.h"
 #include "decode/train.h"
-#include <criterion/criterion.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "test_files.h"
 
-static char dir[64];
-
-static void setup(void) {
-    snprintf(dir, sizeof dir, "/tmp/candor-train-XXXXXX");
-    cr_assert(mkdtemp(dir) != NULL);
-}
-static void teardown(void) {
-    char cmd[96];
-    snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
-    cr_assert(system(cmd) == 0);
-}
-TestSuite(train, .init = setup, .fini = teardown);
-
-static void write_file(const char *name, const char *text) {
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    FILE *f = fopen(path, "w");
-    cr_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
-}
+TestSuite(train, .init = tmp_init, .fini = tmp_end);
 
 static const char lm_recipe[] = "{\"out\": \"%s.gguf\", \"seed\": 7, \"format\": \"F32\","
                                 "\"model\": {\"family\": \"%s\", \"layers\": 2, \"width\": 32, \"heads\": 2, \"kv_heads\": 1, "
@@ -67,12 +44,10 @@ static int catch_row(struct sink *s, const char *kind, const struct field *f, in
 }
 
 static int run(const char *recipe, int64_t max_steps, int threads, struct last *l, struct err *e) {
-    char path[128];
     struct recipe *r = malloc(sizeof *r);
     struct device *d;
     struct catch_sink s = {{catch_row, NULL}, l};
-    snprintf(path, sizeof path, "%s/%s", dir, recipe);
-    cr_assert(recipe_load(r, path, e) == 0, "%s", e->msg);
+    cr_assert(recipe_load(r, tmp_path(recipe), e) == 0, "%s", e->msg);
     cr_assert(dev_open(&d, threads, 0, e) == 0, "%s", e->msg);
     int rc = train(r, &(struct train_opts){.device = d, .rows = &s.s, .max_steps = max_steps}, e);
     dev_close(d);
@@ -84,15 +59,14 @@ static void make_lm(const char *name, const char *family) {
     char text[2048], file[64];
     snprintf(text, sizeof text, lm_recipe, name, family);
     snprintf(file, sizeof file, "%s.json", name);
-    write_file(file, text);
+    write_file(tmp_path(file), text);
 }
 
 static void expect_same_file(const char *a, const char *b) {
-    char pa[128], pb[128], *x, *y;
+    char *x, *y;
     size_t n, m;
     struct err e = ERR_INIT;
-    snprintf(pa, sizeof pa, "%s/%s", dir, a), snprintf(pb, sizeof pb, "%s/%s", dir, b);
-    cr_assert(file_read(&x, &n, pa, 0, &e) == 0 && file_read(&y, &m, pb, 0, &e) == 0, "%s", e.msg);
+    cr_assert(file_read(&x, &n, tmp_path(a), 0, &e) == 0 && file_read(&y, &m, tmp_path(b), 0, &e) == 0, "%s", e.msg);
     cr_assert(n == m && !memcmp(x, y, n), "%s (%zu bytes) and %s (%zu bytes) differ", a, n, b, m);
     free(x), free(y);
 }
@@ -100,12 +74,10 @@ static void expect_same_file(const char *a, const char *b) {
 Test(train, interrupted_everywhere_gives_the_same_bytes_as_in_one_go) {
     struct last l = {0};
     struct err e = ERR_INIT;
-    char from[128], to[128];
     make_lm("lm", "qwen3");
     cr_assert(run("lm.json", 0, 2, &l, &e) == 0, "%s", e.msg);
     cr_assert(l.loss < l.first);
-    snprintf(from, sizeof from, "%s/lm.gguf", dir), snprintf(to, sizeof to, "%s/whole", dir);
-    cr_assert(rename(from, to) == 0);
+    cr_assert(rename(tmp_path("lm.gguf"), tmp_path("whole")) == 0);
     int rc = ERR_CANCELLED, calls = 0;
     while (rc == ERR_CANCELLED) rc = run("lm.json", 3, 1, &l, &e), calls++; /* other thread count, too */
     cr_assert(rc == 0 && calls > 2, "%s", e.msg);
@@ -114,9 +86,7 @@ Test(train, interrupted_everywhere_gives_the_same_bytes_as_in_one_go) {
 
 /* Graded answers as the trainer keeps them, so that every question has right and wrong ones: an untrained policy would give none. */
 static void write_samples(const char *name) {
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    FILE *f = fopen(path, "w");
+    FILE *f = fopen(tmp_path(name), "w");
     cr_assert(f != NULL);
     for (int q = 0; q < 24; q++)
         for (int k = 0; k < 4; k++)
@@ -131,19 +101,18 @@ Test(train, reward_objectives_learn_and_resume) {
     static const char *const kinds[] = {"pointwise", "pairwise"};
     struct last l = {0};
     struct err e = ERR_INIT;
-    char text[2048], from[128], to[128];
+    char text[2048];
     make_lm("lm", "llama");
     cr_assert(run("lm.json", 0, 2, &l, &e) == 0, "%s", e.msg);
     for (int i = 0; i < 2; i++) {
         snprintf(text, sizeof text, rm_recipe, "rm", kinds[i]);
-        write_file("rm.json", text);
+        write_file(tmp_path("rm.json"), text);
         write_samples("rm.gguf.samples0.jsonl");
         l = (struct last){0};
         int rc = run("rm.json", 0, 2, &l, &e);
         cr_assert(rc == 0, "%s", e.msg);
         cr_assert(l.loss < l.first, "%s: loss %g after %g", kinds[i], l.loss, l.first);
-        snprintf(from, sizeof from, "%s/rm.gguf", dir), snprintf(to, sizeof to, "%s/whole", dir);
-        cr_assert(rename(from, to) == 0);
+        cr_assert(rename(tmp_path("rm.gguf"), tmp_path("whole")) == 0);
         while ((rc = run("rm.json", 2, 2, &l, &e)) == ERR_CANCELLED) {}
         cr_assert(rc == 0, "%s", e.msg);
         expect_same_file("whole", "rm.gguf");
@@ -159,7 +128,7 @@ Test(train, a_checkpoint_of_another_recipe_is_refused) {
     snprintf(text, sizeof text, lm_recipe, "lm", "gpt2");
     char *seed = strstr(text, "\"seed\": 7");
     seed[8] = '8';
-    write_file("lm.json", text);
+    write_file(tmp_path("lm.json"), text);
     cr_assert(run("lm.json", 2, 1, &l, &e) == ERR_STATE);
     cr_assert(strstr(e.msg, "another recipe"), "%s", e.msg);
 }
@@ -194,10 +163,8 @@ Test(train, recipes_are_checked) {
     struct recipe *r = malloc(sizeof *r);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct err e = ERR_INIT;
-        char path[128];
-        write_file("bad.json", bad[i].text);
-        snprintf(path, sizeof path, "%s/bad.json", dir);
-        cr_assert(recipe_load(r, path, &e) < 0, "case %zu was accepted", i);
+        write_file(tmp_path("bad.json"), bad[i].text);
+        cr_assert(recipe_load(r, tmp_path("bad.json"), &e) < 0, "case %zu was accepted", i);
         cr_assert(strstr(e.msg, bad[i].says), "case %zu says: %s", i, e.msg);
         cr_assert(strstr(e.where, "bad.json"), "case %zu has no place", i);
     }

@@ -3,35 +3,15 @@
  * Data: $CANDOR_TEST_DATA, else ../shared/data; where it is absent those tests are skipped and say so. */
 #include "base/progress.h"
 #include "base/str.h"
+#include "test_files.h"
 #include "weights/gguf_write.h"
 #include "weights/npy.h"
 #include "weights/weights_int.h"
-#include <criterion/criterion.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define LEN(a) (sizeof(a) / sizeof *(a))
 
 /* ---- helpers ---- */
-
-static const char *data_path(const char *name) {
-    static char path[4][1024];
-    static int turn;
-    const char *dir = getenv("CANDOR_TEST_DATA");
-    char *p = path[turn++ & 3];
-    snprintf(p, sizeof path[0], "%s/%s", dir && *dir ? dir : "../shared/data", name);
-    return p;
-}
-
-#define NEED_DATA(name)                                                                 \
-    do {                                                                                \
-        if (!file_exists(data_path(name)) && !dir_exists(data_path(name)))              \
-            cr_skip_test("no test data at %s (set CANDOR_TEST_DATA)", data_path(name)); \
-    } while (0)
 
 #define F32_GGUF "models/stories260K/stories260K-f32.gguf"
 #define F16_GGUF "models/stories260K/stories260K-f16.gguf"
@@ -44,12 +24,7 @@ static struct weights *open_ok(const char *path) {
     return w;
 }
 
-/* A folder of the test's own, and paths in it. */
-static char tmp_dir[64];
-static void tmp_init(void) {
-    snprintf(tmp_dir, sizeof tmp_dir, "/tmp/candor-weights-XXXXXX");
-    cr_assert(mkdtemp(tmp_dir));
-}
+/* Every file that a test here may leave: nothing else may be in its folder. */
 static void tmp_fini(void) {
     static const char *const names[] = {"a.gguf",
                                         "b.gguf",
@@ -61,24 +36,10 @@ static void tmp_fini(void) {
                                         "model.safetensors.index.json",
                                         "pytorch_model.bin",
                                         "any"};
-    char path[128];
-    for (size_t i = 0; i < LEN(names); i++) snprintf(path, sizeof path, "%s/%s", tmp_dir, names[i]), unlink(path);
+    for (size_t i = 0; i < LEN(names); i++) unlink(tmp_path(names[i]));
     cr_assert_eq(rmdir(tmp_dir), 0, "something was left in %s", tmp_dir);
+    tmp_dir[0] = 0;
 }
-static const char *tmp(const char *name) {
-    static char path[4][128];
-    static int turn;
-    char *p = path[turn++ & 3];
-    snprintf(p, sizeof path[0], "%s/%s", tmp_dir, name);
-    return p;
-}
-static void save(const char *path, const void *p, size_t n) {
-    FILE *f = fopen(path, "wb");
-    cr_assert(f);
-    cr_assert_eq(fwrite(p, 1, n, f), n);
-    cr_assert_eq(fclose(f), 0);
-}
-
 typedef int (*open_fn)(struct weights **out, const void *bytes, size_t n, const char *name, struct err *e);
 
 /* Opens an exact copy on the heap, so that a sanitizer sees a read behind the end. */
@@ -338,26 +299,30 @@ static const struct bad {
                                                     ROW(t_dims_5, FORMAT, 33,
                                                         "found 5") ROW(t_dim_0, FORMAT, 37,
                                                                        "tensor t: expected dimension 0 of at least 1, found 0")
-                                                        ROW(t_dim_huge, FORMAT, 37, "found 9223372036854775808") ROW(
-                                                            t_overflow,
-                                                            FORMAT,
-                                                            24,
-                                                            "tensor t: expected a size below "
-                                                            "2^63 bytes") ROW(t_bytes_overflow, FORMAT, 24,
-                                                                              "tensor t: "
-                                                                              "expected a size "
-                                                                              "below 2^63 bytes") ROW(t_iq2_s, UNSUPPORTED, 45, "tensor t: expected one of F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, F64, BF16, found IQ2_S (ggml type 22)")
-                                                            ROW(t_type, UNSUPPORTED, 45,
-                                                                "found a type without a name "
-                                                                "(ggml type 1000)")
+                                                        ROW(t_dim_huge, FORMAT, 37,
+                                                            "found 9223372036854775808") ROW(t_overflow, FORMAT, 24,
+                                                                                             "tensor t: expected a size below "
+                                                                                             "2^63 bytes") ROW(t_bytes_overflow,
+                                                                                                               FORMAT, 24,
+                                                                                                               "tensor t: "
+                                                                                                               "expected a size "
+                                                                                                               "below 2^63 bytes")
+                                                            ROW(t_iq2_s, UNSUPPORTED, 45,
+                                                                "tensor t: expected one of F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, "
+                                                                "Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, F64, BF16, "
+                                                                "found IQ2_S (ggml type 22)") ROW(t_type, UNSUPPORTED, 45,
+                                                                                                  "found a type without a name "
+                                                                                                  "(ggml type 1000)")
                                                                 ROW(t_type_neg, UNSUPPORTED, 45, "ggml type 4294967295") ROW(
                                                                     t_block, FORMAT, 24,
                                                                     "tensor t: expected rows of a multiple of 32 for Q8_0, found "
                                                                     "33") ROW(t_super, FORMAT, 24,
-                                                                              "tensor t: expected rows of a multiple of 256 for Q4_K, "
+                                                                              "tensor t: expected rows of a multiple of 256 for "
+                                                                              "Q4_K, "
                                                                               "found 640") ROW(t_align, FORMAT, 49,
-                                                                              "tensor t: expected an offset that is a multiple "
-                                                                              "of 32, found 4")
+                                                                                               "tensor t: expected an offset "
+                                                                                               "that is a multiple "
+                                                                                               "of 32, found 4")
                                                                     ROW(t_range, FORMAT, 49,
                                                                         "tensor t: expected 32 bytes at offset 0, found data of "
                                                                         "31 bytes in all") ROW(t_range_wrap, FORMAT, 49,
@@ -621,10 +586,10 @@ Test(weights, hf_refusals) {
 static void save_st(const char *name, const char *json, int data) {
     struct str b = {0};
     st_bytes(&b, json, data);
-    save(tmp(name), b.s, b.len);
+    write_bytes(tmp_path(name), b.s, b.len);
     str_free(&b);
 }
-static void save_text(const char *name, const char *text) { save(tmp(name), text, strlen(text)); }
+static void save_text(const char *name, const char *text) { write_file(tmp_path(name), text); }
 static void fails(const char *path, int code, const char *words) {
     struct err e = ERR_INIT;
     struct weights *w = NULL;
@@ -653,11 +618,11 @@ Test(weights, shards, .init = tmp_init, .fini = tmp_fini) {
     cr_assert(meta_str(w, "unread.i", &s, NULL) == 1 && !strcmp(s.s, "I64")); /* there, but not listed */
     weights_close(w);
     save_text("config.json", "{\"n\": 3}");
-    w = open_ok(tmp(INDEX));
+    w = open_ok(tmp_path(INDEX));
     cr_assert(meta_i64(w, "hf.n", &v, NULL) == 1 && v == 3);
     cr_assert_str_eq(weights_dir(w), tmp_dir);
     weights_close(w);
-    w = open_ok(tmp("one.safetensors"));
+    w = open_ok(tmp_path("one.safetensors"));
     cr_assert(weights_n_tensors(w) == 1 && meta_i64(w, "hf.n", &v, NULL) == 1);
     weights_close(w);
     save_text(INDEX, "{\"weight_map\":{\"a\":\"one.safetensors\",\"c\":\"two.safetensors\"}}");
@@ -686,13 +651,13 @@ Test(weights, folders, .init = tmp_init, .fini = tmp_fini) {
     fails(tmp_dir, ERR_IO, "expected model.safetensors or model.safetensors.index.json in the folder, found neither");
     save_text("pytorch_model.bin", "x");
     fails(tmp_dir, ERR_UNSUPPORTED, "pytorch_model.bin");
-    fails(tmp("absent.gguf"), ERR_IO, "cannot open");
+    fails(tmp_path("absent.gguf"), ERR_IO, "cannot open");
     save_text("any", "");
-    fails(tmp("any"), ERR_FORMAT, "expected 4-byte magic GGUF");
+    fails(tmp_path("any"), ERR_FORMAT, "expected 4-byte magic GGUF");
     save_text("any", "#!/bin/sh");
-    fails(tmp("any"), ERR_FORMAT, "found '#!/b'");
+    fails(tmp_path("any"), ERR_FORMAT, "found '#!/b'");
     save_st("any", SMALL_ST, 38);
-    struct weights *w = open_ok(tmp("any"));
+    struct weights *w = open_ok(tmp_path("any"));
     cr_assert_eq(weights_kind(w), WEIGHTS_SAFETENSORS, "recognised without its extension");
     weights_close(w);
     save_st("model.safetensors", SMALL_ST, 38);
@@ -798,7 +763,7 @@ Test(weights, copies_are_equal, .init = tmp_init, .fini = tmp_fini) {
     struct weights *w = NULL;
     small_gguf(&b);
     cr_assert_eq(gguf__open_bytes(&w, b.s, b.len, "bytes", NULL), 0);
-    round_trip(w, tmp("a.gguf"));
+    round_trip(w, tmp_path("a.gguf"));
     weights_close(w);
     str_clear(&b);
     str_puts(&b, "GGUF"), u32(&b, 2), u64(&b, 2), u64(&b, 1), key(&b, "general.alignment", 4), u32(&b, 64);
@@ -806,12 +771,12 @@ Test(weights, copies_are_equal, .init = tmp_init, .fini = tmp_fini) {
     while (b.len % 64) u8(&b, 0);
     fill(&b, 68);
     cr_assert_eq(gguf__open_bytes(&w, b.s, b.len, "bytes", NULL), 0);
-    round_trip(w, tmp("b.gguf")); /* laid out as the copied alignment says */
+    round_trip(w, tmp_path("b.gguf")); /* laid out as the copied alignment says */
     weights_close(w);
     str_free(&b);
     NEED_DATA(F32_GGUF);
     w = open_ok(data_path(F32_GGUF));
-    round_trip(w, tmp("a.gguf"));
+    round_trip(w, tmp_path("a.gguf"));
     weights_close(w);
 }
 
@@ -839,9 +804,9 @@ Test(weights, written_values, .init = tmp_init, .fini = tmp_fini) {
     gguf_put_i32s(g, "i32s", ints, 3), gguf_put_f32s(g, "f32s", reals, 2);
     gguf_put_tensor(g, "q", FMT_Q4_0, 2, dims, q);
     for (int i = 0; fmt_at(i); i++) gguf_put_tensor(g, fmt_at(i)->name, fmt_at(i)->id, 2, wide, all);
-    cr_assert_eq(gguf_writer_commit(g, tmp("a.gguf"), &e), 0, "%s", e.msg);
+    cr_assert_eq(gguf_writer_commit(g, tmp_path("a.gguf"), &e), 0, "%s", e.msg);
     gguf_writer_free(g);
-    struct weights *w = open_ok(tmp("a.gguf"));
+    struct weights *w = open_ok(tmp_path("a.gguf"));
     cr_assert(meta_i64(w, "u32", &n, NULL) == 1 && n == 4000000000);
     cr_assert(meta_get(w, "u64", &v) == 1 && v.v.u == 1ull << 63);
     cr_assert(meta_i64(w, "i32", &n, NULL) == 1 && n == -5);
@@ -899,9 +864,9 @@ Test(weights, writer_refusals, .init = tmp_init, .fini = tmp_fini) {
         struct gguf_writer *g;
         cr_assert_eq(gguf_writer_new(&g, NULL), 0);
         put_bad(g, i);
-        cr_expect_lt(gguf_writer_commit(g, tmp("a.gguf"), &e), 0, "%s", words[i]);
+        cr_expect_lt(gguf_writer_commit(g, tmp_path("a.gguf"), &e), 0, "%s", words[i]);
         cr_expect(strstr(e.msg, words[i]), "expected '%s', found: %s", words[i], e.msg);
-        cr_expect_not(file_exists(tmp("a.gguf")));
+        cr_expect_not(file_exists(tmp_path("a.gguf")));
         gguf_writer_free(g);
     }
     gguf_writer_free(NULL);
@@ -928,12 +893,12 @@ Test(weights, npy_both_ways, .init = tmp_init, .fini = tmp_fini) {
     for (size_t i = 0; i < LEN(rows); i++) {
         struct npy a;
         struct map m;
-        cr_assert_eq(npy_write(tmp("x.npy"), rows[i].t, rows[i].n_dims, rows[i].dims, rows[i].p, &e), 0, "%s", e.msg);
-        cr_assert_eq(npy_read(&a, tmp("x.npy"), &e), 0, "%s", e.msg);
+        cr_assert_eq(npy_write(tmp_path("x.npy"), rows[i].t, rows[i].n_dims, rows[i].dims, rows[i].p, &e), 0, "%s", e.msg);
+        cr_assert_eq(npy_read(&a, tmp_path("x.npy"), &e), 0, "%s", e.msg);
         cr_assert(a.type == rows[i].t && a.n_dims == rows[i].n_dims);
         for (int d = 0; d < a.n_dims; d++) cr_assert_eq(a.dims[d], rows[i].dims[d]);
         cr_assert_eq(memcmp(a.data, rows[i].p, rows[i].bytes), 0);
-        cr_assert_eq(map_open(&m, tmp("x.npy"), &e), 0);
+        cr_assert_eq(map_open(&m, tmp_path("x.npy"), &e), 0);
         cr_assert(m.size == 128 + rows[i].bytes && m.data[127] == '\n', "the numbers begin at a multiple of 64");
         map_close(&m);
         npy_free(&a);
@@ -950,8 +915,8 @@ Test(weights, npy_golden, .init = tmp_init, .fini = tmp_fini) {
     memcpy(want, "\x93NUMPY\x01\x00\x76\x00", 10);
     snprintf(want + 10, 119, "%-117s\n", "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }");
     memcpy(want + 128, f4, 24);
-    cr_assert_eq(npy_write(tmp("x.npy"), NPY_F4, 2, dims, f4, NULL), 0);
-    cr_assert_eq(file_read(&got, &n, tmp("x.npy"), 0, NULL), 0);
+    cr_assert_eq(npy_write(tmp_path("x.npy"), NPY_F4, 2, dims, f4, NULL), 0);
+    cr_assert_eq(file_read(&got, &n, tmp_path("x.npy"), 0, NULL), 0);
     cr_assert(n == sizeof want && memcmp(got, want, n) == 0);
     free(got);
 }
@@ -987,9 +952,9 @@ static int npy_from(const char *prefix, size_t k, const char *header, int data, 
     struct str b = {0};
     struct npy a = {0};
     str_add(&b, prefix, k), str_puts(&b, header), fill(&b, data);
-    save(tmp("x.npy"), b.s, b.len);
+    write_bytes(tmp_path("x.npy"), b.s, b.len);
     str_free(&b);
-    int rc = npy_read(&a, tmp("x.npy"), e);
+    int rc = npy_read(&a, tmp_path("x.npy"), e);
     npy_free(&a);
     return rc;
 }
@@ -1002,7 +967,7 @@ Test(weights, npy_refusals, .init = tmp_init, .fini = tmp_fini) {
         int rc = npy_from(prefix, 10, bad_npy[i].header, bad_npy[i].data, &e);
         cr_expect(rc == bad_npy[i].code && e.code == rc, "%s: %s", bad_npy[i].header, e.msg);
         cr_expect(strstr(e.msg, bad_npy[i].words), "%s: %s", bad_npy[i].header, e.msg);
-        cr_expect_str_eq(e.where, tmp("x.npy"));
+        cr_expect_str_eq(e.where, tmp_path("x.npy"));
     }
     static const char good[] = "{'shape':(1,),'fortran_order':False,'descr':'<i4'}\n";
     cr_expect_eq(npy_from("\x93NUMPY\x02\x00\x33\x00\x00\x00", 12, good, 4, &e), 0, "version 2.0: %s", e.msg);
@@ -1022,25 +987,25 @@ Test(weights, npy_streams, .init = tmp_init, .fini = tmp_fini) {
     struct err e = ERR_INIT;
     struct npy_out *o;
     struct npy a;
-    cr_assert_eq(npy_out_open(&o, tmp("x.npy"), NPY_F4, 2, dims, &e), 0);
+    cr_assert_eq(npy_out_open(&o, tmp_path("x.npy"), NPY_F4, 2, dims, &e), 0);
     cr_assert_eq(npy_out_write(o, rows, 2, &e), 0);
-    cr_assert_not(file_exists(tmp("x.npy")), "the file appears only at commit");
+    cr_assert_not(file_exists(tmp_path("x.npy")), "the file appears only at commit");
     cr_assert_eq(npy_out_write(o, rows + 2, 4, &e), 0);
     cr_assert_eq(npy_out_write(o, rows, 1, &e), ERR_RANGE);
     cr_assert_eq(npy_out_commit(o, &e), 0, "%s", e.msg);
-    cr_assert_eq(npy_read(&a, tmp("x.npy"), &e), 0);
+    cr_assert_eq(npy_read(&a, tmp_path("x.npy"), &e), 0);
     cr_assert(a.count == 6 && memcmp(a.data, rows, sizeof rows) == 0);
     npy_free(&a);
-    unlink(tmp("x.npy"));
-    cr_assert_eq(npy_out_open(&o, tmp("x.npy"), NPY_F4, 2, dims, &e), 0);
+    unlink(tmp_path("x.npy"));
+    cr_assert_eq(npy_out_open(&o, tmp_path("x.npy"), NPY_F4, 2, dims, &e), 0);
     cr_assert_eq(npy_out_write(o, rows, 5, &e), 0);
     cr_assert_eq(npy_out_commit(o, &e), ERR_STATE);
     cr_assert(strstr(e.msg, "expected 6 elements for the shape, found 5"), "%s", e.msg);
-    cr_assert_not(file_exists(tmp("x.npy")));
-    cr_assert_eq(npy_out_open(&o, tmp("x.npy"), NPY_F4, 2, dims, &e), 0);
+    cr_assert_not(file_exists(tmp_path("x.npy")));
+    cr_assert_eq(npy_out_open(&o, tmp_path("x.npy"), NPY_F4, 2, dims, &e), 0);
     npy_out_abort(o);
     npy_out_abort(NULL);
-    cr_assert_not(file_exists(tmp("x.npy")));
-    cr_assert_eq(npy_out_open(&o, tmp("x.npy"), NPY_F4, 9, dims, &e), ERR_ARG);
-    cr_assert_eq(npy_out_open(&o, tmp("x.npy"), NPY_F4, 1, (const int64_t[]){-1}, &e), ERR_ARG);
+    cr_assert_not(file_exists(tmp_path("x.npy")));
+    cr_assert_eq(npy_out_open(&o, tmp_path("x.npy"), NPY_F4, 9, dims, &e), ERR_ARG);
+    cr_assert_eq(npy_out_open(&o, tmp_path("x.npy"), NPY_F4, 1, (const int64_t[]){-1}, &e), ERR_ARG);
 }

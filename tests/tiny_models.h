@@ -8,23 +8,11 @@
 #include "base/rng.h"
 #include "model/family.h"
 #include "model/model.h"
+#include "test_files.h"
 #include "weights/gguf_write.h"
-#include <criterion/criterion.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define TINY __attribute__((unused)) static
-#define OK(call)                                                                                       \
-    do {                                                                                               \
-        struct err e = ERR_INIT; /* named e: the call's last argument is &e */                         \
-        int rc_ok = (call);                                                                            \
-        cr_assert(rc_ok >= 0, "%s:%d %s: %s %s", __FILE__, __LINE__, err_name(rc_ok), e.where, e.msg); \
-    } while (0)
-
 /* ---- shapes ---- */
 
 struct tiny {
@@ -169,31 +157,11 @@ TINY struct model *tiny_new(struct device *d, const struct tiny *t) {
     return m;
 }
 
-/* A directory of this process's own, removed at exit. */
-static char tiny_dir[64];
-TINY void tiny_dir_remove(void) {
-    char cmd[96];
-    snprintf(cmd, sizeof cmd, "rm -rf %s", tiny_dir);
-    if (tiny_dir[0] && system(cmd) != 0) fprintf(stderr, "cannot remove %s\n", tiny_dir);
-}
-TINY const char *tiny_path(const char *name) {
-    static char path[8][200];
-    static int turn;
-    char *p = path[turn++ & 7];
-    if (!tiny_dir[0]) {
-        snprintf(tiny_dir, sizeof tiny_dir, "/tmp/candor-model-XXXXXX");
-        if (!mkdtemp(tiny_dir)) abort();
-        atexit(tiny_dir_remove);
-    }
-    snprintf(p, sizeof path[0], "%s/%s", tiny_dir, name);
-    return p;
-}
-
 /* As GGUF, all matrices in format f. */
 TINY const char *tiny_gguf(const struct tiny *t, enum fmt f) {
     char name[80];
     snprintf(name, sizeof name, "%s-%s.gguf", t->name, fmt_find((int)f)->name);
-    const char *path = tiny_path(name);
+    const char *path = tmp_path(name);
     struct device *d = NULL;
     OK(dev_open(&d, 1, 0, &e));
     struct model *m = tiny_new(d, t);

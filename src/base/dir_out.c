@@ -46,10 +46,14 @@ int dir_out_open(struct dir_out *d, const char *path, int force, struct err *e) 
     while (n > 1 && path[n - 1] == '/') n--;
     if (n == 0) return fail(e, ERR_ARG, "expected the name of a folder to write, found nothing");
     if (file_exists(path)) return fail_at(e, ERR_IO, path, -1, "expected a folder to write, found a file");
+    struct stat st;
+    if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && !dir_exists(path))
+        return fail_at(e, ERR_IO, path, -1, "expected a folder to write, found a link to nothing");
     int empty = is_empty(path);
     if (!empty && !force)
         return fail_at(e, ERR_IO, path, -1, "expected a folder that does not exist or is empty (--force writes into it)");
-    if (!(fresh.path = strndup(path, n))) return fail(e, ERR_NOMEM, "out of memory for a folder's name");
+    fresh.path = realpath(path, NULL); /* a link stays, its folder is filled */
+    if (!fresh.path && !(fresh.path = strndup(path, n))) return fail(e, ERR_NOMEM, "out of memory for a folder's name");
     int rc = empty ? make_beside(&fresh, e) : 0;
     if (rc < 0)
         release(&fresh);
@@ -60,6 +64,13 @@ int dir_out_open(struct dir_out *d, const char *path, int force, struct err *e) 
 
 int dir_out_name(const struct dir_out *d, const char *name, char *buf, size_t size, struct err *e) {
     return path_join(buf, size, d->tmp ? d->tmp : d->path, name, e);
+}
+
+int dir_out_drop(const struct dir_out *d, const char *name, struct err *e) {
+    char path[PATH_LEN];
+    if (d->tmp) return 0;
+    TRY(path_join(path, sizeof path, d->path, name, e));
+    return unlink(path) == 0 || errno == ENOENT ? 0 : fail_dir(e, path, "remove");
 }
 
 int dir_out_commit(struct dir_out *d, struct err *e) {

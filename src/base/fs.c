@@ -93,6 +93,13 @@ int file_read(char **out, size_t *n, const char *path, size_t limit, struct err 
     return rc;
 }
 
+int file_read_beside(char **out, size_t *n, const char *path, size_t limit, struct err *e) {
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return fail_at(e, ERR_IO, path, -1, "expected a regular file, found something else");
+    return file_read(out, n, path, limit, e);
+}
+
 int file_exists(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);

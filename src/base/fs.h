@@ -16,6 +16,8 @@ void map_close(struct map *m);
 
 /* *out is malloc'd, NUL-terminated (not counted in *n). limit 0: 1 GiB. */
 int file_read(char **out, size_t *n, const char *path, size_t limit, struct err *e);
+/* The same of a file that lies beside another: what is not a regular file is refused, not waited for. */
+int file_read_beside(char **out, size_t *n, const char *path, size_t limit, struct err *e);
 int file_exists(const char *path);
 int dir_exists(const char *path);
 /* dir + "/" + name into buf; ERR_LIMIT if it does not fit */

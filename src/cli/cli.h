@@ -72,5 +72,8 @@ void interrupt_forget(void); /* what was asked is done: the next Ctrl-C is a fir
 struct json_t;
 int print_json(struct json_t *j, struct err *e);         /* one line on stdout; takes the reference; NULL: out of memory */
 int print_bytes(const void *p, size_t n, struct err *e); /* stdout; an error if it cannot be written */
+/* A string of bytes that may not be UTF-8: then each byte above 127 is a '?'. */
+struct json_t *json_bytes(const char *s, size_t n);
+struct json_t *json_name(const char *s); /* up to its NUL */
 struct json_t *json_number(double x);                    /* null if not finite */
 #endif

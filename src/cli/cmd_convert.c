@@ -46,8 +46,9 @@ static int open_tok(struct job *j, struct err *e) {
     const char *other = arg_str(j->a, "tokenizer");
     int rc = chat_template_from_weights(&j->chat, j->w, e);
     if (rc < 0 && rc != ERR_STATE) return rc; /* ERR_STATE: it has none */
-    if (other) return tokenizer_open(&j->tok, other, e);
-    if (tokenizer_present(j->w)) return tokenizer_from_weights(&j->tok, j->w, e);
+    if (other) TRY(tokenizer_open(&j->tok, other, e));
+    if (!other && tokenizer_present(j->w)) TRY(tokenizer_from_weights(&j->tok, j->w, e));
+    if (j->tok) return tokenizer_fits(j->tok, convert_vocab(j->c), e);
     if (!arg_has(j->a, "quiet")) fprintf(stderr, "candor: no tokenizer found beside the tensors: written without one\n");
     return 0;
 }
@@ -66,6 +67,8 @@ static void name_of(char *buf, size_t size, const char *path) {
 static int to_gguf(struct job *j, struct err *e) {
     struct gguf_writer *g = NULL;
     char name[256];
+    if (weights_is_file(j->w, j->out))
+        return fail_at(e, ERR_ARG, j->out, -1, "expected an output that is not the input, found the same file");
     name_of(name, sizeof name, weights_dir(j->w));
     TRY(gguf_writer_new(&g, e));
     int rc = convert_put_gguf(j->c, g, arg_has(j->a, "name") ? arg_str(j->a, "name") : name, e);
@@ -112,9 +115,10 @@ static int report(const struct job *j, double seconds, struct err *e) {
     int folder = weights_kind(j->w) == WEIGHTS_GGUF;
     const char *kind = convert_is_reward(j->c) ? "reward" : "language";
     if (arg_has(j->a, "json"))
-        return print_json(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:f}", "input", weights_path(j->w), "output", j->out, "to",
-                                    folder ? "folder" : "gguf", "model", kind, "tensors", (json_int_t)convert_tensors(j->c),
-                                    "tokens", (json_int_t)(j->tok ? tokenizer_size(j->tok) : 0), "seconds", seconds),
+        return print_json(json_pack("{s:o, s:o, s:s, s:s, s:I, s:I, s:f}", "input", json_name(weights_path(j->w)), "output",
+                                    json_name(j->out), "to", folder ? "folder" : "gguf", "model", kind, "tensors",
+                                    (json_int_t)convert_tensors(j->c), "tokens",
+                                    (json_int_t)(j->tok ? tokenizer_size(j->tok) : 0), "seconds", seconds),
                           e);
     if (!arg_has(j->a, "quiet"))
         fprintf(stderr, "%s: %s model, %lld tensors, %lld tokens\n", j->out, kind, (long long)convert_tensors(j->c),

@@ -12,17 +12,11 @@ static const struct opt opts[] = {
 enum { ARRAY_SHOWN = 8 };
 static const char *const kinds[] = {"uint", "int", "float", "bool", "string", "array"};
 
-/* Bytes that are not UTF-8 would make jansson refuse the string. */
-static json_t *json_text(struct meta_str s) {
-    json_t *j = json_stringn(s.s, s.n);
-    return j ? j : json_string("(not UTF-8)");
-}
-
 static json_t *elem_json(const struct weights *w, const char *key, const struct meta_value *v, uint64_t i) {
     struct meta_str s;
     int64_t n;
     double x;
-    if (v->elem == META_STR) return meta_arr_str(w, key, i, &s, NULL) < 0 ? json_null() : json_text(s);
+    if (v->elem == META_STR) return meta_arr_str(w, key, i, &s, NULL) < 0 ? json_null() : json_bytes(s.s, s.n);
     if (v->elem == META_F64) return meta_arr_f64(w, key, i, &x, NULL) < 0 ? json_null() : json_number(x);
     if (v->elem == META_ARR) return json_string("(array)");
     return meta_arr_i64(w, key, i, &n, NULL) < 0 ? json_null() : json_integer(n);
@@ -30,11 +24,11 @@ static json_t *elem_json(const struct weights *w, const char *key, const struct 
 
 static json_t *value_json(const struct weights *w, const char *key, const struct meta_value *v) {
     switch (v->type) {
-    case META_U64: return json_integer((json_int_t)v->v.u);
+    case META_U64: return v->v.u > INT64_MAX ? json_real((double)v->v.u) : json_integer((json_int_t)v->v.u);
     case META_I64: return json_integer(v->v.i);
     case META_F64: return json_number(v->v.f);
     case META_BOOL: return json_boolean(v->v.b);
-    case META_STR: return json_text(v->v.str);
+    case META_STR: return json_bytes(v->v.str.s, v->v.str.n);
     case META_ARR: break;
     }
     json_t *first = json_array();
@@ -47,7 +41,9 @@ static json_t *metadata_json(const struct weights *w) {
     for (int64_t i = 0; i < meta_count(w); i++) {
         struct meta_value v;
         const char *key = meta_key_at(w, i, &v);
-        json_object_set_new(o, key, value_json(w, key, &v));
+        json_t *name = json_name(key);
+        json_object_set_new(o, json_string_value(name), value_json(w, key, &v));
+        json_decref(name);
     }
     return o;
 }
@@ -64,7 +60,7 @@ static int scan(struct range *r, const struct mat *m, struct err *e) {
     float *row = malloc((size_t)m->cols * sizeof *row + 1);
     if (!row) return fail(e, ERR_NOMEM, "out of memory");
     *r = (struct range){.min = INFINITY, .max = -INFINITY};
-    for (int64_t i = 0; i < m->rows; i++) {
+    for (int64_t i = 0; i < m->rows && !interrupted(); i++) {
         f->to_f32(row, (const char *)m->data + (size_t)i * m->row_bytes, m->cols);
         for (int64_t c = 0; c < m->cols; c++) {
             if (!isfinite(row[c])) {
@@ -84,14 +80,15 @@ static int tensors_json(json_t *list, const struct weights *w, int values, int64
         const struct tensor *t = weights_tensor_at(w, i);
         json_t *dims = json_array();
         for (int k = 0; k < t->n_dims; k++) json_array_append_new(dims, json_integer(t->dims[k]));
-        json_t *j = json_pack("{s:s, s:s, s:o, s:I, s:I}", "name", t->name, "format", fmt_find(t->m.fmt)->name, "shape", dims,
-                              "offset", (json_int_t)t->file_offset, "bytes", (json_int_t)t->bytes);
-        if (!j) return fail(e, ERR_FORMAT, "tensor %lld: its name is not UTF-8", (long long)i);
+        json_t *j = json_pack("{s:o, s:s, s:o, s:I, s:I}", "name", json_name(t->name), "format", fmt_find(t->m.fmt)->name,
+                              "shape", dims, "offset", (json_int_t)t->file_offset, "bytes", (json_int_t)t->bytes);
+        if (!j) return fail(e, ERR_NOMEM, "out of memory");
         json_array_append_new(list, j);
         if (weights_n_files(w) > 1) json_object_set_new(j, "file", json_integer(t->file));
         if (!values) continue;
         struct range r = {0};
         TRY(scan(&r, &t->m, e));
+        if (interrupted()) return fail(e, ERR_CANCELLED, "interrupted");
         json_object_set_new(j, "min", json_number(r.min)), json_object_set_new(j, "max", json_number(r.max));
         json_object_set_new(j, "mean", json_number(r.n > 0 ? r.sum / r.n : NAN));
         json_object_set_new(j, "not_finite", json_integer(r.bad));
@@ -120,7 +117,7 @@ static json_t *files_json(const struct weights *w) {
     uint64_t bytes = 0;
     for (int64_t i = 0; i < weights_n_files(w); i++) {
         const char *path = weights_file(w, i, &bytes);
-        json_array_append_new(list, json_pack("{s:s, s:I}", "file", path, "bytes", (json_int_t)bytes));
+        json_array_append_new(list, json_pack("{s:o, s:I}", "file", json_name(path), "bytes", (json_int_t)bytes));
     }
     return list;
 }
@@ -128,7 +125,8 @@ static json_t *files_json(const struct weights *w) {
 /* ---- checks: would it run? ---- */
 
 static void add_check(json_t *list, const char *name, int rc, const struct err *e, const char *good) {
-    json_array_append_new(list, json_pack("{s:s, s:b, s:s}", "check", name, "ok", rc == 0, "detail", rc ? e->msg : good));
+    json_array_append_new(list,
+                          json_pack("{s:s, s:b, s:o}", "check", name, "ok", rc == 0, "detail", json_name(rc ? e->msg : good)));
 }
 
 static void check_model(json_t *list, json_t *top, const struct weights *w, int64_t *V) {
@@ -174,7 +172,19 @@ static void check_values(json_t *list, int64_t bad) {
 
 /* ---- for people ---- */
 
+/* A name from the file: nothing in it that a terminal would obey, and no more of it than fits a line. */
+struct plain {
+    char s[200];
+};
+static const char *plain(struct plain *b, const char *s) {
+    snprintf(b->s, sizeof b->s, "%s", s);
+    for (char *p = b->s; *p; p++)
+        if ((unsigned char)*p < 32 || *p == 127) *p = '?';
+    return b->s;
+}
+
 static void print_human(json_t *o) {
+    struct plain name;
     const char *key;
     json_t *v;
     size_t i;
@@ -187,13 +197,13 @@ static void print_human(json_t *o) {
     puts("\nmetadata");
     json_object_foreach(json_object_get(o, "metadata"), key, v) {
         char *s = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(7));
-        printf("  %-40s %.120s%s\n", key, s ? s : "", s && strlen(s) > 120 ? " …" : "");
+        printf("  %-40s %.120s%s\n", plain(&name, key), s ? s : "", s && strlen(s) > 120 ? " …" : "");
         free(s);
     }
     puts("\ntensors");
     json_array_foreach(json_object_get(o, "tensors"), i, v) {
         char *dims = json_dumps(json_object_get(v, "shape"), JSON_COMPACT);
-        printf("  %-40s %-5s %-16s %12lld bytes at %lld", json_string_value(json_object_get(v, "name")),
+        printf("  %-40s %-5s %-16s %12lld bytes at %lld", plain(&name, json_string_value(json_object_get(v, "name"))),
                json_string_value(json_object_get(v, "format")), dims ? dims : "",
                (long long)json_integer_value(json_object_get(v, "bytes")),
                (long long)json_integer_value(json_object_get(v, "offset")));
@@ -230,9 +240,9 @@ static int run(struct args *a, struct err *e) {
     struct weights *w = NULL;
     TRY(resolve_model(a->pos[0], path, e));
     TRY(weights_open(&w, path, e));
-    json_t *o =
-        json_pack("{s:s, s:s, s:i, s:I}", "file", path, "kind", weights_kind(w) == WEIGHTS_GGUF ? "GGUF v" : "safetensors ",
-                  "version", weights_version(w), "bytes", (json_int_t)weights_bytes(w));
+    json_t *o = json_pack("{s:o, s:s, s:i, s:I}", "file", json_name(path), "kind",
+                          weights_kind(w) == WEIGHTS_GGUF ? "GGUF v" : "safetensors ", "version", weights_version(w), "bytes",
+                          (json_int_t)weights_bytes(w));
     int rc = o ? report(o, w, arg_has(a, "values"), e) : fail(e, ERR_NOMEM, "out of memory");
     if (!rc && arg_has(a, "json")) {
         json_object_set_new(o, "kind", json_string(weights_kind(w) == WEIGHTS_GGUF ? "gguf" : "safetensors"));

@@ -42,26 +42,33 @@ static json_t *describe(const char *name, const char *path, const struct weights
                      "reward_model", weights_tensor(w, "cls.output.weight") != NULL, "trained_on", about);
 }
 
-static int list_dir(json_t *list, const char *dir, struct err *e) {
+/* A model in several files is listed as its first one. */
+static int is_later_part(const struct weights *w, const char *path) {
+    return weights_n_files(w) > 1 && strcmp(weights_file(w, 0, NULL), path) != 0;
+}
+
+static void list_model(json_t *list, const char *dir, const char *name) {
+    char path[PATH_SIZE + 300];
+    struct weights *w = NULL;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (weights_open(&w, path, NULL) < 0) {
+        fprintf(stderr, "candor: %s: not a readable model file\n", path);
+        return;
+    }
+    json_t *j = is_later_part(w, path) ? NULL : describe(name, path, w);
+    if (j) json_object_set_new(j, "architecture", json_string(text_of(w, "general.architecture")));
+    if (j) json_array_append_new(list, j);
+    weights_close(w);
+}
+
+static void list_dir(json_t *list, const char *dir) {
     struct dirent **names;
     int n = scandir(dir, &names, is_gguf, alphasort);
     for (int i = 0; i < n; i++) {
-        char path[PATH_SIZE + 300];
-        struct weights *w = NULL;
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
-        if (weights_open(&w, path, NULL) == 0) {
-            json_t *j = describe(names[i]->d_name, path, w);
-            const char *arch = text_of(w, "general.architecture");
-            if (j) json_object_set_new(j, "architecture", json_string(arch));
-            json_array_append_new(list, j);
-            weights_close(w);
-        } else
-            fprintf(stderr, "candor: %s: not a readable model file\n", path);
+        list_model(list, dir, names[i]->d_name);
         free(names[i]);
     }
     if (n >= 0) free(names);
-    (void)e;
-    return 0;
 }
 
 static void print_table(json_t *list) {
@@ -90,7 +97,7 @@ static int run(struct args *a, struct err *e) {
     json_t *list = json_array();
     char dir[PATH_SIZE];
     for (int i = 0; models_dir(i, dir); i++)
-        if (dir[0]) list_dir(list, dir, e);
+        if (dir[0]) list_dir(list, dir);
     if (arg_has(a, "json")) return print_json(list, e);
     if (json_array_size(list))
         print_table(list);

@@ -76,7 +76,7 @@ static json_t *items_json(const struct quant_plan *p) {
         const struct quant_item *q = &p->items[i];
         json_t *shape = json_array();
         for (int d = 0; d < q->t->n_dims; d++) json_array_append_new(shape, json_integer(q->t->dims[d]));
-        json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s, s:I}", "name", q->t->name, "shape", shape, "from",
+        json_array_append_new(list, json_pack("{s:o, s:o, s:s, s:s, s:I}", "name", json_name(q->t->name), "shape", shape, "from",
                                               fmt_find((int)q->t->m.fmt)->name, "to", fmt_find((int)q->to)->name, "bytes",
                                               (json_int_t)q->bytes));
     }
@@ -84,9 +84,9 @@ static json_t *items_json(const struct quant_plan *p) {
 }
 
 static int print_plan_json(struct args *a, const struct quant_plan *p, json_t *files, double seconds, struct err *e) {
-    return print_json(json_pack("{s:s, s:o, s:b, s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:o}", "input", weights_path(p->w), "files",
-                                files, "written", !arg_has(a, "dry-run"), "type", p->mix->name, "file_type", p->mix->file_type,
-                                "bytes_before", (json_int_t)p->before, "bytes_after", (json_int_t)p->after,
+    return print_json(json_pack("{s:o, s:o, s:b, s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:o}", "input", json_name(weights_path(p->w)),
+                                "files", files, "written", !arg_has(a, "dry-run"), "type", p->mix->name, "file_type",
+                                p->mix->file_type, "bytes_before", (json_int_t)p->before, "bytes_after", (json_int_t)p->after,
                                 "bits_per_weight_before", bits(p->before, p->numbers), "bits_per_weight",
                                 bits(p->after, p->numbers), "seconds", seconds, "tensors", items_json(p)),
                       e);
@@ -119,7 +119,7 @@ static int report(struct args *a, const struct quant_plan *p, int64_t per_file, 
     int64_t n = quant_files(p, per_file);
     for (int64_t i = 0; a->n_pos > 1 && i < n; i++) {
         TRY(quant_file_path(path, sizeof path, a->pos[1], i, n, e));
-        json_array_append_new(files, json_string(path));
+        json_array_append_new(files, json_name(path));
     }
     if (arg_has(a, "json")) return print_plan_json(a, p, files, seconds, e);
     json_decref(files);

@@ -73,6 +73,7 @@ static int make(struct args *a, const struct random_shape *s, const struct vocab
     TRY(arg_i64(a, "seed", 0, INT64_MAX, &seed, e));
     TRY(pool_new(&pool, (int)threads, e));
     int rc = random_weights(&w, s, f, mix, (uint64_t)seed, pool, e);
+    if (!rc && interrupted()) rc = fail(e, ERR_CANCELLED, "interrupted: nothing was written");
     if (!rc) rc = random_save(w, s, path, put_vocabulary, (void *)(uintptr_t)v, e);
     if (!rc && !arg_has(a, "quiet"))
         fprintf(stderr, "%s: %.1f MB of random weights in the shape of %s\n", path, (double)weights_tensor_bytes(w) / 1e6,

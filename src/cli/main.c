@@ -56,6 +56,20 @@ int print_json(struct json_t *j, struct err *e) {
     return rc;
 }
 
+struct json_t *json_bytes(const char *s, size_t n) {
+    json_t *j = json_stringn(s, n);
+    char *plain = j ? NULL : malloc(n + 1);
+    if (!plain) return j;
+    for (size_t i = 0; i < n; i++) plain[i] = (unsigned char)s[i] < 128 ? s[i] : '?';
+    j = json_stringn(plain, n);
+    free(plain);
+    return j;
+}
+
+struct json_t *json_name(const char *s) {
+    return json_bytes(s, strlen(s));
+}
+
 struct json_t *json_number(double x) {
     return isfinite(x) ? json_real(x) : json_null();
 }

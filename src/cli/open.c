@@ -94,7 +94,9 @@ int open_model(struct opened *o, struct args *a, const char *name, unsigned flag
 
 int open_tokenizer(struct opened *o, struct err *e) {
     if (o->tok) return 0;
-    return err_place(e, tokenizer_from_weights(&o->tok, o->w, e), o->path);
+    TRY(err_place(e, tokenizer_from_weights(&o->tok, o->w, e), o->path));
+    if (o->m) tokenizer_rows(o->tok, model_cfg(o->m)->n_vocab);
+    return 0;
 }
 
 int open_engine(struct opened *o, const struct engine_opts *opts, struct err *e) {

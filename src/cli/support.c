@@ -17,6 +17,7 @@ struct proof {
 static const struct proof family_proofs[] = {
     {"forward", "`model_families::logits_in_memory`, `model_families::gguf_f32_of_every_shape`"},
     {"folder", "`model_families::hugging_face_folders`, `model_families::folder_to_gguf`"},
+    {"convert", "`convert::every_shape_there_and_back`"},
     {"backward dX", "`model_grad::embeds`, `model_grad::floats`"},
     {"dW", "`model_grad::weights_llama`, `model_grad::weights_other`"},
     {"taps", "`model::taps_fire`, `model_grad::tap_seeds`, `model_grad::taps_read`, `model_grad::edited_forward`"},
@@ -48,13 +49,13 @@ static void put_types(struct str *s, const struct family *f) {
 static int n_taps(const struct family *f) { return TAP_COUNT - !strcmp(f->name, "gpt2"); }
 
 static void put_families(struct str *s) {
-    str_puts(s, "| GGUF architecture | config.json model_type | forward | backward dX | dW | taps | score head |\n"
-                "|---|---|---|---|---|---|---|\n");
+    str_puts(s, "| GGUF architecture | config.json model_type | forward | convert | backward dX | dW | taps | score head |\n"
+                "|---|---|---|---|---|---|---|---|\n");
     for (int i = 0; family_at(i); i++) {
         const struct family *f = family_at(i);
         str_printf(s, "| `%s` | ", f->name);
         put_types(s, f);
-        str_printf(s, " | yes | yes | float formats | %d of %d | yes |\n", n_taps(f), TAP_COUNT);
+        str_printf(s, " | yes | both ways | yes | float formats | %d of %d | yes |\n", n_taps(f), TAP_COUNT);
     }
     PROOFS(s, family_proofs);
 }
@@ -82,9 +83,13 @@ static void put_formats(struct str *s) {
 }
 
 static void put_mixes(struct str *s) {
-    str_puts(s, "\n`candor quantize --type` takes these formats and the mixes of llama.cpp, to the byte (`quantize` tests):\n");
+    str_puts(s, "\n`candor quantize --type` takes these formats and the mixes of llama.cpp, to the byte "
+                "(`quantize::formats_are_those_of_the_peer`, "
+                "`quantize::bytes_are_those_of_the_formats`):\n");
     for (int i = 0; quant_mix_at(i); i++) str_printf(s, "%s%s", i ? ", " : "", quant_mix_at(i)->name);
-    str_puts(s, ".\n\nPre-tokenizers (`tokenizer.ggml.pre`; the same expressions in tokenizer.json are recognised): ");
+    str_puts(s, ".\n\nPre-tokenizers (`tokenizer.ggml.pre`; the same expressions in tokenizer.json are recognised; "
+                "`text::every_pattern_compiles`, "
+                "`tok_save::patterns_find_their_names`): ");
     for (int i = 0; pretok_name_at(i); i++) str_printf(s, "%s%s", i ? ", " : "", pretok_name_at(i));
     str_puts(s, ".\n");
 }

@@ -108,6 +108,9 @@ struct trial {
     double flops_extra, t0;
 };
 
+/* The question as the policy reads it; fails, with its id, if it cannot be asked or leaves no room for an answer. Freed by the caller in any
+ * case. */
+int trial_prompt(const struct reasoner *r, const struct question *q, struct toks *out, struct err *e);
 /* reward: the RM reads the prompt too; without it the trial cannot score, and is not charged for it. */
 int trial_init(struct trial *t, const struct reasoner *r, const struct question *q, const struct budget *b, int reward,
                struct err *e);

@@ -47,6 +47,17 @@ int reason_parse_budgets(struct reason_job *j, const char *list, struct err *e) 
     return rc;
 }
 
+/* A question that cannot be asked is found before hours were spent on those in front of it. */
+static int prompts_check(const struct reason_job *j, struct err *e) {
+    int rc = 0;
+    for (int64_t i = 0; i < j->n && rc >= 0; i++) {
+        struct toks t = {0};
+        rc = trial_prompt(j->r, &j->qs->q[i], &t, e);
+        toks_free(&t);
+    }
+    return rc;
+}
+
 static int job_check(const struct reason_job *j, struct err *e) {
     const struct reasoner *r = j->r;
     const struct model_cfg *lm = model_cfg(engine_model(r->lm)), *rm = r->rm ? model_cfg(engine_model(r->rm)) : NULL;
@@ -62,7 +73,7 @@ static int job_check(const struct reason_job *j, struct err *e) {
     for (int i = 0; i < j->n_methods; i++)
         if (j->methods[i]->needs_rm && !rm) return fail(e, ERR_ARG, "method %s needs a reward model (--rm)", j->methods[i]->name);
     if (j->resume && !j->rows) return fail(e, ERR_ARG, "resuming needs the file of rows (-o)");
-    return 0;
+    return prompts_check(j, e);
 }
 
 /* ---- one group ---- */

@@ -119,17 +119,23 @@ static int prefill(struct trial *t, int reward, struct err *e) {
     return session_feed(t->rm, t->prompt.ids, t->prompt.n, NULL, e);
 }
 
+int trial_prompt(const struct reasoner *r, const struct question *q, struct toks *out, struct err *e) {
+    struct err mine = ERR_INIT;
+    int rc = r->codec.prompt(r->codec.ctx, q, out, &mine);
+    if (rc < 0) return fail_at(e, rc, mine.where, mine.at, "question %.60s: %s", q->id, mine.msg);
+    if (out->n >= 1 && out->n < r->max_ctx) return 0;
+    return fail(e, ERR_LIMIT, "question %s: expected a prompt of 1 to %lld tokens, found %lld", q->id, (long long)r->max_ctx - 1,
+                (long long)out->n);
+}
+
 int trial_init(struct trial *t, const struct reasoner *r, const struct question *q, const struct budget *b, int reward,
                struct err *e) {
     *t = (struct trial){.r = r, .q = q, .budget = b, .key = hash_text(q->id), .chosen = -1, .t0 = clock_s()};
     t->lm0 = engine_account(r->lm);
     if (r->rm) t->rm0 = engine_account(r->rm);
-    int rc = r->codec.prompt(r->codec.ctx, q, &t->prompt, e);
+    int rc = trial_prompt(r, q, &t->prompt, e);
     t->room = r->max_ctx - t->prompt.n;
     if (t->room > r->o.max_new) t->room = r->o.max_new;
-    if (rc >= 0 && (t->prompt.n < 1 || t->room < 1))
-        rc = fail(e, ERR_LIMIT, "question %s: expected a prompt of 1 to %lld tokens, found %lld", q->id,
-                  (long long)r->max_ctx - 1, (long long)t->prompt.n);
     if (rc >= 0) rc = prefill(t, reward, e);
     if (rc >= 0) return 0;
     trial_fini(t);

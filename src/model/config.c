@@ -2,6 +2,7 @@
  * particular to a family is set by its own file. Every number is checked before anything is sized by it. */
 #include "model/config.h"
 #include "model/family.h"
+#include "model/model_int.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -200,6 +201,20 @@ static int find_scaling(const struct weights *w, const char *arch, char *base, c
     return rc;
 }
 
+/* A factor without a type, or under the key of older files, is linear scaling in a GGUF; 0 is none. */
+static int read_untyped(struct rope_cfg *r, const struct weights *w, const char *arch, struct err *e) {
+    static const char *const keys[] = {"rope.scaling.factor", "rope.scale_linear"};
+    char key[128];
+    double factor = 0;
+    for (size_t i = 0; factor == 0 && i < sizeof keys / sizeof *keys; i++) {
+        snprintf(key, sizeof key, "%s.%s", arch, keys[i]);
+        TRY(config_real(w, key, 0, &factor, e));
+    }
+    if (factor == 0 || factor == 1) return 0;
+    r->scaling = ROPE_SCALE_LINEAR, r->factor = factor;
+    return check_scaling(r, e);
+}
+
 /* Llama 3's scaling has no GGUF type of its own: files carry it as the tensor rope_freqs.weight (see model_open). */
 static int read_rope_scaling(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e) {
     struct rope_cfg *r = &c->rope;
@@ -207,7 +222,8 @@ static int read_rope_scaling(struct model_cfg *c, const struct weights *w, const
     char base[96], key[192];
     struct meta_str s;
     int rc = find_scaling(w, arch, base, key, sizeof base, &s, e);
-    if (rc <= 0) return rc;
+    if (rc < 0) return rc;
+    if (!rc) return hf ? config__refuse_untyped(w, e) : read_untyped(r, w, arch, e);
     TRY(scaling_by_name(r, key, s.s, e));
     if (r->scaling == ROPE_SCALE_NONE) return 0;
     r->orig_ctx = c->n_ctx;
@@ -303,6 +319,7 @@ int config_read(struct model_cfg *c, const struct weights *w, struct err *e) {
     if (weights_kind(w) == WEIGHTS_SAFETENSORS) TRY(check_hf_class(w, e));
     if (!(weights_kind(w) == WEIGHTS_SAFETENSORS && c->family->hf_transposed)) TRY(read_common(c, w, arch, e));
     TRY(c->family->configure(c, w, arch, e));
+    TRY(err_place(e, config__refuse(w, arch, e), weights_path(w)));
     if (c->rope.dims) TRY(err_place(e, read_rope_scaling(c, w, arch, e), weights_path(w)));
     return err_place(e, config_check(c, e), weights_path(w));
 }

@@ -161,7 +161,7 @@ static int is_known_extra(const struct convert *c, const char *name) {
     static const char *const ends[] = {"rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias", NULL};
     size_t n = strlen(name);
     if (to_folder(c)) return !strcmp(name, "rope_freqs.weight");
-    if (c->m->cfg.n_score && !strcmp(name, "lm_head.weight")) return 1;
+    if ((c->m->cfg.n_score || c->m->cfg.tied) && !strcmp(name, "lm_head.weight")) return 1;
     for (const char *const *s = ends; *s; s++)
         if (n >= strlen(*s) && !strcmp(name + n - strlen(*s), *s)) return 1;
     return 0;

@@ -33,6 +33,7 @@ extern const struct tensor_name llama_names[];      /* shared by all Llama-like 
 
 /* Shared by family files: RMSNorm, rotary base, SwiGLU, biases where the file has them; and Qwen's conditional window. */
 int family__rms_rope(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e);
+int family__promised_biases(struct model_cfg *c, const struct weights *w, struct err *e);
 int family__qwen_window(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e);
 /* The tensor of a layer under its GGUF name, or under the HF name with any of the known prefixes; NULL: absent. */
 const struct tensor *family__tensor(const struct family *f, const struct weights *w, const char *gguf, int layer);

@@ -38,6 +38,17 @@ static void biases_present(struct model_cfg *c, const struct weights *w) {
     c->ffn_bias = family__tensor(c->family, w, "blk.%d.ffn_up.bias", 0) != NULL;
 }
 
+/* A folder of Llama or Qwen3 that promises biases has them. */
+int family__promised_biases(struct model_cfg *c, const struct weights *w, struct err *e) {
+    int attention = 0, mlp = 0;
+    if (weights_kind(w) != WEIGHTS_SAFETENSORS) return 0;
+    TRY(meta_bool(w, "hf.attention_bias", &attention, e));
+    TRY(meta_bool(w, "hf.mlp_bias", &mlp, e));
+    if (attention) c->qkv_bias = c->out_bias = 1;
+    if (mlp) c->ffn_bias = 1;
+    return 0;
+}
+
 /* What Llama, Mistral and Qwen share: RMSNorm and its epsilon, the rotary base, SwiGLU, biases. */
 int family__rms_rope(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e) {
     static const char *const acts[] = {"silu", "swish", NULL};
@@ -57,6 +68,7 @@ int family__rms_rope(struct model_cfg *c, const struct weights *w, const char *a
 
 static int configure(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e) {
     TRY(family__rms_rope(c, w, arch, e));
+    TRY(family__promised_biases(c, w, e));
     int hf = weights_kind(w) == WEIGHTS_SAFETENSORS;
     c->rope.style = hf ? ROPE_HALVES : ROPE_PAIRS;
     if (!hf) { /* Mistral files carry this architecture too */

@@ -3,6 +3,7 @@
 
 static int configure(struct model_cfg *c, const struct weights *w, const char *arch, struct err *e) {
     TRY(family__rms_rope(c, w, arch, e));
+    TRY(family__promised_biases(c, w, e));
     c->rope.style = ROPE_HALVES;
     c->qk_norm = 1;
     return family__qwen_window(c, w, arch, e);

@@ -89,6 +89,11 @@ void model__lin_grad(const struct model *m, struct grads *g, const num *dy, cons
 
 /* Fails for a score head of several labels, or with a layer before the score. */
 int model__check_score(const struct family *f, const struct weights *w, struct err *e);
+/* Fails for a key that asks for what is not computed; for settings of a rotary scaling without a type; for tensors of the family that no layer
+ * reads (config_refuse.c). */
+int config__refuse(const struct weights *w, const char *arch, struct err *e);
+int config__refuse_untyped(const struct weights *w, struct err *e);
+int model__refuse_unread(const struct model_cfg *c, const struct weights *w, struct err *e);
 int model__says_score(const struct weights *w); /* config.json calls it a reward model: then the score must be there */
 /* Saving. Rows of wq and wk lie as halves in a folder and as pairs in a GGUF of Llama's architecture: is this one of them; where row r
  * of the pairs lies in the halves. */

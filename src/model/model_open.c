@@ -59,9 +59,12 @@ static int missing(const struct loader *ld, const char *gguf, int layer) {
     if (family__unread(ld->m->cfg.family, ld->w, gguf, layer, name, sizeof name, &type))
         return fail_at(ld->e, ERR_UNSUPPORTED, weights_path(ld->w), -1,
                        "tensor %.120s: expected F32, F16, BF16 or F64, found %.20s", name, type.s);
+    const struct family *f = ld->m->cfg.family;
+    char hf[200];
     snprintf(name, sizeof name, gguf, layer);
-    return fail_at(ld->e, ERR_FORMAT, weights_path(ld->w), -1, "expected tensor %s for a %s model, found none", name,
-                   ld->m->cfg.family->name);
+    int folder = weights_kind(ld->w) == WEIGHTS_SAFETENSORS && family__hf_name(f, name, hf, sizeof hf);
+    return fail_at(ld->e, ERR_FORMAT, weights_path(ld->w), -1, "expected tensor %s%s%s%s for a %s model, found none", name,
+                   folder ? " (" : "", folder ? hf : "", folder ? ")" : "", f->name);
 }
 
 static int check_shape(const struct loader *ld, const struct tensor *t, int n_dims, int64_t d0, int64_t d1) {
@@ -298,10 +301,12 @@ static int load_head(struct loader *ld) {
     if (has_score || ld->flags & MODEL_SCORE) return load_score(ld);
     m->head = (struct lin){.n_in = c->n_embd, .n_out = c->n_vocab, .bias_param = -1};
     if (ld->w) {
-        int tied = 1; /* a folder that says "not tied" and has no head is a folder with a file missing */
-        c->tied = find(ld, "output.weight", 0) == NULL;
-        if (c->tied && meta_bool(ld->w, "hf.tie_word_embeddings", &tied, NULL) > 0 && !tied)
-            return missing(ld, "output.weight", 0);
+        /* A folder that says "tied" means the embedding, whatever head lies beside it; one that says "not tied" and has no head is a
+         * folder with a file missing. */
+        int tied = -1;
+        TRY(meta_bool(ld->w, "hf.tie_word_embeddings", &tied, ld->e));
+        c->tied = tied == 1 || find(ld, "output.weight", 0) == NULL;
+        if (c->tied && tied == 0) return missing(ld, "output.weight", 0);
     }
     if (!c->tied)
         return load_mat(ld, "output.weight", 0, c->n_vocab, c->n_embd, 1, 0.02, &m->head.w, NULL, &m->head.param) < 0 ? ERR_FORMAT
@@ -370,6 +375,7 @@ static int model_make(struct model **out, struct device *d, const struct weights
     else
         m->cfg = *cfg, rc = config_check(cfg, e);
     if (!rc) rc = load_all(&ld);
+    if (!rc && w) rc = model__refuse_unread(&m->cfg, w, e);
     if (rc < 0) {
         model_close(m);
         return rc;
@@ -386,49 +392,3 @@ int model_new(struct model **out, struct device *d, const struct model_cfg *cfg,
     if (!cfg->family || cfg->n_vocab < 1) return fail(e, ERR_ARG, "a new model needs a family and a vocabulary");
     return model_make(out, d, NULL, cfg, MODEL_TRAINABLE | (cfg->n_score ? MODEL_SCORE : 0), seed, e);
 }
-
-void model_close(struct model *m) {
-    if (!m) return;
-    for (int i = 0; i < m->n_owned; i++) dev_free(m->d, m->owned[i]);
-    free(m->owned), free(m->params), free(m->layers), free(m->freq);
-    free(m);
-}
-
-const struct model_cfg *model_cfg(const struct model *m) { return &m->cfg; }
-struct device *model_device(const struct model *m) {
-    return m->d;
-}
-int64_t model_own_bytes(const struct model *m) {
-    return m->own_nums * (int64_t)m->d->num_bytes + m->n_owned * (int64_t)sizeof *m->owned +
-           m->n_params * (int64_t)sizeof *m->params + m->cfg.n_layer * (int64_t)sizeof *m->layers +
-           m->cfg.rope.dims / 2 * (int64_t)sizeof *m->freq;
-}
-const struct mat *model_embd(const struct model *m) { return &m->embd; }
-int model_n_params(const struct model *m) { return m->n_params; }
-const struct param *model_param(const struct model *m, int i) { return &m->params[i]; }
-int model_n_out(const struct model *m) { return (int)m->head.n_out; }
-
-int64_t model_param_count(const struct model *m) {
-    int64_t n = 0;
-    for (int i = 0; i < m->n_params; i++) n += m->params[i].count;
-    return n;
-}
-
-int64_t model_matmul_params(const struct model *m) {
-    const struct model_cfg *c = &m->cfg;
-    int64_t HD = (int64_t)c->n_head * c->head_dim, GD = (int64_t)c->n_kv * c->head_dim;
-    return (int64_t)c->n_layer * ((2 * HD + 2 * GD) * c->n_embd + (int64_t)(c->gated ? 3 : 2) * c->n_ff * c->n_embd);
-}
-
-double model_flops(const struct model *m, int64_t rows, int64_t key_reads, int head_rows) {
-    const struct model_cfg *c = &m->cfg;
-    double body = 2.0 * (double)model_matmul_params(m) * (double)rows;
-    double attn = 4.0 * c->n_layer * c->n_head * c->head_dim * (double)key_reads;
-    return body + attn + 2.0 * (double)m->head.n_out * c->n_embd * head_rows;
-}
-
-int64_t model_kv_page_bytes(const struct model *m, int page_len, enum fmt f) {
-    int64_t bytes = f == FMT_F32 ? (int64_t)m->d->num_bytes : fmt_find((int)f)->bytes;
-    return (int64_t)m->cfg.n_layer * 2 * page_len * m->cfg.n_kv * m->cfg.head_dim * bytes;
-}
-enum fmt model_matmul_fmt(const struct model *m) { return m->layers[0].up.w.fmt; }

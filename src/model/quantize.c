@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- the plan ---- */
@@ -181,6 +180,7 @@ int64_t quant_files(const struct quant_plan *p, int64_t tensors_per_file) {
 
 int quant_file_path(char *buf, size_t size, const char *path, int64_t i, int64_t n, struct err *e) {
     size_t len = strlen(path);
+    if (!len) return fail(e, ERR_ARG, "expected the name of a file to write, found nothing");
     if (len > 5 && !strcmp(path + len - 5, ".gguf")) len -= 5;
     int k = n == 1 ? snprintf(buf, size, "%s", path)
                    : snprintf(buf, size, "%.*s-%05" PRId64 "-of-%05" PRId64 ".gguf", (int)len, path, i + 1, n);
@@ -240,12 +240,10 @@ static int write_parts(struct run *r, const char *path, struct err *e) {
 static int refuse_same(const struct quant_plan *p, const char *path, int64_t tensors_per_file, struct err *e) {
     int64_t n = quant_files(p, tensors_per_file);
     char part[4096];
-    struct stat in, out;
     for (int64_t i = 0; i < n; i++) {
         TRY(quant_file_path(part, sizeof part, path, i, n, e));
-        for (int64_t k = 0; k < weights_n_files(p->w) && stat(part, &out) == 0; k++)
-            if (stat(weights_file(p->w, k, NULL), &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
-                return fail_at(e, ERR_ARG, part, -1, "expected an output that is not the input, found the same file");
+        if (weights_is_file(p->w, part))
+            return fail_at(e, ERR_ARG, part, -1, "expected an output that is not the input, found the same file");
     }
     return 0;
 }

@@ -218,12 +218,19 @@ int random_weights(struct weights **out, const struct random_shape *s, enum fmt 
 
 /* ---- as a file ---- */
 
-/* The vocabulary of a SentencePiece file, which needs scores and no merges: <unk>, <s>, </s>, 256 bytes, then words no text has. */
+/* The vocabulary of a SentencePiece file, which needs scores and no merges: <unk>, <s>, </s>, 256 bytes, the characters of the words (without
+ * them the file would have no form as a folder), then words no text has. */
+enum { BYTES_END = 259, LETTERS_END = BYTES_END + 12 };
+
 static void word(char *buf, size_t n, int i) {
     if (i < 3)
         snprintf(buf, n, "%s", i == 0 ? "<unk>" : i == 1 ? "<s>" : "</s>");
-    else if (i < 259)
+    else if (i < BYTES_END)
         snprintf(buf, n, "<0x%02X>", (unsigned)(i - 3));
+    else if (i < LETTERS_END - 10)
+        snprintf(buf, n, "%s", i == BYTES_END ? "\xe2\x96\x81" : "w");
+    else if (i < LETTERS_END)
+        snprintf(buf, n, "%d", i - (LETTERS_END - 10));
     else
         snprintf(buf, n, "\xe2\x96\x81w%d", i);
 }
@@ -243,8 +250,8 @@ static int words_make(struct words *v, int n, struct err *e) {
     for (int i = 0; i < n; i++) {
         word(v->text[i], sizeof v->text[i], i);
         v->tokens[i] = (struct meta_str){v->text[i], strlen(v->text[i])};
-        v->scores[i] = i < 259 ? 0 : (float)-i;
-        v->types[i] = i == 0 ? 2 : i < 3 ? 3 : i < 259 ? 6 : 1; /* unknown, control, byte, normal */
+        v->scores[i] = i < BYTES_END ? 0 : (float)-i;
+        v->types[i] = i == 0 ? 2 : i < 3 ? 3 : i < BYTES_END ? 6 : 1; /* unknown, control, byte, normal */
     }
     return 0;
 }

@@ -1,13 +1,11 @@
 /* Filters on numbers, and the small ones: default, abs, int, float, round, length, attr, filesizeformat. */
-#include "text/jinja_int.h"
+#include "text/jinja_builtin.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FILTER(name) static struct jv name(struct jrun *r, struct jv v, const struct jv a[JARG_MAX], const struct jargs *raw)
-#define UNUSED       (void)r, (void)v, (void)a, (void)raw
-static const struct jv error = {.t = JV_ERROR};
+#define FILTER(name) BUILTIN(name, v)
 
 /* ---- numbers in strings ---- */
 
@@ -73,14 +71,12 @@ static struct jv to_int(struct jrun *r, struct jv v, int64_t base) {
 }
 
 FILTER(f_int) {
-    UNUSED;
     struct jv i = to_int(r, v, jinja__arg_int(r, a[1], 10, "int"));
     if (v.t == JV_FLOAT && isinf(v.u.f)) return jinja__err(r, ERR_FORMAT, "cannot convert float infinity to integer");
     return i.t != JV_MISSING ? i : a[0].t == JV_MISSING ? jv_int(0) : a[0];
 }
 
 FILTER(f_float) {
-    UNUSED;
     int ok = jv_numeric(v);
     double x = ok ? jv_real(v) : v.t == JV_STR ? jinja__parse_float(v, &ok) : 0;
     if (v.t == JV_UNDEF) return jv_use_undef(r, v);
@@ -116,7 +112,6 @@ static struct jv round_int(struct jrun *r, int64_t v, int64_t digits) {
 }
 
 FILTER(f_round) {
-    UNUSED;
     int64_t digits = jinja__arg_int(r, a[0], 0, "round");
     int common = a[1].t == JV_MISSING || jv_is_z(a[1], "common"), up = jv_is_z(a[1], "ceil");
     if (!common && !up && !jv_is_z(a[1], "floor")) return jinja__err(r, ERR_FORMAT, "method must be common, ceil or floor");
@@ -130,7 +125,6 @@ FILTER(f_round) {
 }
 
 FILTER(f_abs) {
-    UNUSED;
     if (v.t == JV_FLOAT) return jv_float(fabs(v.u.f));
     if (jv_integral(v)) return v.u.i < 0 ? jv_unary(r, '-', v) : jv_int(v.u.i);
     if (v.t == JV_UNDEF) return jv_use_undef(r, v);
@@ -138,7 +132,6 @@ FILTER(f_abs) {
 }
 
 FILTER(f_filesize) {
-    UNUSED;
     int ok = jv_numeric(v), binary = jv_truth(r, a[0]);
     double x = ok ? jv_real(v) : v.t == JV_STR ? jinja__parse_float(v, &ok) : 0, base = binary ? 1024 : 1000, unit = base;
     char buf[80];
@@ -157,20 +150,17 @@ FILTER(f_filesize) {
 /* ---- small ones ---- */
 
 FILTER(f_default) {
-    UNUSED;
     int use = v.t == JV_UNDEF || (jv_truth(r, a[1]) && !jv_truth(r, v));
     return !use ? v : a[0].t == JV_MISSING ? jv_lit("", 0) : a[0];
 }
 
 FILTER(f_length) {
-    UNUSED;
     int64_t n = jv_len(r, v);
     return n < 0 ? error : jv_int(n);
 }
 
 /* An attribute, never an item. */
 FILTER(f_attr) {
-    UNUSED;
     if (a[0].t != JV_STR) return jinja__err(r, ERR_FORMAT, "attr: expected a string, found '%s'", jv_type_name(a[0]));
     if (v.t == JV_UNDEF) return jv_use_undef(r, v);
     struct jv found = v.t == JV_DICT ? jv_attr(r, jv_dict(r, JV_DICT), a[0]) : jv_attr(r, v, a[0]);
@@ -182,22 +172,10 @@ FILTER(f_attr) {
 static struct jv refuse(struct jrun *r, const char *name, const char *why) {
     return jinja__err(r, ERR_UNSUPPORTED, "filter '%s' is not supported: %s", name, why);
 }
-FILTER(f_random) {
-    UNUSED;
-    return refuse(r, "random", "it is not deterministic");
-}
-FILTER(f_pprint) {
-    UNUSED;
-    return refuse(r, "pprint", "it is for debugging; tojson(indent=2) or string show a value");
-}
-FILTER(f_urlize) {
-    UNUSED;
-    return refuse(r, "urlize", "it makes HTML links");
-}
-FILTER(f_striptags) {
-    UNUSED;
-    return refuse(r, "striptags", "it undoes HTML");
-}
+FILTER(f_random) { return refuse(r, "random", "it is not deterministic"); }
+FILTER(f_pprint) { return refuse(r, "pprint", "it is for debugging; tojson(indent=2) or string show a value"); }
+FILTER(f_urlize) { return refuse(r, "urlize", "it makes HTML links"); }
+FILTER(f_striptags) { return refuse(r, "striptags", "it undoes HTML"); }
 
 const struct jbuiltin jinja__filters_num[] = {
     {"abs", f_abs, 0, {NULL}},

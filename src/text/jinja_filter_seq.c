@@ -1,11 +1,7 @@
 /* Filters on sequences. Those that are generators in Jinja give a sequence that is consumed once, but computed at once. */
-#include "text/jinja_int.h"
+#include "text/jinja_builtin.h"
 
-#define FILTER(name) static struct jv name(struct jrun *r, struct jv v, const struct jv a[JARG_MAX], const struct jargs *raw)
-#define UNUSED       (void)r, (void)v, (void)a, (void)raw
-static const struct jv error = {.t = JV_ERROR};
-
-static int given(struct jv v) { return v.t != JV_MISSING && v.t != JV_NONE; }
+#define FILTER(name) BUILTIN(name, v)
 
 /* ---- keys ---- */
 
@@ -85,14 +81,12 @@ static struct jv sorted(struct jrun *r, struct jv list, const struct key *k, int
 
 /* sort(reverse, case_sensitive, attribute) */
 FILTER(f_sort) {
-    UNUSED;
     struct key k = {.attribute = a[2], .fold = !jv_truth(r, a[1]), .many = 1};
     return sorted(r, jv_list_of(r, v), &k, jv_truth(r, a[0]), NULL);
 }
 
 /* dictsort(case_sensitive, by, reverse) */
 FILTER(f_dictsort) {
-    UNUSED;
     struct jargs none = {0};
     int by_value = jv_is_z(a[1], "value");
     struct key k = {.attribute = jv_int(by_value), .fold = !jv_truth(r, a[0])};
@@ -117,18 +111,11 @@ static struct jv extreme(struct jrun *r, struct jv v, const struct jv a[JARG_MAX
     }
     return r->rc ? error : list.u.seq->v[best];
 }
-FILTER(f_min) {
-    UNUSED;
-    return extreme(r, v, a, 0);
-}
-FILTER(f_max) {
-    UNUSED;
-    return extreme(r, v, a, 1);
-}
+FILTER(f_min) { return extreme(r, v, a, 0); }
+FILTER(f_max) { return extreme(r, v, a, 1); }
 
 /* unique(case_sensitive, attribute) */
 FILTER(f_unique) {
-    UNUSED;
     struct key k = {.attribute = a[1], .fold = !jv_truth(r, a[0])};
     struct jv list = jv_list_of(r, v), out = jv_seq(r, SEQ_GEN, 0), seen = jv_dict(r, JV_DICT);
     for (int64_t i = 0; !r->rc && i < list.u.seq->n; i++) {
@@ -142,7 +129,6 @@ FILTER(f_unique) {
 
 /* groupby(attribute, default, case_sensitive): pairs (grouper, list) */
 FILTER(f_groupby) {
-    UNUSED;
     struct key k = {.attribute = a[0], .otherwise = a[1], .fold = !jv_truth(r, a[2])}, plain = k;
     struct jv keys = error, list = sorted(r, jv_list_of(r, v), &k, 0, &keys), out = jv_seq(r, SEQ_LIST, 0), group = error;
     plain.fold = 0;
@@ -162,7 +148,6 @@ FILTER(f_groupby) {
 /* ---- one item, or all as one ---- */
 
 FILTER(f_first) {
-    UNUSED;
     if (v.t == JV_SEQ && v.u.seq->kind == SEQ_GEN && v.u.seq->taken < v.u.seq->n) return v.u.seq->v[v.u.seq->taken++];
     struct jv list = jv_list_of(r, v);
     if (r->rc) return error;
@@ -170,21 +155,16 @@ FILTER(f_first) {
 }
 
 FILTER(f_last) {
-    UNUSED;
     if (v.t == JV_SEQ && v.u.seq->kind == SEQ_GEN) return jinja__err(r, ERR_FORMAT, "'generator' object is not reversible");
     struct jv list = jv_list_of(r, v);
     if (r->rc) return error;
     return list.u.seq->n ? list.u.seq->v[list.u.seq->n - 1] : jv_undef_hint(r, "No last item, sequence was empty.");
 }
 
-FILTER(f_list) {
-    UNUSED;
-    return jv_list_of(r, v);
-}
+FILTER(f_list) { return jv_list_of(r, v); }
 
 /* join(d, attribute) */
 FILTER(f_join) {
-    UNUSED;
     struct jv sep = a[0].t == JV_MISSING ? jv_lit("", 0) : jv_to_str(r, a[0]), list = jv_list_of(r, v);
     struct jbuf b = {0};
     for (int64_t i = 0; !r->rc && i < list.u.seq->n; i++) {
@@ -198,7 +178,6 @@ FILTER(f_join) {
 
 /* sum(attribute, start) */
 FILTER(f_sum) {
-    UNUSED;
     struct jv list = jv_list_of(r, v), total = a[1].t == JV_MISSING ? jv_int(0) : a[1];
     for (int64_t i = 0; !r->rc && i < list.u.seq->n; i++) {
         struct jv item = list.u.seq->v[i];
@@ -209,7 +188,6 @@ FILTER(f_sum) {
 }
 
 FILTER(f_reverse) {
-    UNUSED;
     struct jv list = jv_list_of(r, v), out = jv_seq(r, SEQ_GEN, 0);
     struct jbuf b = {0};
     for (int64_t i = r->rc ? 0 : list.u.seq->n; i-- > 0 && !r->rc;)
@@ -218,7 +196,6 @@ FILTER(f_reverse) {
 }
 
 FILTER(f_items) {
-    UNUSED;
     struct jargs none = {0};
     if (v.t == JV_UNDEF) return jv_seq(r, SEQ_GEN, 0);
     if (v.t != JV_DICT) return jinja__err(r, ERR_FORMAT, "Can only get item pairs from a mapping.");
@@ -231,7 +208,6 @@ FILTER(f_items) {
 
 /* batch(linecount, fill_with): rows of so many */
 FILTER(f_batch) {
-    UNUSED;
     int64_t size = jinja__arg_int(r, a[0], 1, "batch");
     struct jv list = jv_list_of(r, v), out = jv_seq(r, SEQ_GEN, 0), row = error;
     for (int64_t i = 0; !r->rc && i < list.u.seq->n; i++) {
@@ -247,7 +223,6 @@ FILTER(f_batch) {
 
 /* slice(slices, fill_with): so many columns */
 FILTER(f_slice) {
-    UNUSED;
     int64_t n = jinja__arg_int(r, a[0], 1, "slice"), from = 0;
     struct jv list = jv_list_of(r, v), out = jv_seq(r, SEQ_GEN, 0);
     if (n == 0) return jinja__err(r, ERR_FORMAT, "integer division or modulo by zero");
@@ -282,7 +257,6 @@ static struct jv map_item(struct jrun *r, struct jv item, const struct jargs *ra
 }
 
 FILTER(f_map) {
-    UNUSED;
     struct jv out = jv_seq(r, SEQ_GEN, 0), list = jv_truth(r, v) || v.t > JV_DICT ? jv_list_of(r, v) : jv_seq(r, SEQ_LIST, 0);
     int named = kw_of(raw, "attribute").t != JV_MISSING;
     if (r->rc || !jv_truth(r, v)) return out;
@@ -311,22 +285,10 @@ static struct jv choose(struct jrun *r, struct jv v, const struct jargs *raw, in
     }
     return out;
 }
-FILTER(f_select) {
-    UNUSED;
-    return choose(r, v, raw, 0, 0);
-}
-FILTER(f_reject) {
-    UNUSED;
-    return choose(r, v, raw, 0, 1);
-}
-FILTER(f_selectattr) {
-    UNUSED;
-    return choose(r, v, raw, 1, 0);
-}
-FILTER(f_rejectattr) {
-    UNUSED;
-    return choose(r, v, raw, 1, 1);
-}
+FILTER(f_select) { return choose(r, v, raw, 0, 0); }
+FILTER(f_reject) { return choose(r, v, raw, 0, 1); }
+FILTER(f_selectattr) { return choose(r, v, raw, 1, 0); }
+FILTER(f_rejectattr) { return choose(r, v, raw, 1, 1); }
 
 const struct jbuiltin jinja__filters_seq[] = {
     {"batch", f_batch, 1, {"linecount", "fill_with"}},

@@ -1,12 +1,9 @@
 /* Filters on text. Whatever comes in is turned into a string first, as Jinja does. */
-#include "text/jinja_int.h"
+#include "text/jinja_builtin.h"
 #include <stdio.h>
 
-#define FILTER(name) static struct jv name(struct jrun *r, struct jv v, const struct jv a[JARG_MAX], const struct jargs *raw)
-#define UNUSED       (void)r, (void)v, (void)a, (void)raw
-static const struct jv error = {.t = JV_ERROR};
+#define FILTER(name) BUILTIN(name, v)
 
-static int given(struct jv v) { return v.t != JV_MISSING && v.t != JV_NONE; }
 static struct jv string_or(struct jrun *r, struct jv v, const char *otherwise) {
     return v.t == JV_MISSING ? jv_z(otherwise) : jv_to_str(r, v);
 }
@@ -16,25 +13,12 @@ static struct jv as_method(struct jrun *r, const struct jbuiltin *table, const c
     struct jv s = jv_to_str(r, v);
     return r->rc ? error : jinja__invoke(r, "filter", jinja__find(table, name, strlen(name)), s, raw);
 }
-FILTER(f_upper) {
-    UNUSED;
-    return as_method(r, jinja__str_methods2, "upper", v, raw);
-}
-FILTER(f_lower) {
-    UNUSED;
-    return as_method(r, jinja__str_methods2, "lower", v, raw);
-}
-FILTER(f_capitalize) {
-    UNUSED;
-    return as_method(r, jinja__str_methods2, "capitalize", v, raw);
-}
-FILTER(f_trim) {
-    UNUSED;
-    return as_method(r, jinja__str_methods, "strip", v, raw);
-}
+FILTER(f_upper) { return as_method(r, jinja__str_methods2, "upper", v, raw); }
+FILTER(f_lower) { return as_method(r, jinja__str_methods2, "lower", v, raw); }
+FILTER(f_capitalize) { return as_method(r, jinja__str_methods2, "capitalize", v, raw); }
+FILTER(f_trim) { return as_method(r, jinja__str_methods, "strip", v, raw); }
 
 FILTER(f_center) {
-    UNUSED;
     int64_t width = jinja__arg_int(r, a[0], 80, "center");
     struct jv s = jv_to_str(r, v);
     return r->rc ? error : jinja__pad(r, s, width, jv_z(" "), '^');
@@ -43,7 +27,6 @@ FILTER(f_center) {
 static int word_gap(uint32_t c) { return jinja__is_space(c) || (c && c < 0x80 && strchr("-({[<", (int)c)); }
 
 FILTER(f_title) {
-    UNUSED;
     struct jv s = jv_to_str(r, v);
     struct jbuf b = {0};
     int first = 1;
@@ -60,29 +43,18 @@ FILTER(f_title) {
     return r->rc ? error : jinja__buf_str(&b);
 }
 
-FILTER(f_string) {
-    UNUSED;
-    return jv_to_str(r, v);
-}
-FILTER(f_tojson) {
-    UNUSED;
-    return jinja__tojson(r, v, a);
-}
+FILTER(f_string) { return jv_to_str(r, v); }
+FILTER(f_tojson) { return jinja__tojson(r, v, a); }
 
-FILTER(f_wordwrap) {
-    UNUSED;
-    return jinja__wordwrap(r, v, a);
-}
+FILTER(f_wordwrap) { return jinja__wordwrap(r, v, a); }
 
 FILTER(f_replace) {
-    UNUSED;
     struct jv s = jv_to_str(r, v), from = jv_to_str(r, a[0]), to = jv_to_str(r, a[1]);
     int64_t n = given(a[2]) ? jinja__arg_int(r, a[2], -1, "replace") : -1;
     return r->rc ? error : jinja__replace(r, s, from, to, n);
 }
 
 FILTER(f_format) {
-    UNUSED;
     struct jv s = jv_to_str(r, v), args = jv_seq(r, SEQ_TUPLE, raw->n);
     if (raw->n && raw->n_kw) return jinja__err(r, ERR_FORMAT, "can't handle positional and keyword arguments at the same time");
     for (int64_t i = 0; i < raw->n; i++) jv_push(r, args, raw->v[i]);
@@ -93,7 +65,6 @@ FILTER(f_format) {
 
 /* indent(width, first, blank) */
 FILTER(f_indent) {
-    UNUSED;
     struct jv s = v, pad = a[0].t == JV_STR ? a[0] : jinja__repeat(r, jv_z(" "), jinja__arg_int(r, a[0], 4, "indent"));
     struct jbuf b = {0};
     int first = jv_truth(r, a[1]), blank = jv_truth(r, a[2]);
@@ -111,7 +82,6 @@ FILTER(f_indent) {
 
 /* truncate(length, killwords, end, leeway) */
 FILTER(f_truncate) {
-    UNUSED;
     int64_t length = jinja__arg_int(r, a[0], 255, "truncate"), leeway = given(a[3]) ? jinja__arg_int(r, a[3], 5, "truncate") : 5;
     struct jv end = string_or(r, a[2], "..."), s = v;
     int64_t n_end = r->rc ? 0 : jinja__chars(end.u.s, end.n), n = jv_len(r, v);
@@ -131,7 +101,6 @@ static int word_char(uint32_t c) {
 }
 
 FILTER(f_wordcount) {
-    UNUSED;
     struct jv s = jv_to_str(r, v);
     int64_t n = 0;
     int within = 0;
@@ -163,16 +132,9 @@ struct jv jinja__escape(struct jrun *r, struct jv v, int force) {
     out.markup = 1;
     return r->rc ? error : out;
 }
-FILTER(f_escape) {
-    UNUSED;
-    return jinja__escape(r, v, 0);
-}
-FILTER(f_forceescape) {
-    UNUSED;
-    return jinja__escape(r, v, 1);
-}
+FILTER(f_escape) { return jinja__escape(r, v, 0); }
+FILTER(f_forceescape) { return jinja__escape(r, v, 1); }
 FILTER(f_safe) {
-    UNUSED;
     struct jv s = jv_to_str(r, v);
     s.markup = 1;
     return s;
@@ -192,7 +154,6 @@ static int quote_url(struct jrun *r, struct jbuf *b, struct jv v, int query) {
 }
 
 FILTER(f_urlencode) {
-    UNUSED;
     struct jbuf b = {0};
     struct jargs none = {0};
     struct jv items = v;
@@ -212,7 +173,6 @@ FILTER(f_urlencode) {
 }
 
 FILTER(f_xmlattr) {
-    UNUSED;
     struct jbuf b = {0};
     int space = a[0].t == JV_MISSING || jv_truth(r, a[0]);
     if (v.t != JV_DICT) return jinja__err(r, ERR_FORMAT, "xmlattr: expected a mapping, found '%s'", jv_type_name(v));

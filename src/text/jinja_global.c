@@ -1,13 +1,10 @@
 /* Global functions: those of Jinja that are deterministic, raise_exception and strftime_now. */
-#include "text/jinja_int.h"
+#include "text/jinja_builtin.h"
 #include <stdio.h>
 
-#define FUNCTION(name) static struct jv name(struct jrun *r, struct jv s, const struct jv a[JARG_MAX], const struct jargs *raw)
-#define UNUSED         (void)r, (void)s, (void)a, (void)raw
-static const struct jv error = {.t = JV_ERROR};
+#define FUNCTION(name) BUILTIN(name, s)
 
 FUNCTION(g_range) {
-    UNUSED;
     int two = a[1].t != JV_MISSING;
     int64_t from = two ? jinja__arg_int(r, a[0], 0, "range") : 0, to = jinja__arg_int(r, a[two], 0, "range");
     int64_t step = jinja__arg_int(r, a[2], 1, "range");
@@ -45,19 +42,12 @@ static struct jv mapping(struct jrun *r, enum jtype t, const struct jargs *a, co
     for (int64_t i = 0; i < a->n_kw && !r->rc; i++) jv_put(r, out, jv_lit(a->kw[i].s, a->kw[i].n), a->kw[i].v);
     return r->rc ? error : out;
 }
-FUNCTION(g_dict) {
-    UNUSED;
-    return mapping(r, JV_DICT, raw, "dict");
-}
-FUNCTION(g_namespace) {
-    UNUSED;
-    return mapping(r, JV_NS, raw, "namespace");
-}
+FUNCTION(g_dict) { return mapping(r, JV_DICT, raw, "dict"); }
+FUNCTION(g_namespace) { return mapping(r, JV_NS, raw, "namespace"); }
 
 static struct jcycler *cycler_new(struct jrun *r) { return jinja__alloc(r, sizeof(struct jcycler)); }
 
 FUNCTION(g_cycler) {
-    UNUSED;
     struct jcycler *c = cycler_new(r);
     if (!raw->n) return jinja__err(r, ERR_FORMAT, "at least one item has to be provided");
     if (!c) return error;
@@ -67,7 +57,6 @@ FUNCTION(g_cycler) {
 }
 
 FUNCTION(g_joiner) {
-    UNUSED;
     struct jcycler *c = cycler_new(r);
     if (!c) return error;
     c->items = a[0].t == JV_MISSING ? jv_z(", ") : a[0];
@@ -75,14 +64,12 @@ FUNCTION(g_joiner) {
 }
 
 FUNCTION(c_next) {
-    UNUSED;
     struct jcycler *c = s.u.cycler;
     struct jv v = c->items.u.seq->v[c->i];
     c->i = (c->i + 1) % c->items.u.seq->n;
     return v;
 }
 FUNCTION(c_reset) {
-    UNUSED;
     s.u.cycler->i = 0;
     return jv_none();
 }
@@ -90,16 +77,12 @@ FUNCTION(c_reset) {
 const struct jbuiltin jinja__cycler_methods[] = {{"next", c_next, 0, {NULL}}, {"reset", c_reset, 0, {NULL}}, {0}};
 
 FUNCTION(g_raise) {
-    UNUSED;
     struct jv text = jv_to_str(r, a[0]);
     if (r->rc) return error;
     return jinja__err(r, ERR_ARG, "%.*s", (int)(text.n > 4000 ? 4000 : text.n), text.u.s);
 }
 
-FUNCTION(g_lipsum) {
-    UNUSED;
-    return jinja__err(r, ERR_UNSUPPORTED, "function 'lipsum' is not supported: it is not deterministic");
-}
+FUNCTION(g_lipsum) { return jinja__err(r, ERR_UNSUPPORTED, "function 'lipsum' is not supported: it is not deterministic"); }
 
 /* ---- strftime_now ---- */
 
@@ -211,7 +194,6 @@ struct jv jinja__strftime(struct jrun *r, struct jv fmt) {
 }
 
 FUNCTION(g_strftime) {
-    UNUSED;
     if (a[0].t != JV_STR) return jinja__err(r, ERR_FORMAT, "strftime_now: expected a string, found '%s'", jv_type_name(a[0]));
     return jinja__strftime(r, a[0]);
 }

@@ -1,11 +1,7 @@
 /* Methods of strings that cut, join and search; methods of lists and dictionaries. */
-#include "text/jinja_int.h"
+#include "text/jinja_builtin.h"
 
-#define METHOD(name) static struct jv name(struct jrun *r, struct jv s, const struct jv a[JARG_MAX], const struct jargs *raw)
-#define UNUSED       (void)r, (void)s, (void)a, (void)raw
-static const struct jv error = {.t = JV_ERROR};
-
-static int given(struct jv v) { return v.t != JV_MISSING && v.t != JV_NONE; }
+#define METHOD(name) BUILTIN(name, s)
 
 /* An argument that must be a string. */
 static int need_str(struct jrun *r, struct jv v, const char *what) {
@@ -29,18 +25,9 @@ static struct jv strip(struct jrun *r, struct jv s, struct jv chars, int left, i
     if (given(chars) && !need_str(r, chars, "strip")) return error;
     return jinja__strip(r, s, chars, left, right);
 }
-METHOD(m_strip) {
-    UNUSED;
-    return strip(r, s, a[0], 1, 1);
-}
-METHOD(m_lstrip) {
-    UNUSED;
-    return strip(r, s, a[0], 1, 0);
-}
-METHOD(m_rstrip) {
-    UNUSED;
-    return strip(r, s, a[0], 0, 1);
-}
+METHOD(m_strip) { return strip(r, s, a[0], 1, 1); }
+METHOD(m_lstrip) { return strip(r, s, a[0], 1, 0); }
+METHOD(m_rstrip) { return strip(r, s, a[0], 0, 1); }
 
 /* ---- split ---- */
 
@@ -123,18 +110,9 @@ static struct jv split(struct jrun *r, struct jv s, const struct jv a[JARG_MAX],
     if (right && most >= 0 && !r->rc) reverse(out.u.seq);
     return out;
 }
-METHOD(m_split) {
-    UNUSED;
-    return split(r, s, a, 0);
-}
-METHOD(m_rsplit) {
-    UNUSED;
-    return split(r, s, a, 1);
-}
-METHOD(m_splitlines) {
-    UNUSED;
-    return jinja__splitlines(r, s, jv_truth(r, a[0]));
-}
+METHOD(m_split) { return split(r, s, a, 0); }
+METHOD(m_rsplit) { return split(r, s, a, 1); }
+METHOD(m_splitlines) { return jinja__splitlines(r, s, jv_truth(r, a[0])); }
 
 static struct jv partition(struct jrun *r, struct jv s, struct jv sep, int right) {
     struct jv out = jv_seq(r, SEQ_TUPLE, 3), none = jv_lit("", 0);
@@ -148,17 +126,10 @@ static struct jv partition(struct jrun *r, struct jv s, struct jv sep, int right
     jv_push(r, out, hit ? jv_lit(hit + sep.n, s.n - at - sep.n) : right ? s : none);
     return out;
 }
-METHOD(m_partition) {
-    UNUSED;
-    return partition(r, s, a[0], 0);
-}
-METHOD(m_rpartition) {
-    UNUSED;
-    return partition(r, s, a[0], 1);
-}
+METHOD(m_partition) { return partition(r, s, a[0], 0); }
+METHOD(m_rpartition) { return partition(r, s, a[0], 1); }
 
 METHOD(m_join) {
-    UNUSED;
     struct jv items = jv_list_of(r, a[0]);
     struct jbuf b = {0};
     for (int64_t i = 0; !r->rc && i < items.u.seq->n; i++) {
@@ -199,25 +170,12 @@ static struct jv find(struct jrun *r, struct jv s, const struct jv a[JARG_MAX], 
     if (!hit && must) return jinja__err(r, ERR_FORMAT, "substring not found");
     return jv_int(hit ? first + jinja__chars(s.u.s, (size_t)(hit - s.u.s)) : -1);
 }
-METHOD(m_find) {
-    UNUSED;
-    return find(r, s, a, 0, 0);
-}
-METHOD(m_rfind) {
-    UNUSED;
-    return find(r, s, a, 1, 0);
-}
-METHOD(m_index) {
-    UNUSED;
-    return find(r, s, a, 0, 1);
-}
-METHOD(m_rindex) {
-    UNUSED;
-    return find(r, s, a, 1, 1);
-}
+METHOD(m_find) { return find(r, s, a, 0, 0); }
+METHOD(m_rfind) { return find(r, s, a, 1, 0); }
+METHOD(m_index) { return find(r, s, a, 0, 1); }
+METHOD(m_rindex) { return find(r, s, a, 1, 1); }
 
 METHOD(m_count) {
-    UNUSED;
     int64_t first, n = 0;
     if (!need_str(r, a[0], "count")) return error;
     if (!window(r, &s, a, &first)) return r->rc ? error : jv_int(0);
@@ -241,31 +199,18 @@ static struct jv affix(struct jrun *r, struct jv s, const struct jv a[JARG_MAX],
     }
     return r->rc ? error : jv_bool(0);
 }
-METHOD(m_startswith) {
-    UNUSED;
-    return affix(r, s, a, 0);
-}
-METHOD(m_endswith) {
-    UNUSED;
-    return affix(r, s, a, 1);
-}
+METHOD(m_startswith) { return affix(r, s, a, 0); }
+METHOD(m_endswith) { return affix(r, s, a, 1); }
 
 static struct jv without(struct jrun *r, struct jv s, struct jv x, int at_end) {
     if (!need_str(r, x, at_end ? "removesuffix" : "removeprefix")) return error;
     if (x.n > s.n || memcmp(at_end ? s.u.s + s.n - x.n : s.u.s, x.u.s, x.n)) return s;
     return jv_lit(s.u.s + (at_end ? 0 : x.n), s.n - x.n);
 }
-METHOD(m_removeprefix) {
-    UNUSED;
-    return without(r, s, a[0], 0);
-}
-METHOD(m_removesuffix) {
-    UNUSED;
-    return without(r, s, a[0], 1);
-}
+METHOD(m_removeprefix) { return without(r, s, a[0], 0); }
+METHOD(m_removesuffix) { return without(r, s, a[0], 1); }
 
 METHOD(m_replace) {
-    UNUSED;
     if (!need_str(r, a[0], "replace") || !need_str(r, a[1], "replace")) return error;
     int64_t n = jinja__arg_int(r, a[2], -1, "replace");
     return r->rc ? error : jinja__replace(r, s, a[0], a[1], n);
@@ -306,27 +251,16 @@ static struct jv view(struct jrun *r, struct jv d, enum jseq_kind kind) {
     }
     return out;
 }
-METHOD(m_items) {
-    UNUSED;
-    return view(r, s, SEQ_ITEMS);
-}
-METHOD(m_keys) {
-    UNUSED;
-    return view(r, s, SEQ_KEYS);
-}
-METHOD(m_values) {
-    UNUSED;
-    return view(r, s, SEQ_VALUES);
-}
+METHOD(m_items) { return view(r, s, SEQ_ITEMS); }
+METHOD(m_keys) { return view(r, s, SEQ_KEYS); }
+METHOD(m_values) { return view(r, s, SEQ_VALUES); }
 
 METHOD(m_get) {
-    UNUSED;
     const struct jv *v = jv_get(r, s, a[0]);
     return r->rc ? error : v ? *v : a[1].t == JV_MISSING ? jv_none() : a[1];
 }
 
 METHOD(m_copy_dict) {
-    UNUSED;
     struct jv out = jv_dict(r, JV_DICT);
     for (int64_t i = 0; i < s.u.dict->n && !r->rc; i++) jv_put(r, out, s.u.dict->at[i].k, s.u.dict->at[i].v);
     return out;
@@ -338,22 +272,17 @@ const struct jbuiltin jinja__dict_methods[] = {
 };
 
 METHOD(m_list_index) {
-    UNUSED;
     for (int64_t i = 0; i < s.u.seq->n && !r->rc; i++)
         if (jv_equal(r, s.u.seq->v[i], a[0])) return jv_int(i);
     return jinja__err(r, ERR_FORMAT, "the value is not in the %s", jv_type_name(s));
 }
 
 METHOD(m_list_count) {
-    UNUSED;
     int64_t n = 0;
     for (int64_t i = 0; i < s.u.seq->n && !r->rc; i++) n += jv_equal(r, s.u.seq->v[i], a[0]);
     return jv_int(n);
 }
-METHOD(m_list_copy) {
-    UNUSED;
-    return jv_list_of(r, s);
-}
+METHOD(m_list_copy) { return jv_list_of(r, s); }
 
 const struct jbuiltin jinja__list_methods[] = {
     {"index", m_list_index, 1, {"value"}},

@@ -1,29 +1,17 @@
 /* Methods of strings that change their looks, and those that ask what characters they hold. */
-#include "text/jinja_int.h"
+#include "text/jinja_builtin.h"
 #include <unicode/uchar.h>
 
-#define METHOD(name) static struct jv name(struct jrun *r, struct jv s, const struct jv a[JARG_MAX], const struct jargs *raw)
-#define UNUSED       (void)r, (void)s, (void)a, (void)raw
-static const struct jv error = {.t = JV_ERROR};
+#define METHOD(name) BUILTIN(name, s)
 
-METHOD(m_upper) {
-    UNUSED;
-    return jinja__case(r, s, CASE_UPPER);
-}
-METHOD(m_lower) {
-    UNUSED;
-    return jinja__case(r, s, CASE_LOWER);
-}
-METHOD(m_capitalize) {
-    UNUSED;
-    return jinja__capitalize(r, s);
-}
+METHOD(m_upper) { return jinja__case(r, s, CASE_UPPER); }
+METHOD(m_lower) { return jinja__case(r, s, CASE_LOWER); }
+METHOD(m_capitalize) { return jinja__capitalize(r, s); }
 
 static int cased(uint32_t c) { return u_isULowercase((UChar32)c) || u_isUUppercase((UChar32)c) || u_istitle((UChar32)c); }
 
 /* Each character behind one without case is the beginning of a word. */
 METHOD(m_title) {
-    UNUSED;
     struct jbuf b = {0};
     int within = 0;
     for (size_t i = 0, len; i < s.n && !r->rc; i += len) {
@@ -36,7 +24,6 @@ METHOD(m_title) {
 }
 
 METHOD(m_swapcase) {
-    UNUSED;
     struct jbuf b = {0};
     for (size_t i = 0, len; i < s.n && !r->rc; i += len) {
         len = utf8_len(s.u.s + i, s.n - i);
@@ -54,21 +41,11 @@ static struct jv pad(struct jrun *r, struct jv s, const struct jv a[JARG_MAX], i
         return jinja__err(r, ERR_FORMAT, "The fill character must be exactly one character long");
     return jinja__pad(r, s, width, fill, align);
 }
-METHOD(m_ljust) {
-    UNUSED;
-    return pad(r, s, a, '<');
-}
-METHOD(m_rjust) {
-    UNUSED;
-    return pad(r, s, a, '>');
-}
-METHOD(m_center) {
-    UNUSED;
-    return pad(r, s, a, '^');
-}
+METHOD(m_ljust) { return pad(r, s, a, '<'); }
+METHOD(m_rjust) { return pad(r, s, a, '>'); }
+METHOD(m_center) { return pad(r, s, a, '^'); }
 
 METHOD(m_zfill) {
-    UNUSED;
     int64_t width = jinja__arg_int(r, a[0], 0, "width"), sign = s.n && (s.u.s[0] == '+' || s.u.s[0] == '-');
     if (r->rc) return error;
     struct jv digits = jinja__pad(r, jv_lit(s.u.s + sign, s.n - (size_t)sign), width - sign, jv_z("0"), '>');
@@ -76,7 +53,6 @@ METHOD(m_zfill) {
 }
 
 METHOD(m_expandtabs) {
-    UNUSED;
     int64_t size = jinja__arg_int(r, a[0], 8, "tabsize"), col = 0;
     struct jbuf b = {0};
     for (size_t i = 0, len; i < s.n && !r->rc; i += len) {
@@ -112,34 +88,13 @@ static struct jv all(struct jrun *r, struct jv s, int (*ask)(uint32_t), int empt
     }
     return jv_bool(s.n > 0 || empty);
 }
-METHOD(m_isalpha) {
-    UNUSED;
-    return all(r, s, is_alpha, 0);
-}
-METHOD(m_isdigit) {
-    UNUSED;
-    return all(r, s, is_digit, 0);
-}
-METHOD(m_isdecimal) {
-    UNUSED;
-    return all(r, s, is_decimal, 0);
-}
-METHOD(m_isnumeric) {
-    UNUSED;
-    return all(r, s, is_numeric, 0);
-}
-METHOD(m_isalnum) {
-    UNUSED;
-    return all(r, s, is_alnum, 0);
-}
-METHOD(m_isspace) {
-    UNUSED;
-    return all(r, s, jinja__is_space, 0);
-}
-METHOD(m_isascii) {
-    UNUSED;
-    return all(r, s, is_ascii, 1);
-}
+METHOD(m_isalpha) { return all(r, s, is_alpha, 0); }
+METHOD(m_isdigit) { return all(r, s, is_digit, 0); }
+METHOD(m_isdecimal) { return all(r, s, is_decimal, 0); }
+METHOD(m_isnumeric) { return all(r, s, is_numeric, 0); }
+METHOD(m_isalnum) { return all(r, s, is_alnum, 0); }
+METHOD(m_isspace) { return all(r, s, jinja__is_space, 0); }
+METHOD(m_isascii) { return all(r, s, is_ascii, 1); }
 
 /* At least one character with case, and none of the other case. */
 static struct jv one_case(struct jrun *r, struct jv s, int upper) {
@@ -153,17 +108,10 @@ static struct jv one_case(struct jrun *r, struct jv s, int upper) {
     }
     return jv_bool(seen);
 }
-METHOD(m_isupper) {
-    UNUSED;
-    return one_case(r, s, 1);
-}
-METHOD(m_islower) {
-    UNUSED;
-    return one_case(r, s, 0);
-}
+METHOD(m_isupper) { return one_case(r, s, 1); }
+METHOD(m_islower) { return one_case(r, s, 0); }
 
 METHOD(m_istitle) {
-    UNUSED;
     int within = 0, seen = 0;
     for (size_t i = 0, len; i < s.n && !jinja__work(r, 8); i += len) {
         len = utf8_len(s.u.s + i, s.n - i);
@@ -176,7 +124,6 @@ METHOD(m_istitle) {
 }
 
 METHOD(m_isidentifier) {
-    UNUSED;
     for (size_t i = 0, len; i < s.n && !jinja__work(r, 8); i += len) {
         len = utf8_len(s.u.s + i, s.n - i);
         UChar32 c = (UChar32)utf8_code(s.u.s + i, len);
@@ -185,20 +132,11 @@ METHOD(m_isidentifier) {
     return r->rc ? error : jv_bool(s.n > 0);
 }
 
-METHOD(m_isprintable) {
-    UNUSED;
-    return all(r, s, jinja__is_printable, 1);
-}
+METHOD(m_isprintable) { return all(r, s, jinja__is_printable, 1); }
 
-METHOD(m_casefold) {
-    UNUSED;
-    return jinja__case(r, s, CASE_FOLD);
-}
+METHOD(m_casefold) { return jinja__case(r, s, CASE_FOLD); }
 
-METHOD(m_encode) {
-    UNUSED;
-    return jinja__err(r, ERR_UNSUPPORTED, "method 'encode' is not supported: bytes have no place in a template");
-}
+METHOD(m_encode) { return jinja__err(r, ERR_UNSUPPORTED, "method 'encode' is not supported: bytes have no place in a template"); }
 
 const struct jbuiltin jinja__str_methods2[] = {
     {"upper", m_upper, 0, {NULL}},

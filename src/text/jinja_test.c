@@ -1,76 +1,31 @@
 /* Tests: what stands behind `is`. */
-#include "text/jinja_int.h"
+#include "text/jinja_builtin.h"
 #include <math.h>
 
-#define TEST(name) static struct jv name(struct jrun *r, struct jv v, const struct jv a[JARG_MAX], const struct jargs *raw)
-#define UNUSED     (void)r, (void)v, (void)a, (void)raw
-static const struct jv error = {.t = JV_ERROR};
+#define TEST(name) BUILTIN(name, v)
 
 static int is_list_like(struct jv v) { return v.t == JV_SEQ && v.u.seq->kind <= SEQ_GROUP; }
 
-TEST(t_defined) {
-    UNUSED;
-    return jv_bool(v.t != JV_UNDEF);
-}
-TEST(t_undefined) {
-    UNUSED;
-    return jv_bool(v.t == JV_UNDEF);
-}
-TEST(t_none) {
-    UNUSED;
-    return jv_bool(v.t == JV_NONE);
-}
-TEST(t_boolean) {
-    UNUSED;
-    return jv_bool(v.t == JV_BOOL);
-}
-TEST(t_false) {
-    UNUSED;
-    return jv_bool(v.t == JV_BOOL && !v.u.i);
-}
-TEST(t_true) {
-    UNUSED;
-    return jv_bool(v.t == JV_BOOL && v.u.i);
-}
-TEST(t_integer) {
-    UNUSED;
-    return jv_bool(v.t == JV_INT);
-}
-TEST(t_float) {
-    UNUSED;
-    return jv_bool(v.t == JV_FLOAT);
-}
-TEST(t_number) {
-    UNUSED;
-    return jv_bool(jv_numeric(v));
-}
-TEST(t_string) {
-    UNUSED;
-    return jv_bool(v.t == JV_STR);
-}
-TEST(t_mapping) {
-    UNUSED;
-    return jv_bool(v.t == JV_DICT);
-}
+TEST(t_defined) { return jv_bool(v.t != JV_UNDEF); }
+TEST(t_undefined) { return jv_bool(v.t == JV_UNDEF); }
+TEST(t_none) { return jv_bool(v.t == JV_NONE); }
+TEST(t_boolean) { return jv_bool(v.t == JV_BOOL); }
+TEST(t_false) { return jv_bool(v.t == JV_BOOL && !v.u.i); }
+TEST(t_true) { return jv_bool(v.t == JV_BOOL && v.u.i); }
+TEST(t_integer) { return jv_bool(v.t == JV_INT); }
+TEST(t_float) { return jv_bool(v.t == JV_FLOAT); }
+TEST(t_number) { return jv_bool(jv_numeric(v)); }
+TEST(t_string) { return jv_bool(v.t == JV_STR); }
+TEST(t_mapping) { return jv_bool(v.t == JV_DICT); }
 TEST(t_callable) {
-    UNUSED;
     return jv_bool(v.t == JV_MACRO || v.t == JV_METHOD || v.t == JV_FUNC || v.t == JV_LOOP || v.t == JV_JOINER ||
                    v.t == JV_UNDEF);
 }
-TEST(t_escaped) {
-    UNUSED;
-    return jv_bool(v.t == JV_STR && v.markup);
-}
+TEST(t_escaped) { return jv_bool(v.t == JV_STR && v.markup); }
 
 /* len() and [] are there */
-TEST(t_sequence) {
-    UNUSED;
-    return jv_bool(v.t == JV_STR || v.t == JV_DICT || is_list_like(v) || v.t == JV_UNDEF);
-}
-TEST(t_iterable) {
-    UNUSED;
-    return jv_bool(v.t == JV_STR || v.t == JV_DICT || v.t == JV_SEQ || v.t == JV_UNDEF || v.t == JV_LOOP);
-}
+TEST(t_sequence) { return jv_bool(v.t == JV_STR || v.t == JV_DICT || is_list_like(v) || v.t == JV_UNDEF); }
+TEST(t_iterable) { return jv_bool(v.t == JV_STR || v.t == JV_DICT || v.t == JV_SEQ || v.t == JV_UNDEF || v.t == JV_LOOP); }
 
 /* str(v).islower(), .isupper() */
 static struct jv ask(struct jrun *r, struct jv v, const char *method) {
@@ -79,77 +34,34 @@ static struct jv ask(struct jrun *r, struct jv v, const char *method) {
     if (r->rc) return error;
     return jinja__invoke(r, "method", jinja__find(jinja__str_methods2, method, strlen(method)), s, &none);
 }
-TEST(t_lower) {
-    UNUSED;
-    return ask(r, v, "islower");
-}
-TEST(t_upper) {
-    UNUSED;
-    return ask(r, v, "isupper");
-}
+TEST(t_lower) { return ask(r, v, "islower"); }
+TEST(t_upper) { return ask(r, v, "isupper"); }
 
 static struct jv remainder_is(struct jrun *r, struct jv v, struct jv by, int64_t want) {
     struct jv m = jv_binary(r, '%', v, by);
     return r->rc ? error : jv_bool(jv_equal(r, m, jv_int(want)));
 }
-TEST(t_odd) {
-    UNUSED;
-    return remainder_is(r, v, jv_int(2), 1);
-}
-TEST(t_even) {
-    UNUSED;
-    return remainder_is(r, v, jv_int(2), 0);
-}
-TEST(t_divisibleby) {
-    UNUSED;
-    return remainder_is(r, v, a[0], 0);
-}
+TEST(t_odd) { return remainder_is(r, v, jv_int(2), 1); }
+TEST(t_even) { return remainder_is(r, v, jv_int(2), 0); }
+TEST(t_divisibleby) { return remainder_is(r, v, a[0], 0); }
 
-TEST(t_eq) {
-    UNUSED;
-    return jv_compare(r, OP_EQ, v, a[0]);
-}
-TEST(t_ne) {
-    UNUSED;
-    return jv_compare(r, OP_NE, v, a[0]);
-}
-TEST(t_gt) {
-    UNUSED;
-    return jv_compare(r, '>', v, a[0]);
-}
-TEST(t_ge) {
-    UNUSED;
-    return jv_compare(r, OP_GE, v, a[0]);
-}
-TEST(t_lt) {
-    UNUSED;
-    return jv_compare(r, '<', v, a[0]);
-}
-TEST(t_le) {
-    UNUSED;
-    return jv_compare(r, OP_LE, v, a[0]);
-}
-TEST(t_in) {
-    UNUSED;
-    return jv_compare(r, OP_IN, v, a[0]);
-}
+TEST(t_eq) { return jv_compare(r, OP_EQ, v, a[0]); }
+TEST(t_ne) { return jv_compare(r, OP_NE, v, a[0]); }
+TEST(t_gt) { return jv_compare(r, '>', v, a[0]); }
+TEST(t_ge) { return jv_compare(r, OP_GE, v, a[0]); }
+TEST(t_lt) { return jv_compare(r, '<', v, a[0]); }
+TEST(t_le) { return jv_compare(r, OP_LE, v, a[0]); }
+TEST(t_in) { return jv_compare(r, OP_IN, v, a[0]); }
 
 /* The same object: none, booleans and small numbers are always the same, others where they are stored in one place. */
 TEST(t_sameas) {
-    UNUSED;
     if (v.t != a[0].t) return jv_bool(0);
     if (v.t <= JV_STR) return jv_bool(v.t != JV_UNDEF && jv_equal(r, v, a[0]));
     return jv_bool(v.u.dict == a[0].u.dict);
 }
 
-TEST(t_filter) {
-    UNUSED;
-    return jv_bool(v.t == JV_STR && jinja__find_filter(v.u.s, v.n) != NULL);
-}
-TEST(t_test) {
-    UNUSED;
-    return jv_bool(v.t == JV_STR && jinja__find(jinja__tests, v.u.s, v.n) != NULL);
-}
+TEST(t_filter) { return jv_bool(v.t == JV_STR && jinja__find_filter(v.u.s, v.n) != NULL); }
+TEST(t_test) { return jv_bool(v.t == JV_STR && jinja__find(jinja__tests, v.u.s, v.n) != NULL); }
 
 #define NONE \
     { NULL }

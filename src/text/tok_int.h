@@ -59,6 +59,7 @@ enum { TOK_MAX_NORMS = 16, TOK_MAX_ENDS = 16 };
 struct tokenizer {
     enum tok_model model;
     int64_t n;           /* tokens */
+    int64_t rows;        /* ids from n to here have no text (tokenizer_rows) */
     int64_t n_sym, cap;  /* symbols, of which the first n are tokens */
     struct piece *sym;   /* [n_sym] spelling */
     struct piece *text;  /* [n] bytes emitted */

@@ -130,7 +130,7 @@ static int load_bpe(struct tokenizer *t, const struct weights *w, struct err *e)
     return load_merges(t, w, e);
 }
 
-int tok__from_gguf(struct tokenizer *t, const struct weights *w, struct err *e) {
+static int load(struct tokenizer *t, const struct weights *w, struct err *e) {
     struct meta_str model = {0};
     int rc = meta_str(w, KEY("model"), &model, e);
     if (rc < 0) return rc;
@@ -145,4 +145,12 @@ int tok__from_gguf(struct tokenizer *t, const struct weights *w, struct err *e) 
                        (int)(model.n > 40 ? 40 : model.n), model.s);
     TRY(load_specials(t, w, e));
     return tok__finish(t, e);
+}
+
+/* Where a key was given as the place of an error, the place becomes the file. */
+int tok__from_gguf(struct tokenizer *t, const struct weights *w, struct err *e) {
+    int rc = load(t, w, e);
+    if (rc < 0 && e && !strncmp(e->where, "tokenizer.", 10))
+        return fail_at(e, rc, weights_path(w), -1, "key %s: %s", e->where, e->msg);
+    return err_place(e, rc, weights_path(w));
 }

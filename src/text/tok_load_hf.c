@@ -20,7 +20,7 @@ static int load_json(json_t **out, const char *dir, const char *name, struct err
     *out = NULL;
     TRY(path_join(path, sizeof path, dir, name, e));
     if (!file_exists(path)) return 0;
-    TRY(file_read(&text, &n, path, 0, e));
+    TRY(file_read_beside(&text, &n, path, 0, e));
     *out = json_loadb(text, n, 0, &je);
     free(text);
     if (!*out) return fail_at(e, ERR_FORMAT, path, je.line, "malformed JSON in line %d: %s", je.line, je.text);
@@ -254,7 +254,7 @@ static int load_merges_file(struct tokenizer *t, const char *dir, struct err *e)
     char path[MAX_PATH_LEN], *text;
     size_t n;
     TRY(path_join(path, sizeof path, dir, "merges.txt", e));
-    TRY(file_read(&text, &n, path, 0, e));
+    TRY(file_read_beside(&text, &n, path, 0, e));
     int rc = merges_text(t, text, n, e);
     free(text);
     return err_place(e, rc, path);

@@ -9,6 +9,8 @@
 
 struct dir_out;
 struct chat_template;
+/* Fails where the tokenizer has more tokens than n_vocab, the rows of the embedding. */
+int tokenizer_fits(const struct tokenizer *t, int64_t n_vocab, struct err *e);
 /* tokenizer.ggml.*, as llama.cpp's converter names them. n_vocab: rows of the embedding, which may be more than the tokenizer has:
  * the rest becomes unused tokens [PADn]; 0: no check. Merges over characters (tokenizer.json of the Llama family) become the scores
  * of a SentencePiece vocabulary, after a check that every text falls apart alike. */

@@ -162,10 +162,14 @@ static void put_id(struct gguf_writer *g, const char *key, tok id, int has_defau
     if (id >= 0 || has_default) gguf_put_u32(g, key, (uint32_t)id);
 }
 
+int tokenizer_fits(const struct tokenizer *t, int64_t n_vocab, struct err *e) {
+    if (t->n <= n_vocab) return 0;
+    return fail(e, ERR_FORMAT, "tokenizer: expected at most %lld tokens, the rows of the embedding, found %lld",
+                (long long)n_vocab, (long long)t->n);
+}
+
 int tokenizer_put_gguf(struct gguf_writer *g, const struct tokenizer *t, int64_t n_vocab, struct err *e) {
-    if (n_vocab && t->n > n_vocab)
-        return fail(e, ERR_FORMAT, "tokenizer: expected at most %lld tokens, the rows of the embedding, found %lld",
-                    (long long)n_vocab, (long long)t->n);
+    if (n_vocab) TRY(tokenizer_fits(t, n_vocab, e));
     TRY(t->model == TOK_BPE_BYTES ? put_byte_kind(g, t, e) : put_char_kind(g, t, e));
     TRY(put_tokens(g, t, n_vocab ? n_vocab : t->n, e));
     if (t->model == TOK_BPE_BYTES) TRY(put_merge_list(g, t, e));

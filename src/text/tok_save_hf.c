@@ -337,7 +337,8 @@ static int put_config(const struct dir_out *d, const struct tokenizer *t, const 
 static int put_chat(const struct dir_out *d, const struct chat_template *t, struct err *e) {
     const char *s;
     size_t n;
-    if (!t || chat_template_count(t) != 1 || strcmp(chat_template_name(t, 0), "default") != 0) return 0;
+    if (!t || chat_template_count(t) != 1 || strcmp(chat_template_name(t, 0), "default") != 0)
+        return dir_out_drop(d, "chat_template.jinja", e);
     TRY(chat_template_source(t, "default", 0, &s, &n, e));
     return write_text(d, "chat_template.jinja", s, n, e);
 }

@@ -25,6 +25,8 @@ static int collect_merges(const struct tokenizer *t, struct merge_row **rows, si
 
 /* ---- every way to cut a piece into two ---- */
 
+enum { MAX_CUT_BYTES = 1024 }; /* the work is quadratic in a piece; published ones have some hundred bytes at most */
+
 typedef int (*cut_fn)(void *ctx, uint32_t a, uint32_t b, uint32_t made, struct err *e);
 
 /* A half that is one character takes part in SentencePiece whether it is a token or not; merges by rank know tokens alone. */
@@ -46,6 +48,9 @@ static int each_cut(const struct tokenizer *t, cut_fn f, void *ctx, struct err *
         const struct piece *p = &t->sym[id];
         /* control, byte, or a spelling that another id has; user-defined ones are cut out before anything merges */
         if (!p->n || tok__find_plain(t, p->s, p->n) != (uint32_t)id || t->type[id] == TOK_USER) continue;
+        if (p->n > MAX_CUT_BYTES)
+            return fail(e, ERR_LIMIT, "tokenizer: expected tokens of at most %d bytes, found '%.40s…' of %u", MAX_CUT_BYTES, p->s,
+                        p->n);
         uint32_t first = (uint32_t)utf8_len(p->s, p->n), last = 0;
         for (uint32_t i = 0; i < p->n; i += (uint32_t)utf8_len(p->s + i, p->n - i)) last = i;
         for (uint32_t i = first; i < p->n; i += (uint32_t)utf8_len(p->s + i, p->n - i))

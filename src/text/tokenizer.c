@@ -92,6 +92,7 @@ void tokenizer_copy_meta(struct gguf_writer *g, const struct weights *from) {
 /* ---- questions ---- */
 
 int64_t tokenizer_size(const struct tokenizer *t) { return t->n; }
+void tokenizer_rows(struct tokenizer *t, int64_t n_vocab) { t->rows = n_vocab; }
 tok tokenizer_bos(const struct tokenizer *t) { return t->bos; }
 tok tokenizer_eos(const struct tokenizer *t) { return t->eos; }
 tok tokenizer_pad(const struct tokenizer *t) { return t->pad; }
@@ -109,9 +110,10 @@ tok tokenizer_find(const struct tokenizer *t, const char *piece, size_t n) {
 }
 
 int tokenizer_piece(const struct tokenizer *t, tok id, const char **s, size_t *n, struct err *e) {
-    if (id < 0 || id >= t->n) return fail(e, ERR_RANGE, "expected a token id below %lld, found %d", (long long)t->n, (int)id);
-    *s = t->text[id].s;
-    *n = t->text[id].n;
+    int64_t most = t->rows > t->n ? t->rows : t->n;
+    if (id < 0 || id >= most) return fail(e, ERR_RANGE, "expected a token id below %lld, found %d", (long long)most, (int)id);
+    *s = id < t->n ? t->text[id].s : "";
+    *n = id < t->n ? t->text[id].n : 0;
     return 0;
 }
 

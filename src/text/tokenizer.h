@@ -27,6 +27,9 @@ int tokenizer_open(struct tokenizer **out, const char *path, struct err *e); /* 
 void tokenizer_free(struct tokenizer *t);
 
 int64_t tokenizer_size(const struct tokenizer *t);
+/* A model's embedding may have more rows than there are tokens, and may choose one: ids below n_vocab then decode to nothing. Called, if at
+ * all, before anyone else uses t. */
+void tokenizer_rows(struct tokenizer *t, int64_t n_vocab);
 tok tokenizer_bos(const struct tokenizer *t); /* -1: none */
 tok tokenizer_eos(const struct tokenizer *t);
 tok tokenizer_pad(const struct tokenizer *t);

@@ -338,7 +338,7 @@ int st__load_index(struct weights *w, const char *path, struct err *e) {
     size_t n = 0;
     json_t *index = NULL, *files = json_object();
     int rc = files ? 0 : fail_at(e, ERR_NOMEM, path, -1, "out of memory");
-    if (rc == 0) rc = file_read(&text, &n, path, ST_MAX_INDEX, e);
+    if (rc == 0) rc = file_read_beside(&text, &n, path, ST_MAX_INDEX, e);
     if (rc == 0) rc = st__parse(&index, text, n, 0, path, e);
     json_t *map = json_object_get(index, "weight_map");
     if (rc == 0 && !json_is_object(map))

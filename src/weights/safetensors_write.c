@@ -109,7 +109,7 @@ static int write_tensor(const struct st_out *o, FILE *f, struct err *e) {
     if (n > m->rows) n = m->rows;
     char *buf = malloc((size_t)n * m->row_bytes);
     int rc = buf ? 0 : fail(e, ERR_NOMEM, "tensor %.60s: out of memory", o->t.name);
-    for (int64_t r = 0, k; rc == 0 && r < m->rows; r += k) {
+    for (int64_t r = 0, k; rc == 0 && r < m->rows && !ferror(f); r += k) {
         k = m->rows - r < n ? m->rows - r : n;
         rc = o->fill(o->ctx, r, k, buf, e);
         if (rc == 0) fwrite(buf, m->row_bytes, (size_t)k, f);
@@ -194,6 +194,8 @@ int st_writer_commit(struct st_writer *s, const struct dir_out *d, uint64_t max_
         TRY(dir_out_name(d, name, path, sizeof path, e));
         TRY(write_shard(s, i, path, e));
     }
+    /* of an earlier model in this folder the other form would be found first, or beside */
+    TRY(dir_out_drop(d, n == 1 ? "model.safetensors.index.json" : "model.safetensors", e));
     if (n == 1) return 0;
     TRY(dir_out_name(d, "model.safetensors.index.json", path, sizeof path, e));
     return write_index(s, n, path, e);

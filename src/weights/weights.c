@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- open and close ---- */
 
@@ -75,7 +76,7 @@ static int load_config(struct weights *w, struct err *e) {
     size_t n;
     TRY(path_join(path, sizeof path, w->dir, "config.json", e));
     if (!file_exists(path)) return 0;
-    TRY(file_read(&text, &n, path, HF_MAX_CONFIG, e));
+    TRY(file_read_beside(&text, &n, path, HF_MAX_CONFIG, e));
     int rc = hf__config(w, text, n, path, e);
     free(text);
     return rc;
@@ -192,6 +193,19 @@ const char *weights_file(const struct weights *w, int64_t i, uint64_t *bytes) {
     if (i < 0 || i >= w->n_maps) return NULL;
     if (bytes) *bytes = w->maps[i].size;
     return w->map_paths[i];
+}
+
+static int same_file(const char *path, const struct stat *out) {
+    struct stat in;
+    return path && stat(path, &in) == 0 && in.st_dev == out->st_dev && in.st_ino == out->st_ino;
+}
+
+int weights_is_file(const struct weights *w, const char *path) {
+    struct stat out;
+    if (stat(path, &out) != 0) return 0;
+    for (int64_t i = 0; i < w->n_maps; i++)
+        if (same_file(w->map_paths[i], &out)) return 1;
+    return same_file(w->config, &out);
 }
 
 const struct tensor *weights_tensor_at(const struct weights *w, int64_t i) {

@@ -4,6 +4,7 @@
 # A case is a block of lines, blocks apart by empty lines, lines that begin with # ignored:
 #   name   what it shows (begins the block)
 #   needs  data | model:NAME   skipped without the reference data (CANDOR_TEST_DATA) or that shipped model
+#   env NAME=VALUE             set for all commands of the case
 #   $ …    the arguments, as the shell reads them; several such lines run one after the other, the last one is judged
 #   exit N                     expected status (0)
 #   out= …  / out~ … / out! …  stdout is, contains, does not contain (printf %b escapes; = adds the final newline)
@@ -54,25 +55,26 @@ skip_reason() { # NEEDS
 
 # The lines of one case are in the array `lines`.
 run_case() {
-    local name="" reason="" line status=0 ok=1 seen_exit=0
+    local name="" reason="" environment="" line status=0 ok=1 seen_exit=0
     TMP="$work/tmp"
     rm -rf "$TMP" && mkdir "$TMP"
     for line in "${lines[@]}"; do
         case "$line" in
         "name "*) name="${line#name }" ;;
         "needs "*) reason="$(skip_reason "${line#needs }")" ;;
+        "env "*) environment+=" ${line#env }" ;;
         esac
     done
     count=$((count + 1))
     if [ -n "$reason" ]; then echo "ok $count - $name # SKIP $reason"; return; fi
     for line in "${lines[@]}"; do
         case "$line" in
-        "\$ "*) (cd "$TMP" && eval "timeout 120 \"\$bin\" ${line#\$ }") >"$work/out" 2>"$work/err" </dev/null; status=$? ;;
+        "\$ "*) (cd "$TMP" && eval "env$environment timeout 120 \"\$bin\" ${line#\$ }") >"$work/out" 2>"$work/err" </dev/null; status=$? ;;
         esac
     done
     for line in "${lines[@]}"; do
         case "$line" in
-        "name "* | "needs "* | "\$ "*) ;;
+        "name "* | "needs "* | "env "* | "\$ "*) ;;
         *) [[ "$line" == "exit "* ]] && seen_exit=1; judge "$line" ;;
         esac
     done
