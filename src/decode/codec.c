@@ -106,7 +106,7 @@ static int ends_step(const char *s, size_t n) {
 }
 
 int vocab_open(struct vocab *v, const struct tokenizer *t, struct err *e) {
-    int64_t V = tokenizer_size(t);
+    int64_t V = tokenizer_ids(t);
     *v = (struct vocab){.t = t, .ends = malloc((size_t)V * sizeof *v->ends), .step_end = calloc((size_t)V, 1)};
     if (!v->ends || !v->step_end) {
         vocab_close(v);
@@ -128,20 +128,37 @@ void vocab_close(struct vocab *v) {
 
 /* ---- the same vocabulary ---- */
 
+enum tok_has { TOK_ABSENT, TOK_EXTRA, TOK_TEXT };
+
+/* Whether a vocabulary has a token of this id, and whether ordinary text is written with it. */
+static enum tok_has has_token(const struct tokenizer *t, tok id) {
+    if (tokenizer_is_unused(t, id)) return TOK_ABSENT;
+    return tokenizer_is_added(t, id) ? TOK_EXTRA : TOK_TEXT;
+}
+
+static int same_piece(const struct tokenizer *lm, const struct tokenizer *rm, tok id, const char *lm_name, const char *rm_name,
+                      struct err *e) {
+    const char *s = "", *z = "";
+    size_t n = 0, m = 0;
+    TRY(tokenizer_piece(lm, id, &s, &n, e));
+    TRY(tokenizer_piece(rm, id, &z, &m, e));
+    if (n == m && memcmp(s, z, n) == 0) return 0;
+    return fail(e, ERR_ARG, "the reward model must share the policy's vocabulary: token %d is \"%.*s\" in %s and \"%.*s\" in %s",
+                id, (int)(n < 40 ? n : 40), s, lm_name, (int)(m < 40 ? m : 40), z, rm_name);
+}
+
 int vocab_same(const struct tokenizer *lm, const struct tokenizer *rm, const char *lm_name, const char *rm_name, struct err *e) {
     int64_t a = tokenizer_size(lm), b = tokenizer_size(rm);
-    if (a != b)
-        return fail(e, ERR_ARG, "the reward model must share the policy's vocabulary: %s has %lld tokens, %s has %lld", lm_name,
-                    (long long)a, rm_name, (long long)b);
-    for (tok id = 0; id < a; id++) {
-        const char *s = "", *z = "";
-        size_t n = 0, m = 0;
-        TRY(tokenizer_piece(lm, id, &s, &n, e));
-        TRY(tokenizer_piece(rm, id, &z, &m, e));
-        if (n != m || memcmp(s, z, n) != 0)
-            return fail(e, ERR_ARG,
-                        "the reward model must share the policy's vocabulary: token %d is \"%.*s\" in %s and \"%.*s\" in %s", id,
-                        (int)(n < 40 ? n : 40), s, lm_name, (int)(m < 40 ? m : 40), z, rm_name);
+    for (tok id = 0; id < a || id < b; id++) {
+        enum tok_has l = has_token(lm, id), r = has_token(rm, id);
+        if (l != TOK_ABSENT && r != TOK_ABSENT)
+            TRY(same_piece(lm, rm, id, lm_name, rm_name, e));
+        else if (l == TOK_TEXT || r == TOK_TEXT)
+            return fail(
+                e, ERR_ARG,
+                "the reward model must share the policy's vocabulary: %s has %lld tokens, %s has %lld; token %d is in one of "
+                "them only",
+                lm_name, (long long)a, rm_name, (long long)b, id);
     }
     return 0;
 }

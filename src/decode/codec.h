@@ -22,6 +22,7 @@ struct vocab {
 int vocab_open(struct vocab *v, const struct tokenizer *t, struct err *e);
 void vocab_close(struct vocab *v);
 struct codec vocab_codec(const struct vocab *v);
-/* A reward model must read the policy's own ids: the same number of tokens, with the same bytes. Names both files. */
+/* A reward model must read the policy's own ids: the same bytes for each. An added token (special or user-defined) that only one of them
+ * has, where the other has none or a filler, does not matter: releases of one family differ in these. Names both files. */
 int vocab_same(const struct tokenizer *lm, const struct tokenizer *rm, const char *lm_name, const char *rm_name, struct err *e);
 #endif

@@ -74,6 +74,7 @@ static int find_ends(struct candor_engine *g, struct err *e) {
 static int open_text(struct candor_engine *g, struct err *e) {
     g->tok_err = ERR_INIT;
     int rc = tokenizer_from_weights(&g->tok, g->w, &g->tok_err);
+    if (rc >= 0) tokenizer_rows(g->tok, model_cfg(g->m)->n_vocab);
     if (rc >= 0) return find_ends(g, e);
     g->tok = NULL;
     if (rc == ERR_NOMEM) return fail(e, rc, "out of memory for the tokenizer");
@@ -171,7 +172,7 @@ int candor_tokenize(const struct candor_engine *g, const char *text, size_t n, u
 
 static int detokenize(const struct candor_engine *g, const int32_t *ids, int64_t n, char **text, size_t *len, struct err *e) {
     TRY(need_tokenizer(g, e));
-    int64_t V = tokenizer_size(g->tok);
+    int64_t V = tokenizer_ids(g->tok);
     for (int64_t i = 0; i < n; i++)
         if (ids[i] < 0 || ids[i] >= V)
             return fail(e, ERR_RANGE, "token id at position %lld: expected 0 to %lld, found %d", (long long)i, (long long)V - 1,

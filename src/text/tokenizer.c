@@ -93,6 +93,7 @@ void tokenizer_copy_meta(struct gguf_writer *g, const struct weights *from) {
 
 int64_t tokenizer_size(const struct tokenizer *t) { return t->n; }
 void tokenizer_rows(struct tokenizer *t, int64_t n_vocab) { t->rows = n_vocab; }
+int64_t tokenizer_ids(const struct tokenizer *t) { return t->rows > t->n ? t->rows : t->n; }
 tok tokenizer_bos(const struct tokenizer *t) { return t->bos; }
 tok tokenizer_eos(const struct tokenizer *t) { return t->eos; }
 tok tokenizer_pad(const struct tokenizer *t) { return t->pad; }
@@ -104,14 +105,20 @@ int tokenizer_is_special(const struct tokenizer *t, tok id) {
     return id >= 0 && id < t->n && (t->type[id] == TOK_CONTROL || t->type[id] == TOK_UNKNOWN);
 }
 
+int tokenizer_is_added(const struct tokenizer *t, tok id) {
+    return tokenizer_is_special(t, id) || (id >= 0 && id < t->n && t->type[id] == TOK_USER);
+}
+
+int tokenizer_is_unused(const struct tokenizer *t, tok id) { return id < 0 || id >= t->n || t->type[id] == TOK_UNUSED; }
+
 tok tokenizer_find(const struct tokenizer *t, const char *piece, size_t n) {
     uint32_t v = tok__find(t, piece, n);
     return (int64_t)v < t->n ? (tok)v : -1;
 }
 
 int tokenizer_piece(const struct tokenizer *t, tok id, const char **s, size_t *n, struct err *e) {
-    int64_t most = t->rows > t->n ? t->rows : t->n;
-    if (id < 0 || id >= most) return fail(e, ERR_RANGE, "expected a token id below %lld, found %d", (long long)most, (int)id);
+    if (id < 0 || id >= tokenizer_ids(t))
+        return fail(e, ERR_RANGE, "expected a token id below %lld, found %d", (long long)tokenizer_ids(t), (int)id);
     *s = id < t->n ? t->text[id].s : "";
     *n = id < t->n ? t->text[id].n : 0;
     return 0;

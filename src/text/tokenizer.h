@@ -20,7 +20,7 @@ void toks_free(struct toks *t);
 int toks_push(struct toks *t, tok id, struct err *e);
 
 int tokenizer_from_weights(struct tokenizer **out, const struct weights *w,
-                           struct err *e); /* GGUF metadata; for safetensors the files beside it */
+                           struct err *e);      /* GGUF metadata; for safetensors the files beside it */
 int tokenizer_present(const struct weights *w); /* whether there is one to open, whatever its kind */
 int tokenizer_from_dir(struct tokenizer **out, const char *dir, struct err *e);
 int tokenizer_open(struct tokenizer **out, const char *path, struct err *e); /* .gguf, or a folder, or a file in one */
@@ -30,12 +30,15 @@ int64_t tokenizer_size(const struct tokenizer *t);
 /* A model's embedding may have more rows than there are tokens, and may choose one: ids below n_vocab then decode to nothing. Called, if at
  * all, before anyone else uses t. */
 void tokenizer_rows(struct tokenizer *t, int64_t n_vocab);
-tok tokenizer_bos(const struct tokenizer *t); /* -1: none */
+int64_t tokenizer_ids(const struct tokenizer *t); /* all that decode: the tokens, and those rows */
+tok tokenizer_bos(const struct tokenizer *t);     /* -1: none */
 tok tokenizer_eos(const struct tokenizer *t);
 tok tokenizer_pad(const struct tokenizer *t);
 int tokenizer_adds_bos(const struct tokenizer *t);
 int tokenizer_is_end(const struct tokenizer *t, tok id); /* EOS or any end-of-turn/end-of-text control token */
 int tokenizer_is_special(const struct tokenizer *t, tok id);
+int tokenizer_is_added(const struct tokenizer *t, tok id);  /* special, or user-defined: cut out of the text before merging */
+int tokenizer_is_unused(const struct tokenizer *t, tok id); /* a filler, or no id of this vocabulary */
 tok tokenizer_find(const struct tokenizer *t, const char *piece, size_t n); /* exact vocabulary entry, -1: absent */
 
 enum { ENCODE_BOS_EOS = 1 /* add BOS/EOS where the file says so */, ENCODE_SPECIAL = 2 /* parse special tokens in the text */ };

@@ -54,7 +54,8 @@ const char *weights_dir(const struct weights *w);  /* the folder the files lie i
 int weights_version(const struct weights *w);      /* GGUF version; 0 otherwise */
 uint64_t weights_bytes(const struct weights *w);   /* size of all mapped files */
 int64_t weights_n_files(const struct weights *w);  /* parts, shards; 0: made in memory */
-int weights_is_file(const struct weights *w, const char *path); /* 1: path is one of its files, by whatever name; or its config.json */
+/* 1: path is one of its files, by whatever name, or its config.json */
+int weights_is_file(const struct weights *w, const char *path);
 const char *weights_file(const struct weights *w, int64_t i, uint64_t *bytes); /* its path, and its size unless bytes is NULL */
 
 int64_t weights_n_tensors(const struct weights *w);
