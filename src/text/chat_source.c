@@ -75,7 +75,7 @@ static int read_file(char **text, size_t *n, char path[MAX_PATH_LEN], const char
                      struct err *e) {
     *text = NULL;
     TRY(path_join(path, MAX_PATH_LEN, dir, name, e));
-    return file_exists(path) ? file_read(text, n, path, most, e) : 0;
+    return file_exists(path) ? file_read_beside(text, n, path, most, e) : 0;
 }
 
 static int read_json(json_t **out, char path[MAX_PATH_LEN], const char *dir, const char *name, struct err *e) {
