@@ -33,9 +33,21 @@ ours() { # INDEX FILE KV PRECISION KEY PROMPT
     [[ $5 == *.rank ]] || "$bin" run -m "$2" --ids "$6" --kv "$3" --precision "$4" -t 2 -q --temp 0 --ignore-eos -n 12 --json >"$work/$1.json" 2>>"$work/$1.error"
 }
 
+# Files made by `candor convert` and `candor quantize`: a folder as GGUF, a GGUF through a folder and back, and that in eight bits.
+made() {
+    local from="$data/models/stories260K"
+    if [ -n "$data" ] && [ -d "$from" ]; then
+        "$bin" convert "$from/hf-f32" "$work/converted-stories260K.gguf" --tokenizer "$from/stories260K-f32.gguf" -q || return 1
+    fi
+    rm -rf "$work/folder"
+    "$bin" convert "$root/models/r1.gguf" "$work/folder" -q && "$bin" convert "$work/folder" "$work/converted-r1.gguf" -q &&
+        "$bin" quantize "$work/converted-r1.gguf" "$work/converted-r1-q8_0.gguf" --type Q8_0 -q
+}
+
 logits() {
     local files=() i=0 file kv precision key prompt f
-    for f in "$root"/models/*.gguf ${data:+"$data"/models/stories260K/*.gguf}; do
+    made || return 1
+    for f in "$root"/models/*.gguf ${data:+"$data"/models/stories260K/*.gguf} "$work"/converted-*.gguf; do
         if [ -e "$f" ]; then files+=("$f"); fi
     done
     "$tools/peer_models" "$work" "$seed" "${files[@]}" || return 1
