@@ -346,7 +346,8 @@ Test(quantize, models_without_rules_are_refused, .init = tmp_init, .fini = tmp_e
     } bad[] = {
         {"no-such", NULL, 0, ERR_UNSUPPORTED, "key general.architecture: expected a family"},
         {"llama", "llama.expert_count", 8, ERR_UNSUPPORTED, "key llama.expert_count: expected a model without experts, found 8"},
-        {"llama", NULL, 0, ERR_FORMAT, "key llama.block_count: expected a positive number, found no such key"},
+        {"llama", NULL, 0, ERR_FORMAT,
+         "key llama.block_count: expected a positive number (--pure needs none), found no such key"},
         {"llama", "llama.block_count", 0, ERR_FORMAT, "key llama.block_count: expected a positive number"}};
     const struct quant_opts o = mix("Q8_0");
     for (size_t i = 0; i < LEN(bad); i++) {
@@ -354,4 +355,31 @@ Test(quantize, models_without_rules_are_refused, .init = tmp_init, .fini = tmp_e
         refused(w, &o, &(struct quant_run){.pool = NULL}, tmp_path("out.gguf"), bad[i].code, bad[i].words);
         weights_close(w);
     }
+}
+
+/* One format for all needs neither an architecture nor a count of layers: the reference bytes of one tensor, from a file of nothing else. */
+Test(quantize, pure_takes_any_file_of_tensors, .init = tmp_init, .fini = tmp_end_strict) {
+    struct weights *w = keys_only("no-such", NULL, 0), *out = NULL;
+    const int64_t dims[2] = {3, 512};
+    void *bytes = NULL;
+    OK(weights_memory_tensor(w, "anything.weight", FMT_F32, 2, dims, &bytes, &e));
+    struct rng r = RNG(5, 1);
+    for (int i = 0; i < 3 * 512; i++) ((float *)bytes)[i] = (float)rng_normal(&r);
+    struct quant_opts o = mix("Q4_K_M");
+    refused(w, &o, &(struct quant_run){.pool = NULL}, tmp_path("out.gguf"), ERR_UNSUPPORTED, "--pure");
+    o.pure = 1;
+    struct quant_plan *p = NULL;
+    OK(quant_plan_new(&p, w, &o, &e));
+    OK(quant_write(p, tmp_path("out.gguf"), &(struct quant_run){.pool = NULL}, &e));
+    quant_plan_free(p);
+    OK(weights_open(&out, tmp_path("out.gguf"), &e));
+    const struct tensor *t = weights_tensor(out, "anything.weight");
+    cr_assert(t && t->m.fmt == FMT_Q4_K);
+    char want[2 * 144];
+    for (int row = 0; row < 3; row++) {
+        fmt_find(FMT_Q4_K)->from_f32(want, (const float *)bytes + 512 * row, 512);
+        cr_expect(!memcmp(want, (const char *)t->m.data + row * (int)sizeof want, sizeof want), "row %d", row);
+    }
+    weights_close(out), weights_close(w);
+    unlink(tmp_path("out.gguf"));
 }

@@ -212,8 +212,8 @@ static int need_number(const struct weights *w, const char *arch, const char *su
     int rc = read_number(w, arch, suffix, out, e);
     if (rc < 0) return rc;
     if (rc && *out >= 1 && *out <= 1 << 20) return 0;
-    return fail_at(e, ERR_FORMAT, weights_path(w), -1, "key %.60s.%s: expected a positive number, found %s", arch, suffix,
-                   rc ? "another one" : "no such key");
+    return fail_at(e, ERR_FORMAT, weights_path(w), -1, "key %.60s.%s: expected a positive number (--pure needs none), found %s",
+                   arch, suffix, rc ? "another one" : "no such key");
 }
 
 int mix_model_read(struct mix_model *m, const struct weights *w, struct err *e) {
@@ -221,9 +221,11 @@ int mix_model_read(struct mix_model *m, const struct weights *w, struct err *e) 
     int64_t layers = 0, heads = 0, kv = 0, experts = 0;
     TRY(meta_str(w, "general.architecture", &arch, e));
     if (!family_find(arch.s))
-        return fail_at(
-            e, ERR_UNSUPPORTED, weights_path(w), -1,
-            "key general.architecture: expected a family whose tensors are known (see candor inspect), found \"%.60s\"", arch.s);
+        return fail_at(e, ERR_UNSUPPORTED, weights_path(w), -1,
+                       "key general.architecture: expected a family whose tensors the rules of a mix know (candor models "
+                       "--support; --pure asks for "
+                       "none), found \"%.60s\"",
+                       arch.s);
     TRY(read_number(w, arch.s, "expert_count", &experts, e));
     if (experts > 0)
         return fail_at(e, ERR_UNSUPPORTED, weights_path(w), -1,

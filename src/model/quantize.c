@@ -31,7 +31,8 @@ static int plan_item(struct quant_plan *p, struct mixer *x, struct quant_item *q
 
 static int plan_make(struct quant_plan *p, const struct quant_opts *o, struct err *e) {
     struct mixer x = {.o = o};
-    TRY(mix_model_read(&x.m, p->w, e));
+    /* one format for every matrix asks nothing of the model: any file of tensors will do */
+    if (!o->pure && !fmt_find((int)o->mix->fmt)->is_float) TRY(mix_model_read(&x.m, p->w, e));
     p->items = calloc((size_t)p->n + 1, sizeof *p->items);
     if (!p->items) return fail(e, ERR_NOMEM, "out of memory for %" PRId64 " tensors", p->n);
     for (int64_t i = 0; i < p->n; i++) p->items[i].t = weights_tensor_at(p->w, i);
