@@ -86,7 +86,7 @@ static int read_ask(struct memory_ask *ask, struct args *a, const struct opened 
 }
 
 static int run(struct args *a, struct err *e) {
-    struct opened o = {0};
+    struct opened o = {.lazy = 1};
     struct memory_ask ask = {0};
     struct memory_need need;
     int64_t before = heap_bytes();
@@ -111,4 +111,4 @@ const struct command command_mem = {"mem",
                                     run,
                                     "Counted by the code that will allocate it, for the thread count, precision and storage of "
                                     "keys and values of this machine (or as\n"
-                                    "given). Nothing is computed and no weight is read. --json: bytes."};
+                                    "given). Nothing is computed, and of the weights only norms and biases are read. --json: bytes."};

@@ -82,7 +82,7 @@ int open_model(struct opened *o, struct args *a, const char *name, unsigned flag
     TRY(arg_i64(a, "threads", 1, 1024, &threads, e));
     TRY(resolve_model(word, o->path, e));
     TRY(weights_open(&o->w, o->path, e));
-    preload_start(&o->ahead, o->w, show_loading, &o->loading);
+    if (!o->lazy) preload_start(&o->ahead, o->w, show_loading, &o->loading);
     if (share)
         o->d = share;
     else {

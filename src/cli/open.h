@@ -20,11 +20,11 @@
         "kv", 0, "TYPE", "auto",                                                                                  \
             "storage of keys and values: f32, f16, bf16, or auto (bf16 where the weights are multiplied as bf16)" \
     }
-#define OPT_PRECISION                                                                                                  \
-    {                                                                                                                  \
-        "precision", 0, "P", "auto",                                                                                   \
-            "matrix products: full (float), bf16, auto (bf16 for weights narrower than F32 where the CPU has it), or " \
-            "int8 (auto, but activations rounded to eight bits for quantised weights; never where a gradient is wanted)"   \
+#define OPT_PRECISION                                                                                                    \
+    {                                                                                                                    \
+        "precision", 0, "P", "auto",                                                                                     \
+            "matrix products: full (float), bf16, auto (bf16 for weights narrower than F32 where the CPU has it), or "   \
+            "int8 (auto, but activations rounded to eight bits for quantised weights; never where a gradient is wanted)" \
     }
 #define OPT_JSON \
     { "json", 0, NULL, NULL, "JSON on stdout" }
@@ -45,6 +45,7 @@ struct opened {
     struct engine *g;
     enum kv_type kv;       /* --kv, where a command has it: for open_engine, unless its options say otherwise */
     struct tokenizer *tok; /* NULL until open_tokenizer */
+    int lazy;              /* set before open_model: nothing will be computed, so do not read the file ahead */
     struct preload *ahead; /* reads the file while the command already works */
     struct progress loading;
 };

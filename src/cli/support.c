@@ -45,8 +45,17 @@ static void put_types(struct str *s, const struct family *f) {
     for (int i = 0; f->hf_types[i]; i++) str_printf(s, "%s`%s`", i ? ", " : "", f->hf_types[i]);
 }
 
+static int has_tensor(const struct family *f, const char *gguf) {
+    for (const struct tensor_name *t = f->names; t->gguf; t++)
+        if (!strcmp(t->gguf, gguf)) return 1;
+    return 0;
+}
+
 /* A gate is tapped where there is one. */
-static int n_taps(const struct family *f) { return TAP_COUNT - !strcmp(f->name, "gpt2"); }
+static int n_taps(const struct family *f) { return TAP_COUNT - !has_tensor(f, "blk.%d.ffn_gate.weight"); }
+static int has_score(const struct family *f) { return has_tensor(f, "cls.output.weight"); }
+/* A folder can be written where it is known what class to write into its config.json. */
+static const char *converts(const struct family *f) { return f->hf_lm ? "both ways" : "to GGUF"; }
 
 static void put_families(struct str *s) {
     str_puts(s, "| GGUF architecture | config.json model_type | forward | convert | backward dX | dW | taps | score head |\n"
@@ -55,17 +64,17 @@ static void put_families(struct str *s) {
         const struct family *f = family_at(i);
         str_printf(s, "| `%s` | ", f->name);
         put_types(s, f);
-        str_printf(s, " | yes | both ways | yes | float formats | %d of %d | yes |\n", n_taps(f), TAP_COUNT);
+        str_printf(s, " | yes | %s | yes | float formats | %d of %d | %s |\n", converts(f), n_taps(f), TAP_COUNT,
+                   has_score(f) ? "yes" : "–");
     }
     PROOFS(s, family_proofs);
 }
 
 /* ---- formats and mixes ---- */
 
-static int has_int8(enum fmt f) {
-    const struct device d = {.precision = PREC_INT8};
-    return dev_is_int8(&d, f);
-}
+/* As the device decides it, where the CPU can. */
+static int has_int8(enum fmt f) { return dev_is_int8(&(struct device){.precision = PREC_INT8}, f); }
+static int has_bf16(enum fmt f) { return dev_is_bf16(&(struct device){.precision = PREC_BF16}, f); }
 
 static double bits(const struct fmt_row *f) { return 8.0 * f->bytes / f->block; }
 
@@ -76,7 +85,7 @@ static void put_formats(struct str *s) {
     for (int i = 0; fmt_at(i); i++) {
         const struct fmt_row *f = fmt_at(i);
         str_printf(s, "| %s | %.4g | %d | yes | yes | %s | %s | %s | %s |\n", f->name, bits(f), f->block,
-                   f->is_float ? "yes" : "–", f->id == FMT_F64 ? "–" : "yes", has_int8(f->id) ? "yes" : "–",
+                   f->is_float ? "yes" : "–", has_bf16(f->id) ? "yes" : "–", has_int8(f->id) ? "yes" : "–",
                    f->from_f32 ? "yes" : "–");
     }
     PROOFS(s, format_proofs);
@@ -111,7 +120,7 @@ static json_t *families_json(void) {
         for (int k = 0; f->hf_types[k]; k++) json_array_append_new(types, json_string(f->hf_types[k]));
         json_array_append_new(list, json_pack("{s:s, s:o, s:b, s:b, s:s, s:i, s:b}", "architecture", f->name, "model_types",
                                               types, "forward", 1, "backward", 1, "weight_gradients", "float formats", "taps",
-                                              n_taps(f), "score_head", 1));
+                                              n_taps(f), "score_head", has_score(f)));
     }
     return list;
 }
@@ -122,7 +131,7 @@ static json_t *formats_json(void) {
         const struct fmt_row *f = fmt_at(i);
         json_array_append_new(list, json_pack("{s:s, s:i, s:f, s:i, s:b, s:b, s:b, s:b, s:b, s:b}", "name", f->name, "id",
                                               (int)f->id, "bits", bits(f), "block", f->block, "forward", 1, "backward", 1,
-                                              "weight_gradients", f->is_float, "bf16", f->id != FMT_F64, "int8", has_int8(f->id),
+                                              "weight_gradients", f->is_float, "bf16", has_bf16(f->id), "int8", has_int8(f->id),
                                               "quantise", f->from_f32 != NULL));
     }
     return list;
