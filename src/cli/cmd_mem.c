@@ -102,13 +102,14 @@ static int run(struct args *a, struct err *e) {
     return rc;
 }
 
-const struct command command_mem = {"mem",
-                                    "the memory a model will take, told beforehand",
-                                    "-m M [-c CONTEXT] [--sessions N] [--grad T] [--json]",
-                                    opts,
-                                    0,
-                                    0,
-                                    run,
-                                    "Counted by the code that will allocate it, for the thread count, precision and storage of "
-                                    "keys and values of this machine (or as\n"
-                                    "given). Nothing is computed, and of the weights only norms and biases are read. --json: bytes."};
+const struct command command_mem = {
+    "mem",
+    "the memory a model will take, told beforehand",
+    "-m M [-c CONTEXT] [--sessions N] [--grad T] [--json]",
+    opts,
+    0,
+    0,
+    run,
+    "Counted by the code that will allocate it, for the thread count, precision and storage of "
+    "keys and values of this machine (or as\n"
+    "given). Nothing is computed, and of the weights only norms and biases are read. --json: bytes."};
