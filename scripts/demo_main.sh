@@ -21,7 +21,8 @@ printf '%s questions, the first: ' "$(wc -l <"$work/q.jsonl")"
 head -n 1 "$work/q.jsonl"
 
 say "One of them, thought through by the reasoner"
-"$candor" gym chain --split test --seed 5 -n 1 -o "$work/one.jsonl"
+"$candor" gym chain --split test --seed 5 -n 20 -o "$work/chain.jsonl"
+grep -v -m 1 '"choices"' "$work/chain.jsonl" >"$work/one.jsonl" # one without options: its stem is all of it
 question="$(sed -E 's/.*"question": ?"([^"]*)".*/\1/' "$work/one.jsonl")"
 "$candor" run -m r1 -p "<|q|>$question
 <|a|>" -n 200

@@ -1,11 +1,7 @@
-/* task: the gym's promises (determinism, disjoint splits, right answers, right traces), the loader's refusals, the grader.
- *
- * Answers are checked by a second, tiny reader of the question's text, which shares no code with the generators. */
+/* task: the gym's promises (determinism, disjoint splits, facts as taught), the loader's refusals, the grader. */
 #include "base/fs.h"
+#include "gym_items.h"
 #include "task/answer.h"
-#include "task/gym.h"
-#include "task/step.h"
-#include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,22 +9,6 @@
 
 static const char *const all[] = {"recall-first", "recall-plain", "chain", "arith"};
 enum { ALL = 4 };
-
-static struct gym_spec spec(const char *family, enum gym_split split, uint64_t seed) {
-    struct gym_spec s;
-    struct err e = ERR_INIT;
-    cr_assert_eq(gym_spec_init(&s, family, &e), 0, "%s", e.msg);
-    s.split = split;
-    s.seed = seed;
-    return s;
-}
-
-static struct gym_item item(const struct gym_spec *s, int64_t i) {
-    struct gym_item it;
-    struct err e = ERR_INIT;
-    cr_assert_eq(gym_make(s, i, &it, &e), 0, "%s", e.msg);
-    return it;
-}
 
 static char *text_of(const struct gym_item *it) {
     struct str b = {0};
@@ -62,11 +42,16 @@ Test(task, golden_items) {
          "<|q|>The pet of Morde is what?\nA) duck\nB) wolf\nC) cat\nD) cow\n<|a|><think>Is it D) cow? no. Is it "
          "C) cat? no. Is it B) wolf? no. So A) duck.</think>A<|end|>"},
         {"chain", "2..5",
-         "<|q|>Start with 34. Add 68. Subtract 72. Subtract 11. Multiply by 5. What is the result modulo 100?\n"
-         "<|a|><think>34+68=2; 2-72=30; 30-11=19; 19*5=95.</think>\\boxed{95}<|end|>"},
-        {"arith", "2..3",
-         "<|q|>What is 50+4?\n<|a|><think>0+4+0=4 write 4 carry 0; 5+0+0=5 write 5 carry 0; So 54.</think>"
-         "\\boxed{54}<|end|>"},
+         "<|q|>Start with 33. Add 86. Subtract 54. Subtract 37. Add 71. What is the result modulo 100?\n"
+         "<|a|><think>33+86=19; 19-54=65; 65-37=28; 28+71=99.</think>\\boxed{99}<|end|>"},
+        {"chain", "2",
+         "<|q|>Start with 94. Add 3. Subtract 63. What is the result modulo 100?\nA) 33\nB) 34\nC) 97\nD) 7\n"
+         "<|a|><think>94+3=97; 97-63=34. So B) 34.</think>B<|end|>"},
+        {"arith", "2..3", "<|q|>What is 50+4?\n<|a|><think>0+4+0=4; 5+0+0=5; 54. So 54.</think>\\boxed{54}<|end|>"},
+        {"arith", "3", "<|q|>What is 610-164?\n<|a|><think>0-4-0=-4; 1-6-1=-6; 6-1-1=4; 446. So 446.</think>\\boxed{446}<|end|>"},
+        {"arith", "2",
+         "<|q|>What is 72*43?\n<|a|><think>2*3+0=7; Wait, 2*3+0=6; 7*3+0=21; 216; 2*4+0=8; 7*4+0=28; 2880; 6+0+0=6; "
+         "1+8+0=9; 2+8+0=10; 0+2+1=3; 3096. So 3096.</think>\\boxed{3096}<|end|>"},
     };
     for (size_t i = 0; i < sizeof golden / sizeof *golden; i++) {
         struct gym_spec s = spec(golden[i].family, GYM_TRAIN, 0);
@@ -81,18 +66,7 @@ Test(task, golden_items) {
 
 /* ---- splits ---- */
 
-static int by_u64(const void *a, const void *b) {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
 enum { EACH = 10000 };
-
-static uint64_t text_hash(const char *z) { /* not the gym's hash: FNV-1a here, over the question's whole text */
-    uint64_t h = 14695981039346656037ull;
-    for (; *z; z++) h = (h ^ (unsigned char)*z) * 1099511628211ull;
-    return h;
-}
 
 static void collect(uint64_t *problem, uint64_t *text, const char *family, enum gym_split split, uint64_t seed) {
     struct gym_spec s = spec(family, split, seed);
@@ -109,20 +83,14 @@ static void collect(uint64_t *problem, uint64_t *text, const char *family, enum 
     qsort(text, EACH, sizeof *text, by_u64);
 }
 
-static int common(const uint64_t *a, const uint64_t *b) {
-    int n = 0;
-    for (int i = 0; i < EACH; i++) n += bsearch(&a[i], b, EACH, sizeof *b, by_u64) != NULL;
-    return n;
-}
-
 Test(task, splits_are_disjoint_for_any_seeds, .timeout = 300) {
     static uint64_t problem[GYM_SPLITS][EACH], text[GYM_SPLITS][EACH];
     for (int f = 0; f < ALL; f++) {
         for (int s = 0; s < GYM_SPLITS; s++) collect(problem[s], text[s], all[f], (enum gym_split)s, 100 + 7 * (uint64_t)s);
         for (int a = 0; a < GYM_SPLITS; a++)
             for (int b = 0; b < a; b++) {
-                cr_expect_eq(common(problem[a], problem[b]), 0, "%s: problems in %d and %d", all[f], a, b);
-                cr_expect_eq(common(text[a], text[b]), 0, "%s: texts in %d and %d", all[f], a, b);
+                cr_expect_eq(common(problem[a], EACH, problem[b], EACH), 0, "%s: problems in %d and %d", all[f], a, b);
+                cr_expect_eq(common(text[a], EACH, text[b], EACH), 0, "%s: texts in %d and %d", all[f], a, b);
             }
     }
 }
@@ -200,47 +168,7 @@ Test(task, no_test_phrasing_in_train_but_every_word) {
     }
 }
 
-/* ---- answers, by another reader ---- */
-
-static long reread_chain(const char *z) {
-    long a = 0, x = 0;
-    cr_assert_eq(sscanf(z, "Start with %ld.", &a), 1);
-    for (z = strchr(z, '.') + 2; strncmp(z, "What", 4); z = strchr(z, '.') + 2) {
-        if (sscanf(z, "Add %ld.", &x) == 1)
-            a += x;
-        else if (sscanf(z, "Subtract %ld.", &x) == 1)
-            a -= x;
-        else if (sscanf(z, "Multiply by %ld.", &x) == 1)
-            a *= x;
-        else
-            cr_assert_fail("cannot read \"%s\"", z);
-    }
-    cr_expect_str_eq(z, "What is the result modulo 100?");
-    return ((a % 100) + 100) % 100; /* once, at the end: not the way of the generator */
-}
-
-static long reread_arith(const char *z) {
-    long a = 0, b = 0;
-    char op = 0;
-    cr_assert_eq(sscanf(z, "What is %ld%c%ld?", &a, &op, &b), 3, "%s", z);
-    return op == '+' ? a + b : op == '-' ? a - b : a * b;
-}
-
-Test(task, answers_follow_from_the_text) {
-    for (int f = 2; f < ALL; f++)
-        for (int split = 0; split < GYM_SPLITS; split++) {
-            struct gym_spec s = spec(all[f], (enum gym_split)split, 11);
-            s.level_lo = 1, s.level_hi = 6;
-            for (int64_t i = 0; i < 3000; i++) {
-                struct gym_item it = item(&s, i);
-                long want = f == 2 ? reread_chain(it.q.question) : reread_arith(it.q.question);
-                char z[32];
-                snprintf(z, sizeof z, "%ld", want);
-                cr_expect_str_eq(it.q.answer, z, "%s", it.q.question);
-                gym_item_fini(&it);
-            }
-        }
-}
+/* ---- answers and traces of recall; those of chain and arith are in test_task_steps.c ---- */
 
 /* The fact of a name and a relation is the same in every question, and among the options exactly once. */
 Test(task, recall_answers_agree_with_the_facts_as_taught) {
@@ -287,81 +215,6 @@ Test(task, names_are_distinct_and_a_world_is_its_key) {
     int same = 0;
     for (int i = 0; i < 300; i++) same += world_fact(&a, i, 0) == world_fact(&b, i, 0);
     cr_expect_lt(same, 60);
-}
-
-/* ---- traces ---- */
-
-/* Every "x op y = r" of a chain trace holds modulo 100 and begins where the last one ended. */
-static int wrong_steps(const char *trace) {
-    int wrong = 0;
-    long at = -1;
-    for (const char *z = trace; z;) {
-        long a = 0, x = 0, r = 0;
-        char op = 0;
-        if (!strncmp(z, "Wait, ", 6)) z += 6;
-        cr_assert_eq(sscanf(z, "%ld%c%ld=%ld", &a, &op, &x, &r), 4, "%s", z);
-        long v = op == '+' ? a + x : op == '-' ? a - x : a * x;
-        if (((v % 100) + 100) % 100 != r) {
-            wrong++;
-        } else {
-            cr_expect(at < 0 || a == at, "%s", trace);
-            at = r;
-        }
-        z = strstr(z, "; ");
-        if (z) z += 2;
-    }
-    return wrong;
-}
-
-Test(task, chain_traces_hold_and_slips_are_counted) {
-    for (int rate = 0; rate <= 2; rate++) {
-        struct gym_spec s = spec("chain", GYM_TRAIN, 4);
-        s.slip_rate = rate * 0.5;
-        int slips = 0;
-        for (int64_t i = 0; i < 1000; i++) {
-            struct gym_item it = item(&s, i);
-            cr_expect_eq(wrong_steps(it.q.trace), it.slips, "%s", it.q.trace);
-            cr_expect_eq(strstr(it.q.trace, "Wait, ") != NULL, it.slips > 0);
-            slips += it.slips;
-            gym_item_fini(&it);
-        }
-        cr_expect(abs(slips - rate * 500) <= 70 * (rate == 1), "rate %g: %d slips", s.slip_rate, slips);
-    }
-}
-
-/* The written digits, last write of a column wins, read back from the units, with the last carry in front. */
-static int arith_trace(const struct gym_item *it) {
-    long value = 0, place = 1, last = 0;
-    int wrong = 0;
-    for (const char *z = it->q.trace; strncmp(z, "So ", 3); z = strstr(z, "; ") + 2) {
-        long x = 0, y = 0, in = 0, v = 0, w = 0, c = 0;
-        char op = 0, op2 = 0, word[8] = "";
-        int again = !strncmp(z, "Wait, ", 6);
-        if (again) z += 6, place /= 10, value %= place;
-        cr_assert_eq(sscanf(z, "%ld%c%ld%c%ld=%ld write %ld %7s %ld", &x, &op, &y, &op2, &in, &v, &w, word, &c), 9, "%s", z);
-        long right = op == '+' ? x + y + in : op == '-' ? x - y - in : x * y + in;
-        wrong += v != right;
-        cr_expect(w >= 0 && w <= 9 && v == (op == '-' ? w - 10 * c : w + 10 * c), "%s", z);
-        value += w * place;
-        place *= 10;
-        last = c;
-    }
-    cr_expect_eq(value + last * place, atol(it->q.answer), "%s: %s", it->q.question, it->q.trace);
-    return wrong;
-}
-
-Test(task, arith_traces_hold_and_slips_are_counted) {
-    for (int rate = 0; rate <= 1; rate++) {
-        struct gym_spec s = spec("arith", GYM_TRAIN, 4);
-        s.slip_rate = rate;
-        s.level_lo = 1, s.level_hi = 6;
-        for (int64_t i = 0; i < 2000; i++) {
-            struct gym_item it = item(&s, i);
-            cr_expect_eq(arith_trace(&it), it.slips, "%s", it.q.trace);
-            cr_expect_eq(it.slips, rate);
-            gym_item_fini(&it);
-        }
-    }
 }
 
 Test(task, recall_traces_put_the_right_option_where_they_promise) {
@@ -421,6 +274,7 @@ Test(task, what_is_written_reads_back_without_duplicates) {
             struct str a = {0};
             cr_expect_str_eq(qs.q[i].kind, all[f]);
             cr_expect_eq(qs.q[i].at_once, s.at_once);
+            cr_expect(qs.q[i].level >= s.level_lo && qs.q[i].level <= s.level_hi, "level %d", qs.q[i].level);
             cr_expect_eq(answer_parse(qs.q[i].final, &qs.q[i], &a), 1);
             cr_expect_eq(answer_grade(&qs.q[i], a.s), 1, "%s", qs.q[i].final);
             str_free(&a);
@@ -475,6 +329,22 @@ Test(task, specs_are_checked) {
 }
 
 #define OK "{\"id\":\"a\",\"question\":\"q\",\"answer\":\"1\",\"kind\":\"k\"}\n"
+Test(task, a_level_of_another_kind_is_none) {
+    static const struct {
+        const char *level;
+        int is;
+    } cases[] = {{"3", 3}, {"0", 0}, {"-1", 0}, {"2.5", 0}, {"\"Level 5\"", 0}, {"[3]", 0}, {"9999999999999", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char line[160];
+        struct questions qs;
+        int n = snprintf(line, sizeof line, "{\"id\":\"a\",\"question\":\"q\",\"answer\":\"1\",\"kind\":\"k\",\"level\":%s}",
+                         cases[i].level);
+        cr_assert_eq(questions_parse(&qs, line, (size_t)n, "x", NULL), 0);
+        cr_expect_eq(qs.q->level, cases[i].is, "%s", cases[i].level);
+        questions_fini(&qs);
+    }
+}
+
 static const struct {
     const char *text;
     int code;
@@ -616,7 +486,7 @@ Test(task, many_open_boxes_take_no_time, .timeout = 10) {
 
 /* A reasoner of the house has little room; characters stand in for tokens here (a trained vocabulary makes fewer). */
 Test(task, items_are_short) {
-    static const int most[ALL] = {190, 215, 260, 215}; /* at the default difficulties */
+    static const int most[ALL] = {190, 215, 290, 300}; /* at the default difficulties */
     for (int f = 0; f < ALL; f++) {
         struct gym_spec s = spec(all[f], GYM_TRAIN, 8);
         size_t longest = 0;
@@ -631,30 +501,4 @@ Test(task, items_are_short) {
         }
         cr_expect_leq(longest, (size_t)most[f], "%s: %zu characters", all[f], longest);
     }
-}
-
-Test(task, steps_are_judged) {
-    static const struct {
-        const char *step;
-        int64_t modulo;
-        int right;
-    } cases[] = {
-        {"37+15=52;", 100, 1},
-        {" 52*3=56;", 100, 1},
-        {"52*3=57.", 100, 0},
-        {"Wait, 36-86=50;", 100, 1},
-        {"36-86=50;", 0, 0},
-        {"7+8+0=15 write 5 carry 1;", 0, 1},
-        {"5*3+0=16 write 6 carry 1;", 0, 0},
-        {"5*3+1=16 write 6 carry 1;", 0, 1},
-        {"So 1935.", 0, -1},
-        {"1-8-0=-7 write 3 borrow 1;", 0, -1},
-        {"=", 0, -1},
-        {"", 0, -1},
-        {"1+=2", 0, -1},
-        {"*3=3", 0, -1},
-        {"a+1=2", 0, -1},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        cr_expect_eq(step_check(cases[i].step, strlen(cases[i].step), cases[i].modulo), cases[i].right, "%s", cases[i].step);
 }

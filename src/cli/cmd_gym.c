@@ -8,7 +8,7 @@ static const struct opt opts[] = {
     {"n", 'n', "N", "100", "questions"},
     {"difficulty", 0, "D", "of the shipped models", "a level or a range (3, 2..5); what it means is said below"},
     {"at-once", 0, NULL, NULL, "ask for an answer without thinking"},
-    {"world", 0, "KEY", NULL, "key of the invented world of the recall families (default: the one the shipped models know)"},
+    {"world", 0, "KEY", NULL, "key of the invented world of recall and multihop (default: the one the shipped models know)"},
     {"traces", 0, NULL, NULL, "with worked traces, for training"},
     {"list", 0, NULL, NULL, "list the families and stop"},
     {"output", 'o', "Q.jsonl", "-", "where to write (- for stdout)"},
@@ -53,6 +53,5 @@ const struct command command_gym = {
     0,
     1,
     run,
-    "One JSON object a line: id, question, choices (where there are), answer, kind. --seed draws questions only; splits are "
-    "disjoint for\n"
-    "any seed. `candor gym --list` names the families and says what difficulty means in each."};
+    "One JSON object a line: id, question, choices (where there are), answer, kind, level. --seed draws questions only;\n"
+    "splits are disjoint for any seed. `candor gym --list` names the families and says what difficulty means in each."};

@@ -3,23 +3,21 @@
 #include "base/hash.h"
 #include "base/progress.h"
 #include "cli/open.h"
+#include "cli/reason_report.h"
 #include "decode/codec.h"
 #include "decode/reason.h"
-#include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct bench {
-    struct opened lm, rm;
+    struct opened lm, rm, verifier;
     struct vocab vocab;
     struct chat_template *chat;
     struct questions qs;
     struct reasoner r;
     struct reason_job job;
-    char models[640];
+    char models[896];
 };
 
 /* ---- options ---- */
@@ -27,6 +25,7 @@ struct bench {
 static const struct opt opts[] = {
     OPT_MODEL,
     {"rm", 0, "M", NULL, "reward model over the same vocabulary (bon, nabla, rap, tot-bfs need one)"},
+    {"verifier", 0, "M", NULL, "another reward model, held out: it scores all answers after the fact and is not counted"},
     {"data", 0, "Q.jsonl", NULL, "questions, JSON lines"},
     {"method", 0, "A,B,…", "greedy", "methods: greedy sample sc bon nabla rap tot-bfs"},
     {"budget", 0, "N,N,…", "8",
@@ -55,6 +54,7 @@ static const struct opt opts[] = {
     {"step-max", 0, "N", "64", "longest reasoning step of rap and tot-bfs, tokens"},
     {"tot-depth", 0, "N", "16", "steps of tot-bfs before the rest is finished greedily"},
     {"output", 'o', "ROWS.jsonl", NULL, "one row per candidate, changed token and result"},
+    {"by", 0, "level,kind", NULL, "accuracy also on the questions of each level, of each kind, or of both"},
     {"resume", 0, NULL, NULL, "go on with the rows of a run that was stopped"},
     {"show", 0, NULL, NULL, "show one question on which the gradient changed a token"},
     OPT_KV,
@@ -118,6 +118,10 @@ static int read_job(struct bench *x, struct args *a, struct err *e) {
         a->wrong = 1;
         return ERR_ARG;
     }
+    if (arg_has(a, "by") && reason_parse_by(j, arg_str(a, "by"), e) < 0) {
+        a->wrong = 1;
+        return ERR_ARG;
+    }
     j->r = &x->r, j->qs = &x->qs, j->models = x->models, j->stopped = interrupted;
     j->rows = arg_str(a, "output"), j->resume = arg_has(a, "resume");
     if (j->resume && !j->rows) return usage_error(a, e, "--resume needs the file of rows (-o)");
@@ -136,7 +140,15 @@ static int open_questions(struct bench *x, struct args *a, struct err *e) {
     return arg_i64(a, "n-questions", 1, (int64_t)x->qs.n, &x->job.n, e);
 }
 
-static int open_pair(struct bench *x, struct args *a, struct err *e) {
+/* A reward model over the policy's vocabulary, if the option is given. */
+static int open_judge(struct bench *x, struct opened *o, struct args *a, const char *option, struct err *e) {
+    if (!arg_has(a, option)) return 0;
+    TRY(open_model(o, a, option, MODEL_SCORE, x->lm.d, e));
+    TRY(open_tokenizer(o, e));
+    return vocab_same(x->lm.tok, o->tok, x->lm.path, o->path, e);
+}
+
+static int open_models(struct bench *x, struct args *a, struct err *e) {
     TRY(open_model(&x->lm, a, "model", 0, NULL, e));
     TRY(open_tokenizer(&x->lm, e));
     if (model_cfg(x->lm.m)->n_score)
@@ -144,10 +156,12 @@ static int open_pair(struct bench *x, struct args *a, struct err *e) {
     if (model_cfg(x->lm.m)->n_vocab < tokenizer_size(x->lm.tok))
         return fail_at(e, ERR_FORMAT, x->lm.path, -1, "the tokenizer has %lld tokens, the model %d",
                        (long long)tokenizer_size(x->lm.tok), model_cfg(x->lm.m)->n_vocab);
-    if (!arg_has(a, "rm")) return 0;
-    TRY(open_model(&x->rm, a, "rm", MODEL_SCORE, x->lm.d, e));
-    TRY(open_tokenizer(&x->rm, e));
-    return vocab_same(x->lm.tok, x->rm.tok, x->lm.path, x->rm.path, e);
+    TRY(open_judge(x, &x->rm, a, "rm", e));
+    TRY(open_judge(x, &x->verifier, a, "verifier", e));
+    if (x->rm.m && x->verifier.m && !strcmp(x->rm.path, x->verifier.path))
+        return usage_error(a, e, "--verifier: expected another model than --rm, found %s twice: it would judge itself",
+                           x->rm.path);
+    return 0;
 }
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -165,14 +179,17 @@ static int open_engines(struct bench *x, struct args *a, struct err *e) {
     struct reasoner *r = &x->r;
     r->max_ctx = model_cfg(x->lm.m)->n_ctx;
     if (x->rm.m) r->max_ctx = min64(r->max_ctx, model_cfg(x->rm.m)->n_ctx);
+    if (x->verifier.m) r->max_ctx = min64(r->max_ctx, model_cfg(x->verifier.m)->n_ctx);
     r->max_ctx = min64(r->max_ctx, 1 << 20);
     int64_t rows = min64(r->o.max_new, r->max_ctx) + 1;
     const struct engine_opts o = {.max_ctx = r->max_ctx, .max_rows = rows > 512 ? rows : 512, .backward = x->rm.m != NULL};
     TRY(open_engine(&x->lm, &o, e));
     if (x->rm.m) TRY(open_engine(&x->rm, &o, e));
+    const struct engine_opts forward = {.max_ctx = o.max_ctx, .max_rows = o.max_rows};
+    if (x->verifier.m) TRY(open_engine(&x->verifier, &forward, e));
     TRY(vocab_open(&x->vocab, x->lm.tok, e));
     x->vocab.asking = (struct asking){x->chat, arg_str(a, "system"), arg_str(a, "instruction")};
-    r->lm = x->lm.g, r->rm = x->rm.g, r->codec = vocab_codec(&x->vocab);
+    r->lm = x->lm.g, r->rm = x->rm.g, r->verifier = x->verifier.g, r->codec = vocab_codec(&x->vocab);
     r->ends = x->vocab.ends, r->n_ends = x->vocab.n_ends, r->step_end = x->vocab.step_end;
     return 0;
 }
@@ -194,110 +211,29 @@ static void describe_model(char *out, size_t size, const char *role, const struc
 
 /* Of the questions only the first, since a finished run may go on with more of them; their order is checked by id. */
 static void describe_inputs(struct bench *x) {
-    char lm[256], rm[256];
+    char lm[256], rm[256], verifier[256] = "";
     describe_model(lm, sizeof lm, "lm", &x->lm);
     describe_model(rm, sizeof rm, "rm", &x->rm);
-    snprintf(x->models, sizeof x->models, "%s %s data=%016llx", lm, rm, (unsigned long long)hash_text(x->qs.q[0].question));
+    if (x->verifier.w) verifier[0] = ' ', describe_model(verifier + 1, sizeof verifier - 1, "verifier", &x->verifier);
+    snprintf(x->models, sizeof x->models, "%s %s%s data=%016llx", lm, rm, verifier,
+             (unsigned long long)hash_text(x->qs.q[0].question));
 }
 
 static void reason_close(struct bench *x) {
     vocab_close(&x->vocab);
     chat_template_free(x->chat);
     questions_fini(&x->qs);
+    opened_close(&x->verifier, 1);
     opened_close(&x->rm, 1);
     opened_close(&x->lm, 0);
     free(x);
 }
 
-/* ---- output ---- */
-
-static int print_object(const struct reason_summary *s, struct err *e) {
-    const struct budget *b = s->budget;
-    json_t *budget = b->unit == 'r' ? json_integer((json_int_t)b->amount) : json_string(b->text);
-    json_t *o =
-        json_pack("{s:s, s:o, s:I, s:f, s:[f,f], s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "method", s->method->name, "budget",
-                  budget, "n", (json_int_t)s->n, "accuracy", s->accuracy, "ci95", s->ci.lo, s->ci.hi, "calls", s->calls,
-                  "calls_paper", s->calls_paper, "flops", s->flops, "tokens", s->tokens, "seconds", s->seconds, "peak_bytes",
-                  s->peak_bytes, "rejection_rate", json_number(s->rejection_rate), "auc", json_number(s->auc));
-    if (o && !strcmp(s->method->name, "nabla")) {
-        json_object_set_new(o, "optimised", json_real(s->optimised));
-        json_object_set_new(o, "skipped_entropy", json_real(s->low_entropy));
-        json_object_set_new(o, "skipped_gradient", json_real(s->low_gradient));
-        json_object_set_new(o, "changed", json_real(s->changed));
-        json_object_set_new(o, "changed_questions", json_integer(s->changed_questions));
-    }
-    return print_json(o, e);
-}
-
-static void print_line(const struct reason_summary *s) {
-    char rejected[16] = "-", auc[16] = "-";
-    if (isfinite(s->auc)) snprintf(auc, sizeof auc, "%.3f", s->auc);
-    if (isfinite(s->rejection_rate)) snprintf(rejected, sizeof rejected, "%.1f%%", 100 * s->rejection_rate);
-    printf("%-9s %7s %6.1f%%  [%5.1f, %5.1f] %8.1f %8.1f %8.1f %9.2e %8.3f %8.1f %8s %6s\n", s->method->name, s->budget->text,
-           100 * s->accuracy, 100 * s->ci.lo, 100 * s->ci.hi, s->calls, s->calls_paper, s->tokens, s->flops, s->seconds,
-           s->peak_bytes / 1048576.0, rejected, auc);
-}
-
-static int print_table(const struct reason_summary *s, int n) {
-    printf("%lld questions; calls, tokens, FLOPs and seconds are means per question\n", (long long)s->n);
-    printf("%-9s %7s %7s  %-14s %8s %8s %8s %9s %8s %8s %8s %6s\n", "method", "budget", "correct", "95 % interval", "calls",
-           "as paper", "tokens", "FLOPs", "seconds", "peak MiB", "rejected", "AUC");
-    for (int i = 0; i < n; i++) print_line(&s[i]);
-    for (int i = 0; i < n; i++)
-        if (!strcmp(s[i].method->name, "nabla"))
-            printf("nabla %s: per question %.1f positions optimised, %.1f let pass by entropy, %.1f by gradient; %.2f draws "
-                   "changed by the gradient (on %lld questions)\n",
-                   s[i].budget->text, s[i].optimised, s[i].low_entropy, s[i].low_gradient, s[i].changed,
-                   (long long)s[i].changed_questions);
-    return 0;
-}
-
-/* Model text goes to a terminal: nothing in it may be obeyed. */
-static void print_text(const char *s) {
-    for (; *s; s++) putchar((unsigned char)*s < 32 && *s != '\n' && *s != '\t' ? ' ' : *s == 127 ? ' ' : *s);
-}
-
-static void print_answer(const char *label, const struct reason_show *s, const char *token, const char *rest, const char *colour,
-                         double reward, const char *answer, int correct) {
-    int tty = isatty(STDOUT_FILENO);
-    printf("%s (reward %+.6g, answer %s, %s)\n  ", label, reward, *answer ? answer : "none", correct ? "right" : "wrong");
-    print_text(s->prefix);
-    printf("%s", tty ? colour : "[[");
-    print_text(token);
-    printf("%s", tty ? "\033[0m" : "]]");
-    print_text(rest);
-    printf("\n");
-}
-
-static void print_show(const struct reason_show *s) {
-    if (!s->question) {
-        printf("\nOn no question did the gradient change a drawn token.\n");
-        return;
-    }
-    printf("\nQuestion %s (%s, budget %s): ", s->id, s->method, s->budget);
-    print_text(s->question);
-    printf("\nright answer: %s\n", s->truth);
-    print_answer("before", s, s->was, s->rest, "\033[1;31m", s->reward_before, s->answer_before, s->correct_before);
-    printf("the draw u = %.4f takes \"", s->u);
-    print_text(s->plain);
-    printf("\" from the original logits and \"");
-    print_text(s->tilted);
-    printf("\" from the optimised ones (its probability %.4f -> %.4f at temperature 1)\n", s->p_plain, s->p_tilted);
-    if (!s->rolled)
-        printf("which is the token that stood there: the gradient kept it\n");
-    else {
-        print_answer("after", s, s->tilted, s->rest_after, "\033[1;32m", s->reward_after, s->answer_after, s->correct_after);
-        printf("%s\n", s->accepted ? "accepted: the reward rose" : "rejected: the reward did not rise");
-    }
-}
-
-static int report(struct args *a, const struct bench *x, const struct reason_summary *s, const struct reason_show *show,
-                  struct err *e) {
-    int n = x->job.n_methods * x->job.n_budgets;
-    for (int i = 0; i < n && arg_has(a, "json"); i++) TRY(print_object(&s[i], e));
+static int report(struct args *a, const struct reason_summary *s, int n, const struct reason_show *show, struct err *e) {
+    for (int i = 0; i < n && arg_has(a, "json"); i++) TRY(print_reason_json(&s[i], e));
     if (arg_has(a, "json")) return 0;
-    print_table(s, n);
-    if (arg_has(a, "show")) print_show(show);
+    print_reason_tables(s, n);
+    if (arg_has(a, "show")) print_reason_show(show);
     return 0;
 }
 
@@ -306,12 +242,13 @@ static int run_all(struct bench *x, struct args *a, struct err *e) {
     struct reason_show show = {0};
     TRY(read_job(x, a, e));
     TRY(open_questions(x, a, e));
-    TRY(open_pair(x, a, e));
+    TRY(open_models(x, a, e));
     TRY(open_chat(x, a, e));
     TRY(open_engines(x, a, e));
     describe_inputs(x);
-    int rc = reason_run(&x->job, s, &show, e);
-    if (rc >= 0) rc = report(a, x, s, &show, e);
+    int rc = reason_run(&x->job, s, &show, e), n = x->job.n_methods * x->job.n_budgets, done = rc >= 0;
+    if (done) rc = report(a, s, n, &show, e);
+    for (int i = 0; done && i < n; i++) reason_summary_fini(&s[i]);
     reason_show_fini(&show);
     return rc;
 }
@@ -327,16 +264,29 @@ static int run(struct args *a, struct err *e) {
 const struct command command_reason = {
     .name = "reason",
     .summary = "answers questions by several methods at several budgets, and counts what it cost",
-    .usage = "-m LM [--rm RM] --data Q.jsonl --method A,B,… --budget N,N,…",
+    .usage = "-m LM [--rm RM] [--verifier V] --data Q.jsonl --method A,B,… --budget N,N,…",
     .opts = opts,
     .run = run,
-    .notes = "nabla minimises L(y) = NLL(y) − lambda·reward(y), NLL the mean over the answer's tokens (--nll sum: their sum), by "
-             "--steps Adam steps on\n"
-             "the logits of one token at a time, draws it again, and keeps the new answer only if its reward is higher. --show "
-             "prints one question\n"
-             "on which the same draw gives another token after the descent than before.\n\n"
-             "calls counts every forward step (a batched one once) and backward pass the machine ran; \"as paper\" counts one "
-             "per token of each\n"
-             "rollout, per sequence scored, and per forward or backward of a gradient. All rollouts of a question come from "
-             "common random numbers.",
+    .notes =
+        "nabla minimises L(y) = NLL(y) − lambda·reward(y), NLL the mean over the answer's tokens (--nll sum: their sum), by "
+        "--steps Adam steps on\n"
+        "the logits of one token at a time, draws it again, and keeps the new answer only if its reward is higher. --show "
+        "prints one question\n"
+        "on which the same draw gives another token after the descent than before.\n\n"
+        "calls counts every forward step (a batched one once) and backward pass the machine ran; \"as paper\" counts one "
+        "per token of each\n"
+        "rollout, per sequence scored, and per forward or backward of a gradient. All rollouts of a question come from "
+        "common random numbers.\n\n"
+        "pass@k (sample, sc, bon): the share of questions with a right one among k answers, k the fewest that a question "
+        "got; from more than k\n"
+        "the unbiased estimate. AUC, ECE and Brier judge the reward model on the candidates it scored: AUC over all of "
+        "them (its interval\n"
+        "resamples questions) and within a question (\"of\": questions with right and wrong answers); ECE, in 15 bins, and "
+        "Brier take\n"
+        "sigmoid(reward) for the chance of being right.\n\n"
+        "--verifier tells whether a method finds better answers or only ones that --rm likes better: reward and verifier are "
+        "the means of\n"
+        "both over the chosen answers, beside the accuracy. With it --rm also scores, uncounted, the chosen answers of "
+        "methods that do not use\n"
+        "it. Calls, tokens, FLOPs and seconds never hold what was scored after the fact; peak memory does.",
 };

@@ -2,7 +2,6 @@
 #include "decode/corpus.h"
 #include "base/rng.h"
 #include "base/str.h"
-#include "task/step.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,31 +101,58 @@ static int doc_from_sample(struct doc *out, const struct sample *s, struct err *
     return 0;
 }
 
-/* Marks the token that ends each step of the thought: is everything so far right? "Wait, …" takes the step before it back. */
-static int mark_steps(struct doc *d, const struct tokenizer *t, int64_t prompt, int64_t modulo, struct err *e) {
-    char step[256];
-    size_t n = 0, len;
+/* What a sample says after its prompt; ends[i]: bytes up to and with its token i. */
+static int spell(const struct doc *d, const struct tokenizer *t, int64_t prompt, struct str *text, size_t *ends, struct err *e) {
+    size_t len;
     const char *piece;
-    int right = 1, before = 1;
-    d->marks = malloc((size_t)d->ids.n);
-    if (!d->marks) return fail(e, ERR_NOMEM, "out of memory");
-    memset(d->marks, -1, (size_t)d->ids.n);
-    d->marks[d->ids.n - 1] = (signed char)d->label;
-    for (int64_t i = prompt; i + 1 < d->ids.n; i++) {
+    for (int64_t i = prompt; i < d->ids.n; i++) {
         TRY(tokenizer_piece(t, d->ids.ids[i], &piece, &len, e));
-        if (len > sizeof step - n) return 0;
-        memcpy(step + n, piece, len);
-        n += len;
-        if (!len || !strchr(";.", piece[len - 1])) continue;
-        int ok = step_check(step, n, modulo);
-        if (ok >= 0) {
-            int now = (memmem(step, n, "Wait", 4) ? before : right) && ok;
-            before = right, right = now;
-            d->marks[i] = (signed char)right;
-        }
-        n = 0;
+        if (str_add(text, piece, len) < 0) return fail(e, ERR_NOMEM, "out of memory");
+        ends[i - prompt] = text->len;
     }
     return 0;
+}
+
+/* The thought within text: after <think>, up to </think> or, where that never comes, the end. */
+static const char *thought(const struct str *text, size_t *n) {
+    static const char open[] = "<think>", close[] = "</think>";
+    const char *z = text->s, *end;
+    *n = text->len;
+    if (*n >= sizeof open - 1 && !memcmp(z, open, sizeof open - 1)) z += sizeof open - 1, *n -= sizeof open - 1;
+    if (*n && (end = memmem(z, *n, close, sizeof close - 1))) *n = (size_t)(end - z);
+    return z;
+}
+
+/* Marks the token with which the text reaches the end of each step: is everything so far right? */
+static int mark_ends(struct doc *d, const struct gym_spec *spec, int64_t question, int64_t prompt, const struct str *text,
+                     const size_t *ends, struct gym_step *step, struct err *e) {
+    size_t n;
+    const char *z = thought(text, &n);
+    int64_t at = prompt;
+    int steps = gym_steps(spec, question, z, n, step, (int)(d->ids.n - prompt), e);
+    for (int i = 0; i < steps; i++) {
+        while (ends[at - prompt] < (size_t)(z - text->s) + step[i].end) at++;
+        if (at + 1 < d->ids.n) d->marks[at] = (signed char)step[i].right; /* the last token's mark is the answer's */
+    }
+    return steps < 0 ? steps : 0;
+}
+
+static int mark_steps(struct doc *d, const struct tokenizer *t, const struct gym_spec *spec, int64_t question, int64_t prompt,
+                      struct err *e) {
+    size_t n = (size_t)(d->ids.n > prompt ? d->ids.n - prompt : 0);
+    size_t *ends = calloc(n + 1, sizeof *ends);
+    struct gym_step *step = calloc(n + 1, sizeof *step);
+    struct str text = {0};
+    d->marks = malloc((size_t)d->ids.n);
+    int rc = ends && step && d->marks ? 0 : fail(e, ERR_NOMEM, "out of memory");
+    if (rc == 0) {
+        memset(d->marks, -1, (size_t)d->ids.n);
+        d->marks[d->ids.n - 1] = (signed char)d->label;
+        rc = spell(d, t, prompt, &text, ends, e);
+    }
+    if (rc == 0 && text.len) rc = mark_ends(d, spec, question, prompt, &text, ends, step, e);
+    free(ends), free(step), str_free(&text);
+    return rc;
 }
 
 /* The k-th (cyclically) sample from `at` on that is in the split and, if label >= 0, has that label and the anchor's question. */
@@ -150,9 +176,9 @@ static int doc_from_samples(struct doc *out, const struct recipe *r, int stage, 
     if (!pair) {
         const struct sample *x = sample_near(s, (int64_t)rng_below(&g, (uint64_t)s->n), valid, -1, NULL);
         if (!x) return fail(e, ERR_STATE, "no samples in this split");
-        int64_t steps = r->stages[stage].data[x->data].steps;
+        const struct recipe_data *d = &r->stages[stage].data[x->data];
         TRY(doc_from_sample(out, x, e));
-        return steps < 0 ? 0 : mark_steps(out, t, x->prompt, steps, e);
+        return d->steps ? mark_steps(out, t, &d->spec, x->question, x->prompt, e) : 0;
     }
     for (int tries = 0; tries < 1000; tries++) {
         int64_t at = (int64_t)rng_below(&g, (uint64_t)s->n);

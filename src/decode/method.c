@@ -4,14 +4,15 @@
 #include <string.h>
 
 static const struct method methods[] = {
-    {"greedy", "one answer, always the likeliest token; the budget is not used", 0, method_greedy},
-    {"sample", "one answer, sampled; the budget is not used", 0, method_sample},
-    {"sc", "self-consistency: the answer most rollouts agree on", 0, method_sc},
-    {"bon", "best of N: the rollout with the highest reward", 1, method_bon},
-    {"nabla", "gradient descent on the rollout's token logits, then resample and keep what raises the reward", 1, method_nabla},
-    {"rap", "Monte-Carlo tree search over reasoning steps, reward of complete rollouts", 1, method_rap},
-    {"tot-bfs", "breadth-first tree of thoughts: keep the partial answers the reward model likes best", 1, method_tot_bfs},
-    {NULL, NULL, 0, NULL},
+    {"greedy", "one answer, always the likeliest token; the budget is not used", 0, 0, method_greedy},
+    {"sample", "one answer, sampled; the budget is not used", 0, 1, method_sample},
+    {"sc", "self-consistency: the answer most rollouts agree on", 0, 1, method_sc},
+    {"bon", "best of N: the rollout with the highest reward", 1, 1, method_bon},
+    {"nabla", "gradient descent on the rollout's token logits, then resample and keep what raises the reward", 1, 0,
+     method_nabla},
+    {"rap", "Monte-Carlo tree search over reasoning steps, reward of complete rollouts", 1, 0, method_rap},
+    {"tot-bfs", "breadth-first tree of thoughts: keep the partial answers the reward model likes best", 1, 0, method_tot_bfs},
+    {NULL, NULL, 0, 0, NULL},
 };
 
 const struct method *method_at(int i) {

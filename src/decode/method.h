@@ -7,6 +7,7 @@
 struct method {
     const char *name, *help;
     int needs_rm;
+    int independent; /* its candidates are independent draws from the prompt, so that pass@k can be estimated from them */
     int (*run)(struct trial *t, struct err *e);
 };
 const struct method *method_at(int i);                             /* NULL at the end */

@@ -43,8 +43,9 @@ struct reason_opts reason_defaults(void);
 int reason_opts_check(const struct reason_opts *o, struct err *e);
 
 struct reasoner {
-    struct engine *lm, *rm; /* rm NULL: methods that need a reward are refused */
-    int64_t max_ctx;        /* of both engines; their max_rows must hold max_new */
+    struct engine *lm, *rm;  /* rm NULL: methods that need a reward are refused */
+    struct engine *verifier; /* a second reward model that no method sees; NULL: none (verify.c) */
+    int64_t max_ctx;         /* of all engines; their max_rows must hold max_new */
     struct codec codec;
     const int32_t *ends; /* tokens that end an answer */
     int n_ends;
@@ -66,6 +67,8 @@ struct candidate {
     int ended; /* by an end token; else by length */
     int scored, correct, accepted;
     double reward;
+    int verified; /* trial_verify was here */
+    double verdict;
     char *text, *answer; /* answer: parsed and normalised; "" where none was found */
     int parent;          /* candidate it was derived from, -1: the prompt */
     int64_t from;        /* first position in which it may differ from its parent */
@@ -101,6 +104,7 @@ struct trial {
     struct change *changes;
     int n_changes, cap_changes;
     int64_t judged, rejected; /* rollouts compared with the best so far, and those not better; judged 0: not such a method */
+    double chosen_reward;     /* of the chosen answer, set by trial_verify; NaN: no reward model read it */
     int64_t optimised, low_entropy, low_gradient; /* positions that DTO took, and that a gate let pass unchanged */
     /* account */
     struct account lm0, rm0;
@@ -161,6 +165,13 @@ struct scored {
     struct session *s;
 };
 int rewards_score(struct trial *t, struct scored *x, int n, struct err *e);
+/* The same by any reward model, charged to no trial; prompt: its session of the prompt. */
+int scores_run(struct engine *g, const struct session *prompt, struct scored *x, int n, struct err *e);
 /* Candidates first … first + n − 1. */
 int candidates_score(struct trial *t, int first, int n, struct err *e);
+
+/* --- after the fact --- */
+/* Once the method has chosen and its cost was taken: every candidate's verdict by the verifier, if the reasoner has one, and the reward
+ * model's score of the chosen answer where the method had no use for it. Nothing of it is charged to the trial. */
+int trial_verify(struct trial *t, struct err *e);
 #endif

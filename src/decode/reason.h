@@ -2,10 +2,11 @@
  *
  * Rows (base/sink.h), in the order question, method, budget:
  *   run        once, first: the settings that facts depend on, and a hash of them
- *   candidate  k, ids, text, answer, reward, correct, accepted, chosen, parent, from
+ *   candidate  k, ids, text, answer, reward, verifier, correct, accepted, chosen, parent, from
  *   change     a position where the gradient changed the drawn token: before, after, rewards
  *   result     answer, correct, and the account of the question
- *   method     at the end: accuracy, its Wilson 95 % interval, and means per question
+ *   method     at the end: accuracy, its Wilson 95 % interval, pass@k, the reward model's quality, and means per question
+ *   part       behind its method row: accuracy on the questions of one level or kind
  * A result row closes its group (question, method, budget). With `resume` a file is cut off behind its last result row and work goes
  * on from there; since every draw is keyed by what it is for, the facts are those of a run that was never stopped.
  * Means are per question; peak_bytes is the largest resident set of the process. */
@@ -15,7 +16,8 @@
 #include "decode/method.h"
 #include "stats/stats.h"
 
-enum { REASON_METHODS = 16, REASON_BUDGETS = 16 };
+enum { REASON_METHODS = 16, REASON_BUDGETS = 16, REASON_BYS = 2 };
+enum reason_by { BY_LEVEL, BY_KIND };
 struct reason_job {
     const struct reasoner *r;
     const struct questions *qs;
@@ -27,11 +29,32 @@ struct reason_job {
     const char *models; /* what identifies LM, RM and data; part of the settings */
     const char *rows;   /* path of the rows, NULL: none */
     int resume;
+    enum reason_by by[REASON_BYS]; /* breakdowns, in this order */
+    int n_by;
     int (*stopped)(void); /* polled between questions; may be NULL */
 };
 /* "a,b,c" and "1,4,8" into the job; repeated entries are errors. */
 int reason_parse_methods(struct reason_job *j, const char *list, struct err *e);
 int reason_parse_budgets(struct reason_job *j, const char *list, struct err *e);
+int reason_parse_by(struct reason_job *j, const char *list, struct err *e); /* "level,kind" */
+
+/* The questions of one level or kind. */
+struct reason_part {
+    enum reason_by by;
+    char group[64]; /* the level or the kind (its first 63 bytes); "-": not given */
+    int64_t n, correct;
+    struct interval ci;
+};
+const char *reason_by_name(enum reason_by by);
+
+/* How well the reward model knows right from wrong, over the candidates it scored for a method (not what it would say of others; only
+ * finite scores count). n 0: none, and the rest is NaN. ECE and Brier take sigmoid(reward) for the chance of being right. Intervals
+ * resample questions. */
+struct reason_rm {
+    int64_t n;
+    struct auc_grouped auc;
+    double ece, brier;
+};
 
 struct reason_summary {
     const struct method *method;
@@ -42,7 +65,15 @@ struct reason_summary {
     double calls, calls_paper, flops, tokens, seconds; /* means per question */
     double peak_bytes;
     double rejection_rate; /* of the rollouts that were judged; NaN: the method judges none */
-    double auc;            /* of the reward model, over all scored candidates; NaN: none, or all alike */
+    struct reason_rm rm;
+    /* Share of questions with a right one among pass_k independent candidates; pass_k is the least number of candidates that a question
+     * got. 0: the method's candidates are not independent draws */
+    int64_t pass_k;
+    double pass;
+    struct interval pass_ci;
+    double reward, verdict; /* of the chosen answer by reward model and verifier, means; NaN: no such model read them all */
+    struct reason_part *parts;
+    int n_parts;
     double optimised, low_entropy, low_gradient, changed; /* positions, means per question */
     int64_t changed_questions;
 };
@@ -58,6 +89,9 @@ struct reason_show {
 };
 void reason_show_fini(struct reason_show *s);
 
-/* out[n_methods * n_budgets], methods outer. show may be NULL. Nothing is written before the job was found to be sound. */
+void reason_summary_fini(struct reason_summary *s); /* its parts; nothing to do for a job without breakdowns */
+
+/* out[n_methods * n_budgets], methods outer; each to be ended by reason_summary_fini. show may be NULL. Nothing is written before the job
+ * was found to be sound. */
 int reason_run(const struct reason_job *j, struct reason_summary *out, struct reason_show *show, struct err *e);
 #endif

@@ -1,18 +1,12 @@
-/* Rows out, and rows back in for a run that goes on.
- *
- * Work is done in one canonical order, so a file of rows is a beginning of that order whatever ended it. Resuming cuts the file off
- * behind its last result row (a group that was being written is computed again), checks that it was made with the same settings, adds
- * up the results it holds, and appends. The settings row carries everything facts depend on except the number of questions: a finished
- * run may be continued on more of them. */
-#include "base/fs.h"
+/* Rows out: settings, candidates, what the gradient changed, results. The settings row carries everything facts depend on except the
+ * number of questions: a finished run may be continued on more of them (reason_resume.c). */
 #include "base/hash.h"
 #include "base/progress.h"
 #include "decode/reason_int.h"
-#include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- settings ---- */
 
@@ -29,7 +23,7 @@ static void settings_text(const struct reason_job *j, struct str *s) {
     for (int i = 0; i < j->n_budgets; i++) str_printf(s, "%s,", j->budgets[i].text);
 }
 
-static int settings_make(const struct reason_job *j, struct str *s, struct err *e) {
+int reason__settings(const struct reason_job *j, struct str *s, struct err *e) {
     settings_text(j, s);
     if (!s->failed) return 0;
     str_free(s);
@@ -38,7 +32,7 @@ static int settings_make(const struct reason_job *j, struct str *s, struct err *
 
 int reason__settings_row(const struct reason_job *j, struct sink *out, struct err *e) {
     struct str s = {0};
-    TRY(settings_make(j, &s, e));
+    TRY(reason__settings(j, &s, e));
     char hash[32];
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)hash_text(s.s));
     const struct field f[] = {F_TEXT("hash", hash), F_TEXT("settings", s.s)};
@@ -52,9 +46,13 @@ int reason__settings_row(const struct reason_job *j, struct sink *out, struct er
 #define GROUP(t, m) F_TEXT("question", (t)->q->id), F_TEXT("method", (m)->name), F_TEXT("budget", (t)->budget->text)
 #define N_OF(f)     ((int)(sizeof(f) / sizeof *(f)))
 
+/* A model that did not read it leaves null. */
+static struct field score_field(const char *name, double x) {
+    return isnan(x) ? (struct field){.name = name, .type = FIELD_NULL} : F_REAL(name, x);
+}
+
 static int candidate_row(const struct trial *t, const struct method *m, int k, struct sink *out, struct err *e) {
     const struct candidate *c = &t->c[k];
-    struct field reward = c->scored ? F_REAL("reward", c->reward) : (struct field){.name = "reward", .type = FIELD_NULL};
     const struct field f[] = {GROUP(t, m),
                               F_INT("k", k),
                               F_INT("parent", c->parent),
@@ -62,12 +60,13 @@ static int candidate_row(const struct trial *t, const struct method *m, int k, s
                               F_INTS("ids", c->ids, (size_t)c->n),
                               F_TEXT("text", c->text),
                               F_TEXT("answer", c->answer),
-                              reward,
+                              score_field("reward", c->scored ? c->reward : NAN),
                               F_BOOL("correct", c->correct),
                               F_BOOL("ended", c->ended),
                               F_BOOL("accepted", c->accepted),
-                              F_BOOL("chosen", k == t->chosen)};
-    return sink_row(out, "candidate", f, N_OF(f), e);
+                              F_BOOL("chosen", k == t->chosen),
+                              F_REAL("verifier", c->verdict)};
+    return sink_row(out, "candidate", f, N_OF(f) - !c->verified, e);
 }
 
 /* ---- what the gradient changed ---- */
@@ -169,14 +168,15 @@ static int change_row(const struct trial *t, const struct method *m, const struc
 static int result_row(const struct trial *t, const struct method *m, const struct reason__result *r, struct sink *out,
                       struct err *e) {
     const struct candidate *c = &t->c[t->chosen];
-    struct field reward = c->scored ? F_REAL("reward", c->reward) : (struct field){.name = "reward", .type = FIELD_NULL};
     const struct field f[] = {GROUP(t, m),
                               F_TEXT("truth", t->q->answer),
                               F_TEXT("answer", c->answer),
                               F_BOOL("correct", c->correct),
-                              reward,
+                              score_field("reward", r->reward),
+                              score_field("verifier", r->verdict),
                               F_INT("chosen", t->chosen),
                               F_INT("rollouts", t->n),
+                              F_INT("right", r->right),
                               F_INT("calls", r->calls),
                               F_INT("calls_paper", r->calls_paper),
                               F_REAL("flops", r->flops),
@@ -192,212 +192,30 @@ static int result_row(const struct trial *t, const struct method *m, const struc
     return sink_row(out, "result", f, N_OF(f), e);
 }
 
-int reason__group_rows(const struct trial *t, const struct method *m, struct sink *out, struct reason__result *res,
-                       struct reason__scores *scores, struct reason_show *show, struct err *e) {
-    if (t->n < 1 || t->chosen < 0) return fail(e, ERR_INTERNAL, "method %s gave no answer", m->name);
-    struct cost c = trial_cost(t);
-    *res = (struct reason__result){.correct = t->c[t->chosen].correct,
-                                   .calls = c.calls,
-                                   .calls_paper = c.calls_paper,
-                                   .tokens = c.tokens,
+int reason__group_rows(const struct trial *t, const struct method *m, const struct cost *cost, struct sink *out,
+                       struct reason__result *res, struct reason__sums *at, struct reason_show *show, struct err *e) {
+    const struct candidate *chosen = &t->c[t->chosen];
+    *res = (struct reason__result){.correct = chosen->correct,
+                                   .candidates = t->n,
+                                   .reward = t->chosen_reward,
+                                   .verdict = chosen->verified ? chosen->verdict : NAN,
+                                   .calls = cost->calls,
+                                   .calls_paper = cost->calls_paper,
+                                   .tokens = cost->tokens,
                                    .judged = t->judged,
                                    .rejected = t->rejected,
                                    .optimised = t->optimised,
                                    .low_entropy = t->low_entropy,
                                    .low_gradient = t->low_gradient,
                                    .changed = t->n_changes,
-                                   .flops = c.flops,
-                                   .seconds = c.seconds,
+                                   .flops = cost->flops,
+                                   .seconds = cost->seconds,
                                    .peak_bytes = (double)peak_bytes()};
     for (int k = 0; k < t->n; k++) {
         TRY(candidate_row(t, m, k, out, e));
-        if (t->c[k].scored) TRY(reason__score_add(scores, t->c[k].reward, t->c[k].correct, e));
+        if (t->c[k].scored && isfinite(t->c[k].reward)) TRY(reason__score_add(at, t->c[k].reward, t->c[k].correct, e));
+        res->right += t->c[k].correct;
     }
     for (int i = 0; i < t->n_changes; i++) TRY(change_row(t, m, &t->changes[i], out, show, e));
     return result_row(t, m, res, out, e);
-}
-
-int reason__method_row(const struct reason_summary *s, struct sink *out, struct err *e) {
-    const struct field f[] = {F_TEXT("method", s->method->name),
-                              F_TEXT("budget", s->budget->text),
-                              F_INT("n", s->n),
-                              F_INT("correct", s->correct),
-                              F_REAL("accuracy", s->accuracy),
-                              F_REALS("ci95", &s->ci.lo, 2),
-                              F_REAL("calls", s->calls),
-                              F_REAL("calls_paper", s->calls_paper),
-                              F_REAL("flops", s->flops),
-                              F_REAL("tokens", s->tokens),
-                              F_REAL("rejection_rate", s->rejection_rate),
-                              F_REAL("auc", s->auc),
-                              F_REAL("optimised", s->optimised),
-                              F_REAL("changed", s->changed),
-                              F_INT("changed_questions", s->changed_questions),
-                              M_REAL("seconds", s->seconds),
-                              M_REAL("peak_bytes", s->peak_bytes)};
-    return sink_row(out, "method", f, N_OF(f), e);
-}
-
-/* ---- back in ---- */
-
-struct old_rows {
-    const struct reason_job *j;
-    int64_t done;
-    struct reason__sums *sums;
-    struct reason_show *show;
-    const char *path;
-    int settings;
-};
-
-static int64_t get_i(const json_t *o, const char *k) { return json_integer_value(json_object_get(o, k)); }
-static double get_d(const json_t *o, const char *k) { return json_number_value(json_object_get(o, k)); }
-static int get_b(const json_t *o, const char *k) { return json_is_true(json_object_get(o, k)); }
-static const char *get_s(const json_t *o, const char *k) {
-    const char *s = json_string_value(json_object_get(o, k));
-    return s ? s : "";
-}
-
-static int old_settings(struct old_rows *r, const json_t *o, int64_t line, struct err *e) {
-    struct str s = {0};
-    TRY(settings_make(r->j, &s, e));
-    int same = !strcmp(get_s(o, "settings"), s.s);
-    str_free(&s);
-    r->settings = 1;
-    return same ? 0
-                : fail_at(e, ERR_STATE, r->path, line, "cannot resume: these rows were made with other settings (%.200s)",
-                          get_s(o, "settings"));
-}
-
-/* The group a row belongs to must be the one that comes next. */
-static int old_group(struct old_rows *r, const json_t *o, int64_t line, struct err *e) {
-    const struct reason_job *j = r->j;
-    int per = j->n_methods * j->n_budgets, at = (int)(r->done % per);
-    int64_t q = r->done / per;
-    if (q >= j->n)
-        return fail_at(e, ERR_STATE, r->path, line, "cannot resume: the rows go beyond the %lld questions of this run",
-                       (long long)j->n);
-    if (strcmp(get_s(o, "question"), j->qs->q[q].id) != 0 ||
-        strcmp(get_s(o, "method"), j->methods[at / j->n_budgets]->name) != 0 ||
-        strcmp(get_s(o, "budget"), j->budgets[at % j->n_budgets].text) != 0)
-        return fail_at(e, ERR_STATE, r->path, line,
-                       "cannot resume: expected question %s, method %s, budget %s, found %.60s, %.60s, %.60s", j->qs->q[q].id,
-                       j->methods[at / j->n_budgets]->name, j->budgets[at % j->n_budgets].text, get_s(o, "question"),
-                       get_s(o, "method"), get_s(o, "budget"));
-    return at;
-}
-
-static void old_result(struct old_rows *r, const json_t *o, int at) {
-    const json_t *m = json_object_get(o, "measured");
-    struct reason__result x = {.correct = get_b(o, "correct"),
-                               .calls = get_i(o, "calls"),
-                               .calls_paper = get_i(o, "calls_paper"),
-                               .tokens = get_i(o, "tokens"),
-                               .judged = get_i(o, "judged"),
-                               .rejected = get_i(o, "rejected"),
-                               .optimised = get_i(o, "optimised"),
-                               .low_entropy = get_i(o, "low_entropy"),
-                               .low_gradient = get_i(o, "low_gradient"),
-                               .changed = get_i(o, "changed"),
-                               .flops = get_d(o, "flops"),
-                               .seconds = get_d(m, "seconds"),
-                               .peak_bytes = get_d(m, "peak_bytes")};
-    reason__sum(&r->sums[at], &x);
-    r->done++;
-}
-
-static int old_candidate(struct old_rows *r, const json_t *o, int at, struct err *e) {
-    if (!json_is_number(json_object_get(o, "reward"))) return 0;
-    return reason__score_add(&r->sums[at].scores, get_d(o, "reward"), get_b(o, "correct"), e);
-}
-
-static void old_change(struct old_rows *r, const json_t *o) {
-    const struct question *q = &r->j->qs->q[r->done / (r->j->n_methods * r->j->n_budgets)];
-    if (!r->show || get_i(o, "telling") <= r->show->score) return;
-    reason_show_fini(r->show);
-    *r->show = (struct reason_show){
-        .id = strdup(q->id),
-        .question = strdup(q->question),
-        .truth = strdup(q->answer),
-        .method = strdup(get_s(o, "method")),
-        .budget = strdup(get_s(o, "budget")),
-        .prefix = strdup(get_s(o, "prefix")),
-        .was = strdup(get_s(o, "was")),
-        .rest = strdup(get_s(o, "rest")),
-        .plain = strdup(get_s(o, "plain")),
-        .tilted = strdup(get_s(o, "tilted")),
-        .rest_after = strdup(get_s(o, "rest_after")),
-        .answer_before = strdup(get_s(o, "answer_before")),
-        .answer_after = strdup(get_s(o, "answer_after")),
-        .u = get_d(o, "u"),
-        .p_plain = get_d(o, "p_plain"),
-        .p_tilted = get_d(o, "p_tilted"),
-        .reward_before = get_d(o, "reward_before"),
-        .reward_after = get_d(o, "reward_after"),
-        .accepted = get_b(o, "accepted"),
-        .rolled = get_b(o, "rolled"),
-        .correct_before = get_b(o, "correct_before"),
-        .correct_after = get_b(o, "correct_after"),
-        .score = (int)get_i(o, "telling"),
-    };
-}
-
-/* 1: keep the file up to the end of this line. */
-static int old_line(struct old_rows *r, const char *s, size_t n, int64_t line, struct err *e) {
-    json_error_t why;
-    json_t *o = json_loadb(s, n, 0, &why);
-    if (!o) return fail_at(e, ERR_FORMAT, r->path, line, "cannot resume: a row is not JSON (%.100s)", why.text);
-    const char *kind = get_s(o, "row");
-    int rc = 0;
-    if (!strcmp(kind, "run")) {
-        rc = old_settings(r, o, line, e);
-        if (rc >= 0) rc = 1;
-    } else if (!r->settings)
-        rc = fail_at(e, ERR_FORMAT, r->path, line,
-                     "cannot resume: expected rows of an earlier run, found a row of kind \"%.40s\"", kind);
-    else if (!strcmp(kind, "result")) {
-        rc = old_group(r, o, line, e);
-        if (rc >= 0) old_result(r, o, rc), rc = 1;
-    } else if (!strcmp(kind, "candidate")) {
-        rc = old_group(r, o, line, e);
-        if (rc >= 0) rc = old_candidate(r, o, rc, e);
-    } else if (!strcmp(kind, "change")) {
-        rc = old_group(r, o, line, e);
-        if (rc >= 0) old_change(r, o), rc = 0;
-    }
-    json_decref(o);
-    return rc;
-}
-
-static int old_read(struct old_rows *r, size_t *keep, struct err *e) {
-    char *text = NULL;
-    size_t n = 0;
-    int64_t line = 1;
-    int rc = 0;
-    TRY(file_read(&text, &n, r->path, (size_t)16 << 30, e));
-    *keep = 0;
-    for (size_t at = 0; rc >= 0 && at < n; line++) {
-        const char *end = memchr(text + at, '\n', n - at);
-        if (!end) break; /* torn */
-        rc = old_line(r, text + at, (size_t)(end - text) - at, line, e);
-        at = (size_t)(end - text) + 1;
-        if (rc > 0) *keep = at;
-    }
-    free(text);
-    for (int i = 0; i < r->j->n_methods * r->j->n_budgets; i++) r->sums[i].scores.n = r->sums[i].scores.kept;
-    return rc < 0 ? rc : 0;
-}
-
-int reason__rows_open(struct sink **out, const struct reason_job *j, int64_t *done, struct reason__sums *sums,
-                      struct reason_show *show, struct err *e) {
-    size_t keep = 0;
-    struct old_rows r = {.j = j, .sums = sums, .show = show, .path = j->rows};
-    if (!j->rows) return sink_null_open(out, e);
-    if (j->resume && file_exists(j->rows)) {
-        TRY(old_read(&r, &keep, e));
-        if (truncate(j->rows, (off_t)keep) < 0)
-            return fail_at(e, ERR_IO, j->rows, -1, "cannot cut off what an earlier run left unfinished");
-    }
-    *done = r.done;
-    TRY(sink_jsonl_open(out, j->rows, keep > 0, e));
-    return keep > 0 ? 0 : reason__settings_row(j, *out, e);
 }

@@ -81,7 +81,7 @@ static int beside(char *out, size_t size, const char *recipe, const char *name, 
 
 static int data_read(struct recipe_data *d, const struct recipe *r, json_t *o, struct err *e) {
     char family[32] = "", difficulty[32] = "", policy[200] = "";
-    *d = (struct recipe_data){.weight = 1, .samples = 4, .questions = 1000, .temp = 1, .max_new = 160, .steps = -1};
+    *d = (struct recipe_data){.weight = 1, .samples = 4, .questions = 1000, .temp = 1, .max_new = 160};
     double slip = 0.1;
     const struct key keys[] = {TEXT("family", family, 1),
                                TEXT("difficulty", difficulty, 0),
@@ -96,7 +96,7 @@ static int data_read(struct recipe_data *d, const struct recipe *r, json_t *o, s
                                INT("samples", d->samples, 1, 64, 0),
                                REAL("temp", d->temp, 0, 10, 0),
                                INT("max_new", d->max_new, 1, 4096, 0),
-                               INT("steps", d->steps, -1, 1e6, 0)};
+                               INT("steps", d->steps, 0, 1, 0)};
     TRY(READ(keys, "data", o));
     TRY(gym_spec_init(&d->spec, family, e));
     if (difficulty[0]) TRY(gym_set_difficulty(&d->spec, difficulty, e));

@@ -7,7 +7,7 @@
  *    "stages": [{"name": "pretrain", "objective": "next|answer|pairwise|pointwise", "tokens": 12e6, "rows": 4096, "accumulate": 1,
  *                "lr": 3e-3, "lr_min": 3e-4, "warmup": 100, "weight_decay": 0.1, "clip": 1.0, "beta2": 0.95,
  *                "data": [{"family": "chain", "weight": 1, "difficulty": "2..5", "slip": 0.1, "at_once": 0.1, "raw": 0.2, "open": 0, "named": 0},
- *                         {"family": "chain", "policy": "r1.gguf", "questions": 4000, "samples": 4, "temp": 1.0, "max_new": 160, "steps": 100}]}],
+ *                         {"family": "chain", "policy": "r1.gguf", "questions": 4000, "samples": 4, "temp": 1.0, "max_new": 160, "steps": 1}]}],
  *    "checkpoint_s": 60, "validate_every": 200, "validate_docs": 200}
  *
  * Paths are relative to the recipe's folder. Unknown keys are errors: a misspelt setting must not be silently ignored. */
@@ -30,7 +30,7 @@ struct recipe_data {
     int samples;
     double temp;
     int64_t max_new;
-    int64_t steps; /* score every step of the thought too: its equations hold modulo this (0: exactly); -1: only the end */
+    int steps; /* 1: score every step of the thought too (gym_steps); 0: only the end */
 };
 struct recipe_stage {
     char name[32];

@@ -126,8 +126,8 @@ int candidates_draw(struct trial *t, uint64_t first, int n, double temp, struct 
 
 /* ---- rewards ---- */
 
-static int score_batch(struct trial *t, struct scored *x, int n, struct err *e) {
-    const struct model *m = engine_model(t->r->rm);
+static int score_batch(struct engine *g, const struct session *prompt, struct scored *x, int n, struct err *e) {
+    const struct model *m = engine_model(g);
     struct device *d = model_device(m);
     int64_t C = model_cfg(m)->n_embd, rows = 0, at = 0;
     struct feed f[TRIAL_BATCH];
@@ -136,25 +136,29 @@ static int score_batch(struct trial *t, struct scored *x, int n, struct err *e) 
     num *h = dev_alloc(d, rows * C);
     int rc = h && one ? 0 : fail(e, ERR_NOMEM, "out of memory for the reward of %lld tokens", (long long)rows);
     for (int i = 0; rc >= 0 && i < n; i++) {
-        rc = session_fork(&x[i].s, x[i].from ? x[i].from : t->rm, e);
+        rc = session_fork(&x[i].s, x[i].from ? x[i].from : prompt, e);
         if (rc >= 0 && x[i].from) session_rewind(x[i].s, x[i].keep);
         f[i] = (struct feed){.s = x[i].s, .ids = x[i].ids, .n = x[i].n, .h = num_at(d, h, at * C)};
         at += x[i].n;
     }
-    if (rc >= 0) rc = engine_step(t->r->rm, f, n, NULL, e);
+    if (rc >= 0) rc = engine_step(g, f, n, NULL, e);
     for (int i = 0; rc >= 0 && i < n; i++) {
         rc = model_logits(m, num_at(d, f[i].h, (x[i].n - 1) * C), 1, NULL, one, e);
         x[i].reward = dev_get1(d, one, 0);
         if (!x[i].hold) session_free(x[i].s), x[i].s = NULL;
     }
-    t->calls_paper += n;
     dev_free(d, h), dev_free(d, one);
     return rc < 0 ? rc : 0;
 }
 
-int rewards_score(struct trial *t, struct scored *x, int n, struct err *e) {
-    for (int i = 0; i < n; i += TRIAL_BATCH) TRY(score_batch(t, x + i, n - i < TRIAL_BATCH ? n - i : TRIAL_BATCH, e));
+int scores_run(struct engine *g, const struct session *prompt, struct scored *x, int n, struct err *e) {
+    for (int i = 0; i < n; i += TRIAL_BATCH) TRY(score_batch(g, prompt, x + i, n - i < TRIAL_BATCH ? n - i : TRIAL_BATCH, e));
     return 0;
+}
+
+int rewards_score(struct trial *t, struct scored *x, int n, struct err *e) {
+    t->calls_paper += n;
+    return scores_run(t->r->rm, t->rm, x, n, e);
 }
 
 int candidates_score(struct trial *t, int first, int n, struct err *e) {

@@ -130,7 +130,8 @@ int trial_prompt(const struct reasoner *r, const struct question *q, struct toks
 
 int trial_init(struct trial *t, const struct reasoner *r, const struct question *q, const struct budget *b, int reward,
                struct err *e) {
-    *t = (struct trial){.r = r, .q = q, .budget = b, .key = hash_text(q->id), .chosen = -1, .t0 = clock_s()};
+    *t =
+        (struct trial){.r = r, .q = q, .budget = b, .key = hash_text(q->id), .chosen = -1, .chosen_reward = NAN, .t0 = clock_s()};
     t->lm0 = engine_account(r->lm);
     if (r->rm) t->rm0 = engine_account(r->rm);
     int rc = trial_prompt(r, q, &t->prompt, e);

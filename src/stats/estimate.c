@@ -5,12 +5,26 @@
 #include <stdlib.h>
 
 /* centre and half width: (p + z²/2n ± z·sqrt(p(1−p)/n + z²/4n²)) / (1 + z²/n) */
-struct interval wilson(int64_t k, int64_t n, double z) {
+struct interval wilson_rate(double p, int64_t n, double z) {
     if (n <= 0) return (struct interval){0, 1};
-    double m = (double)n, p = (double)k / m, z2 = z * z;
+    double m = (double)n, z2 = z * z;
     double centre = p + z2 / (2 * m), half = z * sqrt(p * (1 - p) / m + z2 / (4 * m * m)), norm = 1 + z2 / m;
     /* at the ends the bound is 0 or 1 exactly; rounding would leave 1e-17 */
-    return (struct interval){k <= 0 ? 0 : (centre - half) / norm, k >= n ? 1 : (centre + half) / norm};
+    return (struct interval){p <= 0 ? 0 : (centre - half) / norm, p >= 1 ? 1 : (centre + half) / norm};
+}
+
+struct interval wilson(int64_t k, int64_t n, double z) {
+    return wilson_rate(n > 0 ? (double)k / (double)n : 0, n, z);
+}
+
+/* C(n - c, k) / C(n, k) as a product of c factors or of k, whichever are fewer: no factorial overflows. */
+double pass_at(int64_t n, int64_t c, int64_t k) {
+    if (k < 1 || k > n || c < 0 || c > n) return NAN;
+    if (c > n - k) return 1;
+    int64_t few = c < k ? c : k, other = c < k ? k : c;
+    double none = 1;
+    for (int64_t i = 0; i < few; i++) none *= (double)(n - other - i) / (double)(n - i);
+    return 1 - none;
 }
 
 double mean(const double *x, size_t n) {

@@ -18,6 +18,12 @@ struct interval {
 /* Wilson's score interval of a rate, k of n, at z: stays within [0, 1] and holds its level for small n and rates near 0 or 1,
  * where the usual p ± z·se does not (Wilson 1927; Brown, Cai, DasGupta 2001). n = 0: [0, 1]. */
 struct interval wilson(int64_t k, int64_t n, double z);
+/* The same at a rate p that is the mean of n values in [0, 1]: for values between 0 and 1 it is wider than it need be, since none vary
+ * more than 0/1 values of that mean. n = 0: [0, 1]. */
+struct interval wilson_rate(double p, int64_t n, double z);
+/* pass@k of one question from n >= k independent candidates, c of them right: the share of k-subsets with a right one,
+ * 1 - C(n - c, k) / C(n, k), unbiased for the chance that k draws hold one (Chen et al. 2021). Outside 0 <= c <= n, 1 <= k <= n: NaN. */
+double pass_at(int64_t n, int64_t c, int64_t k);
 
 double mean(const double *x, size_t n);
 double variance(const double *x, size_t n); /* n - 1 below; n = 1: NaN */
@@ -46,6 +52,22 @@ int paired_rates(struct paired *out, const int *a, const int *b, size_t n, int r
 /* Area under the ROC curve: the chance that a positive scores above a negative, ties counting half. *out is NaN if a class is
  * missing. label[n] in {0, 1}. */
 int auc(double *out, const double *score, const int *label, size_t n, struct err *e);
+
+/* The same for rows that belong to groups (answers to one question), group[n] in [0, n_groups). pooled: all rows together, its interval by
+ * resampling groups. within: the mean, over the `groups` groups with both classes, of the area within the group; its interval by
+ * resampling those. NaN where a class is missing, and for the interval of fewer than two groups. */
+struct resampling {
+    int reps;     /* >= 1 */
+    double level; /* such as 0.95 */
+    uint64_t seed;
+};
+struct auc_grouped {
+    double pooled, within;
+    struct interval pooled_ci, within_ci;
+    int64_t groups;
+};
+int auc_grouped(struct auc_grouped *out, const double *score, const int *label, const size_t *group, size_t n, size_t n_groups,
+                const struct resampling *how, struct err *e);
 
 /* Calibration of probabilities p[n] for events y[n] in {0, 1}. ECE: equal bins (lo, hi] of [0, 1], each weighing its share;
  * bins = 0 means 15. Brier: mean of (p − y)². brier_multi: p[n,k] row-major, label[n] in [0, k): sum over classes, mean over

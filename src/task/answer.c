@@ -3,8 +3,9 @@
  * One rule decides the hard cases: when in doubt the output is unparseable, never guessed, because a guess that happens to be
  * right would be counted as reasoning. A thought that was never closed has no final answer. */
 #include "task/answer.h"
+#include "task/check.h"
+#include "task/ratio.h"
 #include <ctype.h>
-#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -40,19 +41,6 @@ static struct view bare(struct view v) {
 }
 
 /* ---- numbers ---- */
-
-struct ratio {
-    int64_t num, den;
-};
-
-static int64_t gcd(int64_t a, int64_t b) {
-    while (b) {
-        int64_t t = a % b;
-        a = b;
-        b = t;
-    }
-    return a;
-}
 
 /* Digits with optional thousands commas and a decimal point; advances. Up to 18 digits in all, so int64 holds them. */
 static int read_decimal(struct view *v, struct ratio *r) {
@@ -112,9 +100,7 @@ static int read_number(struct view v, struct ratio *out) {
     struct ratio a, b, x;
     if (!read_quotient(&v, &a, &b) || v.n || !b.num) return 0;
     if (__builtin_mul_overflow(a.num, b.den, &x.num) || __builtin_mul_overflow(a.den, b.num, &x.den)) return 0;
-    int64_t g = gcd(x.num, x.den);
-    *out = (struct ratio){(neg ? -x.num : x.num) / g, x.den / g};
-    return 1;
+    return ratio_reduce(neg ? -x.num : x.num, x.den, out);
 }
 
 int answer_normal(const char *text, size_t n, struct str *out) {
@@ -212,23 +198,43 @@ static int boxed(struct view v, struct view *out) {
     return found;
 }
 
-static int free_answer(struct view v, struct view *out) {
+/* The line behind the last "####"; 0 if there is none, or nothing on it. */
+static int marked(struct view v, struct view *out) {
     for (size_t i = v.n; i-- > 3;)
         if (!memcmp(v.s + i - 3, "####", 4)) {
             struct view w = skip(v, i + 1);
             const char *nl = memchr(w.s, '\n', w.n);
             *out = trim(nl ? (struct view){w.s, (size_t)(nl - w.s)} : w);
-            return out->n > 0;
+            return out->n > 0 ? 1 : -1;
         }
+    return 0;
+}
+
+static int free_answer(struct view v, struct view *out) {
     struct ratio r;
+    int mark = marked(v, out);
+    if (mark) return mark > 0;
     *out = bare(v);
     return read_number(*out, &r);
+}
+
+/* Whatever place it stands in, an answer that is to be checked must be one whole expression. */
+static int parse_checked(struct view v, const struct view *box, const struct question *q, struct str *out) {
+    struct view a = v;
+    if (box)
+        a = *box;
+    else
+        marked(v, &a);
+    a = trim(a);
+    while (unwrap(&a, "$", "$") || unwrap(&a, "\\(", "\\)")) {}
+    return check_normal(q->check, a.s, a.n, out);
 }
 
 int answer_parse(const char *output, const struct question *q, struct str *out) {
     str_clear(out);
     struct view v = after_think(output), a;
     int box = boxed(v, &a);
+    if (q->check) return parse_checked(v, box ? &a : NULL, q, out);
     if (q->n_choices) {
         char c = (char)(box ? choice_of(a, q) : choice_find(v, q));
         if (!c) return 0;
@@ -242,6 +248,7 @@ int answer_parse(const char *output, const struct question *q, struct str *out) 
 
 int answer_grade(const struct question *q, const char *parsed) {
     if (!parsed) return 0;
+    if (q->check) return check_right(q->check, parsed);
     struct str a = {0}, b = {0};
     int bad = answer_normal(parsed, strlen(parsed), &a) < 0 || answer_normal(q->answer, strlen(q->answer), &b) < 0;
     int right = !bad && a.len && a.len == b.len && !strncasecmp(a.s, b.s, a.len);

@@ -1,13 +1,15 @@
 /* arith: addition, subtraction and multiplication of numbers with d digits (the difficulty). Free form, final \boxed{N}.
  *
  * The trace is the school method, column by column from the units, because that is what a small model can learn: every column
- * is a fact of at most 10·10·10 cases ("7+5+0=12 write 2 carry 1;"), always with its carry, also where that is 0, so that all
- * columns look alike. Tokenizers of this house take digits one by one, which is what the columns need. */
+ * is a fact of at most 10·10·10 cases ("7+6+1=14;"), always with its carry, also where that is 0, so that all columns look
+ * alike. The carry is not announced: it is the tens digit of the column before, the borrow its minus sign. Then the digits are
+ * gathered into the result. A product by two digits has both partial products and their sum. The longest trace (8 digits by 2)
+ * is some 300 characters. Tokenizers of this house take digits one by one, which is what the columns need. */
 #include "task/gym_int.h"
 
-enum { ADD, SUB, MUL, DIGITS_MAX = 6 };
+enum { ADD, SUB, MUL, OPS, DIGITS_MAX = 8 };
 
-/* v: op, the larger operand, the smaller (for MUL: the long one, the one-digit one); then whether they stand swapped. */
+/* v: op, the larger operand, the smaller (for MUL: the long one, the one of at most two digits); then whether they stand swapped. */
 enum { V_OP, V_A, V_B, V_SWAP };
 
 static int64_t power10(int d) {
@@ -16,77 +18,105 @@ static int64_t power10(int d) {
     return p;
 }
 
-static void arith_draw(const struct gym_spec *s, int level, int sub, struct picker *p, struct problem *out) {
-    (void)s;
-    int64_t low = level > 1 ? power10(level - 1) : 1, high = power10(level);
-    int64_t a = low + pick(p, (uint64_t)(high - low));
-    int64_t b = sub == MUL ? 2 + pick(p, 8) : 1 + pick(p, (uint64_t)(high - 1));
-    int64_t swap = a < b;
-    problem_add(out, sub);
-    problem_add(out, swap ? b : a); /* a-b only with a >= b; a+b and b+a are one problem */
-    problem_add(out, swap ? a : b);
-    out->core = out->n;
-    problem_add(out, swap && sub == ADD);
-}
-
-struct column {
-    int x, y, in, value, write, out;
-}; /* in and out: carry or borrow */
-
-static struct column column_of(int op, int x, int y, int in) {
-    struct column c = {.x = x, .y = y, .in = in};
-    c.value = op == ADD ? x + y + in : op == SUB ? x - y - in : x * y + in;
-    c.out = op == SUB ? c.value < 0 : c.value / 10;
-    c.write = op == SUB ? c.value + 10 * c.out : c.value % 10;
-    return c;
-}
-
-static void say_column(struct str *out, int op, struct column c) {
-    str_printf(out, "%d%c%d%c%d=%d write %d %s %d; ", c.x, "+-*"[op], c.y, op == SUB ? '-' : '+', c.in, c.value, c.write,
-               op == SUB ? "borrow" : "carry", c.out);
-}
-
-/* The column with its value one off and all that follows from it. */
-static struct column slip(int op, struct column c, struct rng *g) {
-    int off = c.value > 0 && rng_below(g, 2) ? -1 : 1;
-    struct column w = c;
-    w.value += off;
-    if (op == SUB && w.value > 9) w.value = c.value - 1;
-    w.out = op == SUB ? w.value < 0 : w.value / 10;
-    w.write = op == SUB ? w.value + 10 * w.out : w.value % 10;
-    return w;
-}
-
 static int digits(int64_t n) {
     int d = 1;
     while (n >= 10) n /= 10, d++;
     return d;
 }
 
-static void work(const struct gym_spec *s, const struct problem *p, struct rng *g, struct gym_words *w) {
-    int op = (int)p->v[V_OP], n = digits(p->v[V_A]), carry = 0;
-    int64_t a = p->v[p->v[V_SWAP] ? V_B : V_A], b = p->v[p->v[V_SWAP] ? V_A : V_B]; /* as the question has them */
-    int slips = rng_uniform(g) < s->slip_rate, where = (int)rng_below(g, (uint64_t)n);
-    for (int i = 0; i < n; i++) {
-        int y = (int)(op == MUL ? b : b / power10(i) % 10);
-        struct column c = column_of(op, (int)(a / power10(i) % 10), y, carry);
-        if (slips && i == where) {
-            say_column(&w->trace, op, slip(op, c, g));
-            str_puts(&w->trace, "Wait, ");
-        }
-        say_column(&w->trace, op, c);
-        carry = c.out;
+static int digit(int64_t n, int place) { return (int)(n / power10(place) % 10); }
+
+static void arith_draw(const struct gym_spec *s, int level, int sub, struct picker *p, struct problem *out) {
+    (void)s;
+    int64_t low = level > 1 ? power10(level - 1) : 1, high = power10(level);
+    int64_t a = low + pick(p, (uint64_t)(high - low));
+    int64_t b = sub != MUL ? 1 + pick(p, (uint64_t)(high - 1)) : 2 + pick(p, level > 1 ? 98 : 8);
+    int64_t swap = a < b;
+    problem_add(out, sub);
+    problem_add(out, swap ? b : a); /* a-b only with a >= b; a+b and b+a are one problem, so are a*b and b*a */
+    problem_add(out, swap ? a : b);
+    out->core = out->n;
+    problem_add(out, swap && sub == ADD);
+}
+
+/* Writes columns and counts them; column number slip_at is first written wrong. */
+struct pen {
+    struct str *out; /* NULL: only counts */
+    struct rng *g;
+    int column, slip_at;
+};
+
+struct column {
+    int op, x, y, in; /* in: carry or borrow */
+};
+
+static int column_value(struct column c) {
+    return c.op == ADD ? c.x + c.y + c.in : c.op == SUB ? c.x - c.y - c.in : c.x * c.y + c.in;
+}
+
+static int column_out(struct column c) { return c.op == SUB ? column_value(c) < 0 : column_value(c) / 10; }
+
+static void say_column(struct str *out, struct column c, int value) {
+    str_printf(out, "%d%c%d%c%d=%d; ", c.x, "+-*"[c.op], c.y, c.op == SUB ? '-' : '+', c.in, value);
+}
+
+/* One off, and still a value that some column has. */
+static int slip(struct column c, struct rng *g) {
+    int v = column_value(c), least = c.op == SUB ? -10 : 0, most = c.op == SUB ? 9 : 99;
+    return v == most || (v > least && rng_below(g, 2)) ? v - 1 : v + 1;
+}
+
+static void write_column(struct pen *w, struct column c) {
+    int n = w->column++;
+    if (!w->out) return;
+    if (n == w->slip_at) {
+        say_column(w->out, c, slip(c, w->g));
+        str_puts(w->out, "Wait, ");
     }
-    w->slips = slips;
+    say_column(w->out, c, column_value(c));
+}
+
+static void write_result(struct pen *w, int64_t r, const char *end) {
+    if (w->out) str_printf(w->out, "%lld%s", (long long)r, end);
+}
+
+/* All columns of a op b; for MUL b is one digit. */
+static void write_columns(struct pen *w, int op, int64_t a, int64_t b) {
+    int n = digits(op == MUL || a > b ? a : b);
+    for (int i = 0, carry = 0; i < n; i++) {
+        struct column c = {op, digit(a, i), op == MUL ? (int)b : digit(b, i), carry};
+        write_column(w, c);
+        carry = column_out(c);
+    }
+}
+
+static int64_t apply(int64_t op, int64_t a, int64_t b) { return op == ADD ? a + b : op == SUB ? a - b : a * b; }
+
+static void write_work(struct pen *w, int op, int64_t a, int64_t b) {
+    if (op == MUL && b > 9) {
+        int64_t ones = a * (b % 10), tens = a * (b / 10) * 10;
+        write_columns(w, MUL, a, b % 10);
+        write_result(w, ones, "; ");
+        write_columns(w, MUL, a, b / 10);
+        write_result(w, tens, "; ");
+        write_columns(w, ADD, ones, tens);
+    } else {
+        write_columns(w, op, a, b);
+    }
+    write_result(w, apply(op, a, b), ". ");
 }
 
 static void arith_tell(const struct gym_spec *s, const struct problem *p, struct rng *g, struct gym_words *w) {
-    int64_t a = p->v[V_A], b = p->v[V_B], op = p->v[V_OP];
-    long long r = op == ADD ? a + b : op == SUB ? a - b : a * b;
-    long long left = p->v[V_SWAP] ? b : a, right = p->v[V_SWAP] ? a : b;
-    str_printf(&w->question, "What is %lld%c%lld?", left, "+-*"[op], right);
-    work(s, p, g, w);
+    int op = (int)p->v[V_OP];
+    int64_t a = p->v[p->v[V_SWAP] ? V_B : V_A], b = p->v[p->v[V_SWAP] ? V_A : V_B]; /* as the question has them */
+    long long r = apply(op, a, b);
+    struct pen count = {.out = NULL}, pen = {.out = &w->trace, .g = g, .slip_at = -1};
+    write_work(&count, op, a, b);
+    w->slips = rng_uniform(g) < s->slip_rate;
+    if (w->slips) pen.slip_at = (int)rng_below(g, (uint64_t)count.column);
+    write_work(&pen, op, a, b);
     str_printf(&w->trace, "So %lld.", r);
+    str_printf(&w->question, "What is %lld%c%lld?", (long long)a, "+-*"[op], (long long)b);
     str_printf(&w->answer, "%lld", r);
     str_printf(&w->final, "\\boxed{%lld}", r);
 }
@@ -94,10 +124,11 @@ static void arith_tell(const struct gym_spec *s, const struct problem *p, struct
 /* Single columns. */
 static void arith_pretrain(const struct gym_spec *s, int64_t index, struct rng *g, struct str *out) {
     (void)s, (void)index;
-    for (int i = 0; i < 4; i++) {
-        int op = (int)rng_below(g, 3), x = (int)rng_below(g, 10), y = (int)rng_below(g, 10);
-        int in = op == MUL ? (y ? (int)rng_below(g, (uint64_t)y) : 0) : (int)rng_below(g, 2);
-        say_column(out, op, column_of(op, x, y, in));
+    for (int i = 0; i < 6; i++) {
+        struct column c = {(int)rng_below(g, OPS), (int)rng_below(g, 10), (int)rng_below(g, 10), 0};
+        uint64_t carries = c.op != MUL ? 2 : c.y ? (uint64_t)c.y : 1;
+        c.in = (int)rng_below(g, carries);
+        say_column(out, c, column_value(c));
     }
     if (out->len && !out->failed) out->s[--out->len] = 0; /* the blank after the last column */
 }
@@ -108,9 +139,10 @@ const struct family family_arith = {
     .level_min = 1,
     .level_max = DIGITS_MAX,
     .level_lo = 3,
-    .level_hi = 5,
-    .subs = 3,
+    .level_hi = 6,
+    .subs = OPS,
     .draw = arith_draw,
     .tell = arith_tell,
     .pretrain = arith_pretrain,
-    .about = "sums, differences, products by one digit, column by column (difficulty: digits, 1..6, default 3..5)"};
+    .judge = judge_worked,
+    .about = "sums, differences, products by up to two digits, column by column (difficulty: digits, 1..8, default 3..6)"};

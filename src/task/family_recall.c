@@ -5,80 +5,31 @@
  * away until its end while the model knew from the start. recall-plain goes through A, B, C, D in order and is the control.
  * Both draw from one space, so the same question never is training for one and test for the other.
  *
- * Every fact is in the training text; what is held out are (fact, options, order) by hash, and whole phrasings by construction.
- * The held-out phrasings use only words that the training phrasings use too. */
-#include "task/gym_int.h"
-#include <string.h>
-
-/* %R is the relation, %E the entity. */
-static const char *const train_forms[] = {
-    "What is the %R of %E?", "What %R does %E have?", "Which %R does %E have?",      "Name the %R of %E.",
-    "%E has which %R?",      "The %R of %E is what?", "Tell me the %R that %E has.", "Which is the %R of %E?",
-};
-static const char *const val_forms[] = {"Tell me the %R of %E.", "What is the %R that %E has?"};
-static const char *const test_forms[] = {"Name the %R that %E has.", "%E has what %R?", "The %R that %E has is what?"};
-#define FORMS(a) \
-    { a, sizeof a / sizeof *a }
-static const struct {
-    const char *const *form;
-    size_t n;
-} forms[GYM_SPLITS] = {[GYM_TRAIN] = FORMS(train_forms), [GYM_VAL] = FORMS(val_forms), [GYM_TEST] = FORMS(test_forms)};
-
-static const char *const fact_forms[] = {"The %R of %E is %V.", "%E has the %R %V.", "%V is the %R of %E.",
-                                         "The %R that %E has is %V.", "%E: %R %V."};
+ * Every fact is in the training text; what is held out are (fact, options, order) by hash, and whole phrasings by construction
+ * (facts.c). */
+#include "task/facts.h"
 
 /* v: world key, relation, entity, the four options in order; then the phrasing. */
 enum { V_WORLD, V_RELATION, V_ENTITY, V_OPTION, V_FORM = V_OPTION + GYM_CHOICES };
 
-/* The p-th of the values that are not yet used. */
-static int unused(const int *used, int64_t p) {
-    for (int v = 0;; v++)
-        if (!used[v] && p-- == 0) return v;
-}
-
 static void recall_draw(const struct gym_spec *s, int level, int sub, struct picker *p, struct problem *out) {
     (void)level;
-    int entity = (int)pick(p, (uint64_t)s->world.entities), right = world_fact(&s->world, entity, sub);
-    int at = (int)pick(p, GYM_CHOICES), used[WORLD_VALUES] = {0};
-    used[right] = 1;
+    int entity = (int)pick(p, (uint64_t)s->world.entities);
     problem_add(out, (int64_t)s->world.key);
     problem_add(out, sub);
     problem_add(out, entity);
-    for (int i = 0, left = WORLD_VALUES - 1; i < GYM_CHOICES; i++) {
-        int v = right;
-        if (i != at) v = unused(used, pick(p, (uint64_t)left--));
-        used[v] = 1;
-        problem_add(out, v);
-    }
+    facts_draw_options(p, world_fact(&s->world, entity, sub), out);
     out->core = out->n;
-    problem_add(out, pick(p, forms[s->split].n));
-}
-
-static void say(struct str *out, const char *form, const char *relation, const char *entity, const char *value) {
-    for (const char *z = form; *z; z++) {
-        if (*z != '%')
-            str_add(out, z, 1);
-        else if (*++z == 'R')
-            str_puts(out, relation);
-        else
-            str_puts(out, *z == 'E' ? entity : value);
-    }
+    problem_add(out, pick(p, facts_phrasings(s->split)));
 }
 
 /* Fills in what both families share; returns the place of the right option. */
 static int ask(const struct gym_spec *s, const struct problem *p, struct gym_words *w) {
     char name[WORLD_NAME];
-    int r = (int)p->v[V_RELATION], e = (int)p->v[V_ENTITY], right = world_fact(&s->world, e, r), at = 0;
+    int r = (int)p->v[V_RELATION], e = (int)p->v[V_ENTITY];
     world_name(&s->world, e, name);
-    say(&w->question, forms[s->split].form[p->v[V_FORM]], world_relation(r), name, "");
-    w->n_choices = GYM_CHOICES;
-    for (int i = 0; i < GYM_CHOICES; i++) {
-        w->choices[i] = world_value(r, (int)p->v[V_OPTION + i]);
-        if (p->v[V_OPTION + i] == right) at = i;
-    }
-    str_printf(&w->answer, "%c", 'A' + at);
-    str_printf(&w->final, "%c", 'A' + at);
-    return at;
+    facts_ask(&w->question, s->split, p->v[V_FORM], world_relation(r), name);
+    return facts_choices(w, r, p->v + V_OPTION, world_fact(&s->world, e, r));
 }
 
 static void weigh(struct gym_words *w, int i, int at) {
@@ -108,9 +59,9 @@ static void recall_pretrain(const struct gym_spec *s, int64_t index, struct rng 
     world_name(&s->world, entity, name);
     rng_shuffle(r, order, WORLD_RELATIONS, sizeof *order);
     for (int i = 0; i < WORLD_RELATIONS; i++) {
-        const char *form = fact_forms[rng_below(r, sizeof fact_forms / sizeof *fact_forms)];
+        uint64_t form = rng_below(r, FACT_FORMS);
         if (i) str_puts(out, " ");
-        say(out, form, world_relation(order[i]), name, world_value(order[i], world_fact(&s->world, entity, order[i])));
+        facts_say(out, form, world_relation(order[i]), name, world_value(order[i], world_fact(&s->world, entity, order[i])));
     }
 }
 

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct family *const families[] = {&family_recall_first, &family_recall_plain, &family_chain, &family_arith};
+static const struct family *const families[] = {&family_recall_first, &family_recall_plain, &family_chain,
+                                                &family_arith,        &family_multihop,     &family_countdown};
 enum { FAMILIES = sizeof families / sizeof *families, ENUMERATE_MAX = 8 * 1000 * 1000, TRIES_MAX = 4096 };
 
 static const char *const split_names[GYM_SPLITS] = {"train", "val", "test"};
@@ -141,11 +142,12 @@ static int draw(const struct gym_spec *s, int64_t index, struct problem *out, in
 
 /* ---- items ---- */
 
-static void words_fini(struct gym_words *w) {
+void words_fini(struct gym_words *w) {
     str_free(&w->question);
     str_free(&w->answer);
     str_free(&w->trace);
     str_free(&w->final);
+    str_free(&w->check);
 }
 
 /* Hands the bytes over; an empty string becomes an allocated "". */
@@ -165,16 +167,18 @@ static int item_choices(struct question *q, const struct gym_words *w) {
 }
 
 static int item_fill(struct gym_item *it, const struct gym_spec *s, int64_t index, struct gym_words *w) {
-    if (w->question.failed || w->answer.failed || w->trace.failed || w->final.failed) return ERR_NOMEM;
+    if (w->question.failed || w->answer.failed || w->trace.failed || w->final.failed || w->check.failed) return ERR_NOMEM;
     struct str id = {0};
     str_printf(&id, "%s-%s-%06" PRId64 "-%012" PRIx64, s->family->name, split_names[s->split], index, it->content >> 16);
     struct question *q = &it->q;
     q->id = give(&id);
     q->kind = strdup(s->family->name);
+    q->level = it->level;
     q->question = give(&w->question);
     q->answer = give(&w->answer);
     q->final = give(&w->final);
     q->trace = s->at_once ? strdup("") : give(&w->trace);
+    if (w->check.s) q->check = give(&w->check);
     q->at_once = s->at_once;
     it->slips = s->at_once ? 0 : w->slips;
     TRY(item_choices(q, w));
@@ -204,6 +208,19 @@ int gym_make(const struct gym_spec *s, int64_t index, struct gym_item *out, stru
     }
     *out = it;
     return 0;
+}
+
+int gym_steps(const struct gym_spec *s, int64_t index, const char *trace, size_t n, struct gym_step *out, int cap,
+              struct err *e) {
+    struct problem p;
+    int level = 0;
+    uint64_t content = 0;
+    TRY(gym_check(s, e));
+    if (index < 0) return fail(e, ERR_RANGE, "expected an item from 0 on, found %" PRId64, index);
+    if (!s->family->judge) return 0;
+    TRY(draw(s, index, &p, &level, &content, e));
+    int rc = s->family->judge(s, &p, trace, n, out, cap);
+    return rc < 0 ? fail(e, rc, "no memory to judge item %" PRId64, index) : rc;
 }
 
 int gym_pretrain(const struct gym_spec *s, int64_t index, struct str *out, struct err *e) {

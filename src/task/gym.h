@@ -1,6 +1,6 @@
 /* The gym: questions without end, with answers that can be checked.
  *
- * A family (recall-first, recall-plain, chain, arith) is a space of problems and the words for them. A spec says where to draw:
+ * A family (recall-first, chain, countdown, …) is a space of problems and the words for them. A spec says where to draw:
  * family, split, seed, world, difficulty. Item i of a spec is a pure function of (spec, i): no state, any order, any thread.
  * Which split a problem belongs to is a hash of the problem itself (the seed only draws), so splits are disjoint for any two
  * seeds; recall also keeps whole phrasings apart. With a question comes a worked trace and the final text, for training.
@@ -21,7 +21,7 @@ struct gym_spec {
     uint64_t seed; /* draws questions, nothing else */
     struct world world;
     int level_lo, level_hi; /* difficulty, each level equally often */
-    double slip_rate;       /* share of traces with one slip, noticed and corrected (chain, arith); default 0.1 */
+    double slip_rate;       /* share of traces with one slip, noticed and corrected (not recall); default 0.1 */
     int at_once;            /* no thinking: empty trace */
 };
 struct gym_item {
@@ -42,6 +42,16 @@ const char *gym_split_name(enum gym_split split);
 
 int gym_make(const struct gym_spec *s, int64_t index, struct gym_item *out, struct err *e);
 void gym_item_fini(struct gym_item *it);
+
+/* A step of a thought ends with ';' or '.'. */
+struct gym_step {
+    size_t end; /* bytes of the trace up to and with the step's delimiter */
+    int right;  /* everything up to here is right */
+};
+/* Judges the thought trace[n] (any bytes) that answers item `index`, step by step; what follows the last delimiter is no step yet.
+ * "Wait, " before a step takes the step before it back: what was wrong stays judged wrong, what corrects it may be right.
+ * Returns the number of steps, at most cap; 0 also where the family has none to judge (recall). */
+int gym_steps(const struct gym_spec *s, int64_t index, const char *trace, size_t n, struct gym_step *out, int cap, struct err *e);
 /* Raw text to pretrain on, one snippet: the world's facts in varied words (index walks through the entities, so each is met
  * equally often), single steps of arithmetic. The text of no question. Appends. */
 int gym_pretrain(const struct gym_spec *s, int64_t index, struct str *out, struct err *e);

@@ -22,12 +22,17 @@ struct picker {
     double size;
 };
 int64_t pick(struct picker *p, uint64_t n); /* 0 … n-1 */
+/* For picks of dress: drawn like any other, but when problems are enumerated each has its first dress only. */
+static inline struct picker dress(const struct picker *p) { return (struct picker){.rng = p->rng, .size = 1}; }
 
-struct gym_words { /* a problem put into words; strings are appended to, choices are constants */
-    struct str question, answer, trace, final;
+struct gym_words { /* a problem put into words; strings are appended to, choices are constants or point into option */
+    struct str question, answer, trace, final, check; /* check: empty where one answer is right */
     const char *choices[GYM_CHOICES];
+    char option[GYM_CHOICES][24]; /* room for choices that are made, not constant */
     int n_choices, slips;
 };
+
+void words_fini(struct gym_words *w); /* gym.c */
 
 struct family {
     const char *name, *alias; /* alias may be NULL */
@@ -38,9 +43,18 @@ struct family {
     void (*draw)(const struct gym_spec *s, int level, int sub, struct picker *p, struct problem *out);
     void (*tell)(const struct gym_spec *s, const struct problem *p, struct rng *r, struct gym_words *out);
     void (*pretrain)(const struct gym_spec *s, int64_t index, struct rng *r, struct str *out);
+    /* gym_steps of one problem; NULL: the steps prove nothing, so they are not judged. */
+    int (*judge)(const struct gym_spec *s, const struct problem *p, const char *trace, size_t n, struct gym_step *out, int cap);
 };
 
-extern const struct family family_recall_first, family_recall_plain, family_chain, family_arith;
+/* judge.c. A step from byte `at` on: sets *from to its first byte (past blanks) and *wait ("Wait, " before it, not counted in);
+ * returns its end, past the delimiter, or 0 where no delimiter comes. */
+size_t judge_step(const char *trace, size_t n, size_t at, size_t *from, int *wait);
+/* For families whose thought has one right course: right are the worked steps (told without slips), in order. */
+int judge_worked(const struct gym_spec *s, const struct problem *p, const char *trace, size_t n, struct gym_step *out, int cap);
+
+extern const struct family family_recall_first, family_recall_plain, family_chain, family_arith, family_multihop,
+    family_countdown;
 
 static inline void problem_add(struct problem *p, int64_t v) { p->v[p->n++] = v; }
 #endif

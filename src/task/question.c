@@ -5,6 +5,7 @@
  * Unknown keys are let through: other people's data sets carry more than we need. */
 #include "task/question.h"
 #include "base/fs.h"
+#include "task/check.h"
 #include <ctype.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ void question_fini(struct question *q) {
     free(q->question);
     free(q->answer);
     free(q->kind);
+    free(q->check);
     free(q->trace);
     free(q->final);
     *q = (struct question){0};
@@ -105,6 +107,22 @@ static int check_letter(struct question *q, const struct place *p) {
     return 0;
 }
 
+static int read_check(struct question *q, const json_t *o, const struct place *p) {
+    TRY(optional(&q->check, o, "check", p));
+    if (!q->check) return 0;
+    if (!check_known(q->check))
+        return BAD(p, ERR_UNSUPPORTED, "expected a \"check\" of the form \"%s\", found \"%.60s\"", CHECK_KINDS, q->check);
+    if (q->n_choices) return BAD(p, ERR_FORMAT, "expected a \"check\" only where there are no choices, found both");
+    return 0;
+}
+
+/* Others' data have levels of their own ("Level 5"): what is no small number is none of ours. */
+static int read_level(const json_t *o) {
+    const json_t *v = json_object_get(o, "level");
+    json_int_t n = json_integer_value(v);
+    return json_is_integer(v) && n > 0 && n <= QUESTION_MAX_LEVEL ? (int)n : 0;
+}
+
 static int read_object(struct question *q, const json_t *o, const struct place *p) {
     if (!json_is_object(o)) return BAD(p, ERR_FORMAT, "expected a JSON object, found %s", json_kind(o));
     TRY(required(&q->id, o, "id", QUESTION_MAX_ID, p));
@@ -113,9 +131,11 @@ static int read_object(struct question *q, const json_t *o, const struct place *
     TRY(required(&q->kind, o, "kind", QUESTION_MAX_ID, p));
     TRY(read_choices(q, o, p));
     TRY(check_letter(q, p));
+    TRY(read_check(q, o, p));
     TRY(optional(&q->trace, o, "trace", p));
     TRY(optional(&q->final, o, "final", p));
     q->at_once = json_is_true(json_object_get(o, "at_once"));
+    q->level = read_level(o);
     q->line = p->line;
     return 0;
 }
@@ -226,6 +246,8 @@ int question_json(const struct question *q, int traces, struct str *out, struct 
     int bad = !o;
     bad |= put(o, "id", q->id) | put(o, "question", q->question) | put_choices(o, q);
     bad |= put(o, "answer", q->answer) | put(o, "kind", q->kind);
+    if (q->check) bad |= put(o, "check", q->check);
+    if (q->level) bad |= json_object_set_new(o, "level", json_integer(q->level));
     if (q->at_once) bad |= json_object_set_new(o, "at_once", json_true());
     if (traces && q->trace) bad |= put(o, "trace", q->trace);
     if (traces && q->final) bad |= put(o, "final", q->final);

@@ -18,6 +18,7 @@ enum {
     QUESTION_MAX_TEXT = 256 * 1024, /* bytes of any one string */
     QUESTION_MAX_LINE = 1024 * 1024,
     QUESTION_MAX_COUNT = 1000 * 1000,
+    QUESTION_MAX_LEVEL = 1000 * 1000,
 };
 
 struct question {
@@ -26,7 +27,9 @@ struct question {
     int n_choices;  /* 0, or 2..26 */
     char *answer;   /* an upper-case letter where there are choices */
     char *kind;
+    char *check;         /* how answers are graded (check.h); NULL: by comparing with `answer`. Never where there are choices */
     char *trace, *final; /* may be NULL: not given */
+    int level;           /* difficulty within its family; 0: not given */
     int at_once;         /* answer with an empty <think></think> */
     int64_t line;        /* where it stood in its file; 0: made here */
 };

@@ -15,6 +15,7 @@ enum { SHORT_NAMES = 20 * 20, LONG_NAMES = 20 * 12 * 20 };
 _Static_assert(SHORT_NAMES + LONG_NAMES == WORLD_MAX_ENTITIES, "every name is an entity's");
 
 static const char *const relations[WORLD_RELATIONS] = {"color", "pet", "food", "home"};
+static const char *const links[WORLD_LINKS] = {"friend", "boss", "guard"};
 static const char *const values[WORLD_RELATIONS][WORLD_VALUES] = {
     {"red", "blue", "green", "gold", "gray", "pink", "white", "black", "brown", "teal", "tan", "lime"},
     {"cat", "dog", "fox", "owl", "hen", "pig", "cow", "goat", "duck", "bear", "wolf", "frog"},
@@ -44,7 +45,19 @@ void world_name(const struct world *w, int entity, char out[WORLD_NAME]) {
 const char *world_relation(int relation) { return relations[relation]; }
 const char *world_value(int relation, int value) { return values[relation][value]; }
 
-int world_fact(const struct world *w, int entity, int relation) {
+const char *world_link_name(int link) { return links[link]; }
+
+/* Facts have the relations 0 … WORLD_RELATIONS-1, links those behind. */
+static uint64_t relate(const struct world *w, int entity, int relation) {
     uint64_t at[3] = {w->key, (uint64_t)entity, (uint64_t)relation};
-    return (int)(hash_mix(hash_bytes(HASH_START, at, sizeof at)) % WORLD_VALUES);
+    return hash_mix(hash_bytes(HASH_START, at, sizeof at));
+}
+
+int world_fact(const struct world *w, int entity, int relation) { return (int)(relate(w, entity, relation) % WORLD_VALUES); }
+
+int world_link(const struct world *w, int entity, int link) {
+    assert(entity >= 0 && entity < w->entities);
+    if (w->entities == 1) return entity;
+    uint64_t step = 1 + relate(w, entity, WORLD_RELATIONS + link) % (uint64_t)(w->entities - 1);
+    return (int)(((uint64_t)entity + step) % (uint64_t)w->entities);
 }
