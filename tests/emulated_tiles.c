@@ -39,5 +39,5 @@ static void tile_dp(int c, int a, int b) {
 
 void kern_fill_emulated_tiles(struct bf_kernels *k);
 void kern_fill_emulated_tiles(struct bf_kernels *k) {
-    *k = (struct bf_kernels){rows, pack, pairs, bf_cols, matmul_t, matmul_n, matmul_dw, bf_floats};
+    *k = (struct bf_kernels){rows, pack, bf_cols, right, matmul_t, matmul_n, matmul_dw, bf_floats};
 }

@@ -45,6 +45,7 @@ static int tables(struct table t[3]) {
 }
 
 static int64_t up32(int64_t n) { return (n + 31) / 32 * 32; }
+static int64_t up64(int64_t n) { return (n + 63) / 64 * 64; }
 
 /* One problem: x[T, K], w[N, K] stored, dy[T, N]. */
 struct problem {
@@ -82,9 +83,10 @@ static void product_n(const struct bf_kernels *k, float *dx, const float *dy, in
     free(h);
 }
 static void product_dw(const struct bf_kernels *k, float *dw, const float *dy, const float *x, int64_t T, int64_t N, int64_t K) {
-    bf16 *a = take((size_t)(up32(T) * up32(N)) * 2), *b = take((size_t)(up32(T) * up32(K)) * 2);
-    k->cols(a, (const num *)dy, N, T, N, 0, N);
-    k->pairs(b, (const num *)x, K, T, K, 0, up32(T) / 2);
+    bf16 *a = take((size_t)(up32(T) * up64(N)) * 2), *b = take((size_t)(up32(T) * up64(K)) * 2);
+    int64_t mid = T / 64 * 32; /* in two slices */
+    k->left(a, (const num *)dy, N, T, N, 0, mid), k->left(a, (const num *)dy, N, T, N, mid, T);
+    k->right(b, (const num *)x, K, T, K, 0, mid), k->right(b, (const num *)x, K, T, K, mid, T);
     k->matmul_dw((num *)dw, a, b, T, K, 0, N);
     free(a), free(b);
 }
@@ -302,4 +304,42 @@ Test(kern_bf16, precision_is_asked_for_by_name) {
     cr_assert(dev_open(&d, 1, 1, &e) >= 0);
     cr_expect(dev_set_precision(d, PREC_AUTO, &e) == 0 && !dev_is_bf16(d, FMT_BF16), "the oracle is full");
     dev_close(d);
+}
+
+/* Both mirrors of three products at once, one of them without weight gradients, dx in the place of x: the same bytes as one by one. */
+Test(kern_bf16, mirrors_at_once_are_mirrors_one_by_one) {
+    enum { T = 77, K = 70, MOST = 130 };
+    static const int64_t N[3] = {130, 9, 64};
+    for (int precision = PREC_FULL; precision <= PREC_BF16; precision++) {
+        struct device *d;
+        struct err e = ERR_INIT;
+        struct problem p[3];
+        struct product_back back[3];
+        float *dw[2][3], *dx[2] = {take(T * K * 4), take(T * K * 4)};
+        cr_assert(dev_open(&d, 3, 0, &e) >= 0, "%s", e.msg);
+        if (dev_set_precision(d, (enum precision)precision, &e) < 0) {
+            dev_close(d);
+            cr_skip_test("no bf16 products on this CPU");
+        }
+        for (int i = 0; i < 3; i++) {
+            p[i] = problem_new(FMT_F32, T, N[i], K, 0);
+            for (int s = 0; s < 2; s++) {
+                dw[s][i] = take(MOST * K * 4);
+                for (int64_t k = 0; k < N[i] * K; k++) dw[s][i][k] = 0.25F;
+            }
+            if (i != 1) op_matmul_dw(d, (num *)dw[0][i], (const num *)p[i].dy, N[i], (const num *)p[0].x, K, T, N[i], K);
+            op_matmul_n(d, (num *)dx[0], K, (const num *)p[i].dy, N[i], T, &p[i].w, NULL, i > 0);
+            back[i] = (struct product_back){(const num *)p[i].dy, N[i], &p[i].w, i == 1 ? NULL : (num *)dw[1][i]};
+        }
+        memcpy(dx[1], p[0].x, T * K * 4);
+        op_matmul_back(d, (num *)dx[1], K, back, 3, (const num *)dx[1], K, T, 0);
+        cr_expect(!memcmp(dx[0], dx[1], T * K * 4), "dx, precision %d", precision);
+        for (int i = 0; i < 3; i++) {
+            cr_expect(!memcmp(dw[0][i], dw[1][i], (size_t)(N[i] * K) * 4), "dW %d, precision %d", i, precision);
+            free(dw[0][i]), free(dw[1][i]);
+            problem_free(&p[i]);
+        }
+        free(dx[0]), free(dx[1]);
+        dev_close(d);
+    }
 }

@@ -20,7 +20,8 @@
     XX(matmul_t, 0)                                                                                                             \
     XX(kv_store, 0)                                                                                                             \
     XX(matmul_n, 1)                                                                                                             \
-    XX(matmul_dw, 1) XX(bias_dw, 1) XX(rmsnorm, 0) XX(rmsnorm_back, 1) XX(rmsnorm_dw, 1) XX(layernorm, 0) XX(layernorm_back, 1) \
+    XX(matmul_dw, 1)                                                                                                            \
+    XX(bias_dw, 1) XX(rmsnorm, 0) XX(rmsnorm_back, 1) XX(rmsnorm_dw, 1) XX(layernorm, 0) XX(layernorm_back, 1)                  \
         XX(layernorm_dw, 1) XX(rope, 1) XX(angles, 0) XX(attn, 0) XX(attn_merge, 0) XX(attn_back, 1) XX(glu, 0) XX(glu_back, 1) \
             XX(add, 0) XX(axpy, 1) XX(scale, 1) XX(gather, 0) XX(scatter_add, 1) XX(row_lse, 0) XX(nll_seed, 1) XX(softmax, 0)  \
                 XX(adamw, 0) XX(sumsq, 0) XX(dot, 0)

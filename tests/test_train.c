@@ -5,16 +5,18 @@
 
 TestSuite(train, .init = tmp_init, .fini = tmp_end);
 
-static const char lm_recipe[] = "{\"out\": \"%s.gguf\", \"seed\": 7, \"format\": \"F32\","
-                                "\"model\": {\"family\": \"%s\", \"layers\": 2, \"width\": 32, \"heads\": 2, \"kv_heads\": 1, "
-                                "\"head_dim\": 16, \"ff\": 48, \"context\": 256},"
-                                "\"tokenizer\": {\"vocab\": 300, \"pre\": \"qwen2\", \"samples\": 200},"
-                                "\"stages\": [{\"name\": \"a\", \"objective\": \"next\", \"tokens\": 4000, \"rows\": 512, "
-                                "\"accumulate\": 2, \"warmup\": 2, \"lr\": 3e-3,"
-                                "  \"data\": [{\"family\": \"chain\", \"raw\": 0.3}, {\"family\": \"recall\", \"raw\": 0.5}]},"
-                                " {\"name\": \"b\", \"objective\": \"answer\", \"tokens\": 4000, \"rows\": 512, \"lr\": 1e-3, "
-                                "\"warmup\": 2, \"data\": [{\"family\": \"arith\", \"at_once\": 0.2}]}],"
-                                "\"validate_every\": 0, \"validate_docs\": 4}";
+static const char lm_recipe[] =
+    "{\"out\": \"%s.gguf\", \"seed\": 7, \"format\": \"F32\","
+    "\"model\": {\"family\": \"%s\", \"layers\": 2, \"width\": 32, \"heads\": 2, \"kv_heads\": 1, "
+    "\"head_dim\": 16, \"ff\": 48, \"context\": 256},"
+    "\"tokenizer\": {\"vocab\": 300, \"pre\": \"qwen2\", \"samples\": 200},"
+    "\"stages\": [{\"name\": \"a\", \"objective\": \"next\", \"tokens\": 4000, \"rows\": 512, "
+    "\"accumulate\": 2, \"warmup\": 2, \"lr\": 3e-3, \"muon\": 0.02,"
+    "  \"data\": [{\"family\": \"chain\", \"raw\": 0.3, \"lookup\": 0.1}, {\"family\": \"recall\", \"raw\": 0.4, "
+    "\"told\": 0.5, \"lookup\": 0.2, \"entities\": 40}]},"
+    " {\"name\": \"b\", \"objective\": \"answer\", \"tokens\": 4000, \"rows\": 512, \"lr\": 1e-3, "
+    "\"warmup\": 2, \"data\": [{\"family\": \"arith\", \"at_once\": 0.2}]}],"
+    "\"validate_every\": 0, \"validate_docs\": 4}";
 
 static const char rm_recipe[] =
     "{\"out\": \"%s.gguf\", \"seed\": 3, \"format\": \"F32\", \"init\": \"lm.gguf\","

@@ -78,9 +78,9 @@ struct bench {
     struct args *a;
     const struct random_shape *shape; /* NULL: -m */
     const char *dtype;
-    const struct quant_mix *mix; /* of dtype; NULL: it is a format */
-    int64_t prompt, generate, depth, sessions, rows, repeats;
-    unsigned works; /* bit i: work i is wanted */
+    const struct quant_mix *mix;                                   /* of dtype; NULL: it is a format */
+    int64_t prompt, generate, depth, sessions, rows, doc, repeats; /* doc: rows of a sequence of a training step */
+    unsigned works;                                                /* bit i: work i is wanted */
     struct opened m;
     struct machine machine;
     struct infer *infer;

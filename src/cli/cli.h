@@ -41,10 +41,11 @@ struct command {
     int (*run)(struct args *a, struct err *e);
     const char *notes; /* paragraphs after the options, or NULL */
 };
-#define COMMAND_MAP(XX)                                                                                                        \
-    XX(models)                                                                                                                 \
-    XX(inspect)                                                                                                                \
-    XX(convert) XX(tokenize) XX(detokenize) XX(template) XX(run) XX(logits) XX(hidden) XX(grad) XX(perplexity) XX(gym) XX(train) XX(reason) \
+#define COMMAND_MAP(XX)                                                                                                         \
+    XX(models)                                                                                                                  \
+    XX(inspect)                                                                                                                 \
+    XX(convert)                                                                                                                 \
+    XX(tokenize) XX(detokenize) XX(template) XX(run) XX(logits) XX(hidden) XX(grad) XX(perplexity) XX(gym) XX(train) XX(reason) \
         XX(bench) XX(mem) XX(random) XX(quantize) XX(selftest)
 #define XX(n) extern const struct command command_##n;
 COMMAND_MAP(XX)
@@ -75,5 +76,5 @@ int print_bytes(const void *p, size_t n, struct err *e); /* stdout; an error if 
 /* A string of bytes that may not be UTF-8: then each byte above 127 is a '?'. */
 struct json_t *json_bytes(const char *s, size_t n);
 struct json_t *json_name(const char *s); /* up to its NUL */
-struct json_t *json_number(double x);                    /* null if not finite */
+struct json_t *json_number(double x);    /* null if not finite */
 #endif

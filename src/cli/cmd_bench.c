@@ -10,13 +10,15 @@
 
 static const struct opt opts[] = {
     OPT_MODEL,
-    {"shape", 0, "SHAPE", NULL, "random weights of this shape instead of a file: 4m, 15m, 135m, 0.5b or 1.5b"},
+    {"shape", 0, "SHAPE", NULL,
+     "random weights of this shape instead of a file: 4m, 15m, 135m, 0.5b, 1.5b, qwen3-1m or qwen3-4m"},
     {"dtype", 0, "T", "bf16", "storage of a --shape: every matrix f32, bf16, f16, q8_0, q4_k, …, or a mix: q4_k_m, q3_k_l, …"},
     {"prompt", 'p', "N", "512", "tokens of a prefill"},
     {"generate", 'n', "N", "64", "tokens of a decode"},
     {"depth", 0, "N", "0", "positions before a decode"},
     {"sessions", 0, "N", "1", "also decode so many sessions at once over one prefix of --depth positions"},
     {"step-rows", 0, "N", "256", "tokens of a gradient or training step"},
+    {"step-doc", 0, "N", "step-rows", "tokens of each sequence of a training step"},
     {"repeats", 'r', "N", "5", "repeats, after one that warms up and does not count"},
     {"only", 0, "LIST", "what applies", "works to measure: prefill,decode,sessions,grad,grad-logits,train"},
     OPT_KV,
@@ -57,7 +59,7 @@ static int read_only(struct bench *b, struct err *e) {
     const char *p = arg_str(b->a, "only");
     b->works = 1 << WORK_PREFILL | 1 << WORK_DECODE | 1 << WORK_GRAD | 1 << WORK_GRAD_LOGITS;
     if (b->sessions > 1) b->works |= 1 << WORK_SESSIONS;
-    if (b->shape && b->shape->layers == 6) b->works |= 1 << WORK_TRAIN; /* 4m and 15m: what one trains on a CPU */
+    if (b->shape && b->shape->layers == 6) b->works |= 1 << WORK_TRAIN; /* what one trains on a CPU */
     if (!arg_has(b->a, "only")) return 0;
     for (b->works = 0; *p; p += *p == ',') {
         size_t n = strcspn(p, ",");
@@ -104,6 +106,8 @@ static int read_args(struct bench *b, struct err *e) {
     TRY(arg_i64(b->a, "depth", 0, 1 << 20, &b->depth, e));
     TRY(arg_i64(b->a, "sessions", 1, 1024, &b->sessions, e));
     TRY(arg_i64(b->a, "step-rows", 2, 1 << 16, &b->rows, e));
+    b->doc = b->rows;
+    TRY(arg_i64(b->a, "step-doc", 2, b->rows, &b->doc, e));
     TRY(arg_i64(b->a, "repeats", 1, REPEATS_MAX, &b->repeats, e));
     b->vs = arg_str(b->a, "vs");
     TRY(read_shape(b, e));
@@ -271,5 +275,7 @@ const struct command command_bench = {
     "and\n"
     "backward of blocks and head at 2 flops a weight and token each, attention at 4 and 10 flops a head dimension and key, and "
     "the soft\n"
-    "embeddings twice 2 T V C. train: the same with weight gradients and AdamW (f32 weights, 4m and 15m, or -m with --only "
-    "train)."};
+    "embeddings twice 2 T V C. train: the same with weight gradients and AdamW (f32 weights; shapes of six layers, or "
+    "-m with --only train), as sequences of --step-doc tokens, with the products that candor train takes for --precision auto: "
+    "bf16 where the "
+    "CPU has them."};

@@ -50,6 +50,24 @@ static int named_text(const struct question *q, struct str *text) {
     return question_text(&x, text);
 }
 
+/* The question with its answer said before it, in words: what is left to do is to find the letter. */
+static int told_text(const struct question *q, struct str *prompt, struct str *text) {
+    struct question x = *q;
+    struct str stem = {0};
+    str_printf(&stem, "It is %s. %s", q->choices[q->answer[0] - 'A'], q->question);
+    x.question = stem.s;
+    int rc = stem.failed ? ERR_NOMEM : question_prompt(&x, prompt);
+    if (rc >= 0) rc = question_text(&x, text);
+    str_free(&stem);
+    return rc;
+}
+
+/* Text that is no question: facts and single steps, or a list. */
+static int raw_text(const struct gym_spec *spec, int lookup, int64_t index, struct str *text, struct err *e) {
+    TRY(lookup ? gym_lookup(spec, index, text, e) : gym_pretrain(spec, index, text, e));
+    return str_puts(text, "<|end|>");
+}
+
 /* A gym item as prompt and whole text; raw snippets have no prompt. */
 static int item_text(const struct recipe_data *d, int valid, struct rng *g, struct str *prompt, struct str *text, struct err *e) {
     struct gym_spec spec = d->spec;
@@ -57,18 +75,18 @@ static int item_text(const struct recipe_data *d, int valid, struct rng *g, stru
     double u = rng_uniform(g);
     int64_t index = (int64_t)rng_below(g, 1ull << 40);
     spec.split = valid ? GYM_VAL : GYM_TRAIN;
-    if (!valid && u < d->raw) {
-        TRY(gym_pretrain(&spec, index, text, e));
-        return str_puts(text, "<|end|>");
-    }
+    if (!valid && u < d->raw + d->lookup) return raw_text(&spec, u >= d->raw, index, text, e);
     spec.at_once = rng_uniform(g) < d->at_once;
     int open = d->open > 0 && rng_uniform(g)<d->open, named = d->named> 0 && rng_uniform(g) < d->named;
+    int told = d->told > 0 && rng_uniform(g) < d->told;
     TRY(gym_make(&spec, index, &it, e));
     int rc = 0;
     if (open && it.q.n_choices)
         rc = open_text(&it.q, prompt, text);
     else if (named && it.q.n_choices)
         rc = named_text(&it.q, text);
+    else if (told && it.q.n_choices)
+        rc = told_text(&it.q, prompt, text);
     else
         rc = question_text(&it.q, text);
     if (rc >= 0 && !prompt->len) rc = question_prompt(&it.q, prompt);

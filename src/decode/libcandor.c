@@ -204,7 +204,8 @@ static int chat_text(const struct candor_engine *g, const struct candor_chat *c,
     return rc;
 }
 
-int candor_chat_text(const struct candor_engine *g, const struct candor_chat *c, char **text, size_t *len, struct candor_error *e) {
+int candor_chat_text(const struct candor_engine *g, const struct candor_chat *c, char **text, size_t *len,
+                     struct candor_error *e) {
     struct err f = ERR_INIT;
     struct str out = {0};
     int rc = chat_text(g, c, &out, &f);

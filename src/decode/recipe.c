@@ -83,6 +83,7 @@ static int data_read(struct recipe_data *d, const struct recipe *r, json_t *o, s
     char family[32] = "", difficulty[32] = "", policy[200] = "";
     *d = (struct recipe_data){.weight = 1, .samples = 4, .questions = 1000, .temp = 1, .max_new = 160};
     double slip = 0.1;
+    int entities = WORLD_ENTITIES;
     const struct key keys[] = {TEXT("family", family, 1),
                                TEXT("difficulty", difficulty, 0),
                                REAL("weight", d->weight, 1e-6, 1e6, 0),
@@ -91,6 +92,9 @@ static int data_read(struct recipe_data *d, const struct recipe *r, json_t *o, s
                                REAL("raw", d->raw, 0, 1, 0),
                                REAL("open", d->open, 0, 1, 0),
                                REAL("named", d->named, 0, 1, 0),
+                               REAL("told", d->told, 0, 1, 0),
+                               REAL("lookup", d->lookup, 0, 1, 0),
+                               INT("entities", entities, 1, WORLD_MAX_ENTITIES, 0),
                                TEXT("policy", policy, 0),
                                INT("questions", d->questions, 1, 1e7, 0),
                                INT("samples", d->samples, 1, 64, 0),
@@ -103,6 +107,7 @@ static int data_read(struct recipe_data *d, const struct recipe *r, json_t *o, s
     d->spec.slip_rate = slip;
     d->spec.split = GYM_TRAIN;
     d->spec.seed = r->seed;
+    d->spec.world.entities = entities;
     if (policy[0]) TRY(beside(d->policy, sizeof d->policy, r->path, policy, e));
     return gym_check(&d->spec, e);
 }
@@ -131,6 +136,7 @@ static int stage_read(struct recipe_stage *s, const struct recipe *r, json_t *o,
                                REAL("weight_decay", s->weight_decay, 0, 10, 0),
                                REAL("clip", s->clip, 0, 1e9, 0),
                                REAL("beta2", s->beta2, 0, 0.99999, 0),
+                               REAL("muon", s->muon, 0, 10, 0),
                                JSON("data", data, 1)};
     TRY(READ(keys, "stage", o));
     TRY(objective_read(&s->objective, objective, e));
@@ -176,12 +182,13 @@ static int model_read(struct model_cfg *c, json_t *o, struct err *e) {
 static int top_read(struct recipe *r, json_t *o, struct err *e) {
     json_t *model = NULL, *tok = NULL, *stages = NULL, *item;
     size_t i;
-    char format[16] = "F16", out[200] = "", init[200] = "";
+    char format[16] = "F16", precision[16] = "auto", out[200] = "", init[200] = "";
     int64_t seed = 1;
     const struct key keys[] = {TEXT("out", out, 1),
                                TEXT("init", init, 0),
                                TEXT("about", r->about, 0),
                                TEXT("format", format, 0),
+                               TEXT("precision", precision, 0),
                                INT("seed", seed, 0, 9e15, 0),
                                JSON("model", model, 0),
                                JSON("tokenizer", tok, 0),
@@ -196,6 +203,7 @@ static int top_read(struct recipe *r, json_t *o, struct err *e) {
     const struct fmt_row *f = fmt_by_name(format);
     if (!f) return fail(e, ERR_UNSUPPORTED, "recipe.format: unknown storage format \"%s\"", format);
     r->format = f->id;
+    TRY(precision_parse(precision, &r->precision, e));
     if (!model == !init[0] || !tok == !init[0])
         return fail(e, ERR_FORMAT, "recipe: expected either \"init\", or \"model\" and \"tokenizer\"");
     if (model) TRY(model_read(&r->cfg, model, e));

@@ -1,12 +1,13 @@
 /* A recipe: everything that makes a model, as one JSON file with a seed; the same recipe gives the same bytes on the same ISA.
  *
- *   {"out": "r1.gguf", "seed": 1, "format": "F16", "about": "one line for the model's card",
+ *   {"out": "r1.gguf", "seed": 1, "format": "F16", "precision": "auto", "about": "one line for the model's card",
  *    "model": {"family": "qwen3", "layers": 6, "width": 128, "heads": 4, "kv_heads": 2, "head_dim": 32, "ff": 352, "context": 512},
  *    "tokenizer": {"vocab": 1024, "pre": "qwen2", "samples": 20000},            new models only
  *    "init": "r1.gguf",                                                          instead of model and tokenizer
  *    "stages": [{"name": "pretrain", "objective": "next|answer|pairwise|pointwise", "tokens": 12e6, "rows": 4096, "accumulate": 1,
- *                "lr": 3e-3, "lr_min": 3e-4, "warmup": 100, "weight_decay": 0.1, "clip": 1.0, "beta2": 0.95,
- *                "data": [{"family": "chain", "weight": 1, "difficulty": "2..5", "slip": 0.1, "at_once": 0.1, "raw": 0.2, "open": 0, "named": 0},
+ *                "lr": 3e-3, "lr_min": 3e-4, "warmup": 100, "weight_decay": 0.1, "clip": 1.0, "beta2": 0.95, "muon": 0,
+ *                "data": [{"family": "chain", "weight": 1, "difficulty": "2..5", "slip": 0.1, "at_once": 0.1, "raw": 0.2, "open": 0, "named": 0,
+ *                          "told": 0, "lookup": 0, "entities": 300},
  *                         {"family": "chain", "policy": "r1.gguf", "questions": 4000, "samples": 4, "temp": 1.0, "max_new": 160, "steps": 1}]}],
  *    "checkpoint_s": 60, "validate_every": 200, "validate_docs": 200}
  *
@@ -23,8 +24,11 @@ enum { RECIPE_STAGES = 8, RECIPE_DATA = 16 };
 struct recipe_data {
     struct gym_spec spec;
     double weight, at_once, raw; /* shares of documents answered at once, of raw text */
-    double open;      /* share of multiple-choice questions asked without their options: the answer is the option's text */
-    double named;     /* share answered by the right option's text instead of its letter */
+    double open;  /* share of multiple-choice questions asked without their options: the answer is the option's text */
+    double named; /* share answered by the right option's text instead of its letter */
+    double
+        told; /* share of multiple-choice questions that begin with the answer in words ("It is cat. …"): only the letter is left to find */
+    double lookup;    /* share of lists to look letters up in */
     char policy[256]; /* reward models: who writes the answers; empty: worked traces */
     int64_t questions;
     int samples;
@@ -36,6 +40,7 @@ struct recipe_stage {
     char name[32];
     enum objective_kind objective;
     double tokens, lr, lr_min, weight_decay, clip, beta2;
+    double muon; /* learning rate of the blocks' matrices under Muon, following the schedule of lr; 0: AdamW for all */
     int64_t rows, warmup;
     int accumulate;
     struct recipe_data data[RECIPE_DATA];
@@ -45,6 +50,7 @@ struct recipe {
     char path[256], out[256], init[256], about[256];
     uint64_t seed, hash; /* hash of the recipe's text: a checkpoint of another recipe is refused */
     enum fmt format;
+    enum precision precision; /* of the matrix products; AUTO: bf16 factors where this CPU multiplies them, else floats */
     int64_t vocab, tok_samples;
     char pre[32];
     struct model_cfg cfg; /* new models */

@@ -59,6 +59,19 @@ static int source_open(struct trainer *t, struct err *e) {
 
 /* ---- arrays ---- */
 
+/* Scratch for the largest matrix. */
+static int muon_room(struct trainer *t, struct err *e) {
+    int64_t count = 1, side = 1;
+    for (int i = 0; i < model_n_params(t->m); i++) {
+        const struct param *p = model_param(t->m, i);
+        if (p->n_dims != 2) continue;
+        int64_t lesser = p->dims[0] < p->dims[1] ? p->dims[0] : p->dims[1];
+        if (p->count > count) count = p->count;
+        if (lesser > side) side = lesser;
+    }
+    return muon_new(&t->muon, t->d, count, side, e);
+}
+
 static int moments_new(struct trainer *t, struct err *e) {
     int n = model_n_params(t->m);
     t->mom = calloc((size_t)n, sizeof *t->mom), t->var = calloc((size_t)n, sizeof *t->var);
@@ -67,6 +80,7 @@ static int moments_new(struct trainer *t, struct err *e) {
         t->var[i] = dev_alloc(t->d, model_param(t->m, i)->count);
         if (!t->mom[i] || !t->var[i]) return fail(e, ERR_NOMEM, "out of memory for the optimiser");
     }
+    TRY(muon_room(t, e));
     return t->mom && t->var ? grads_new(&t->grads, t->m, e) : fail(e, ERR_NOMEM, "out of memory");
 }
 
@@ -98,10 +112,12 @@ static int arrays_new(struct trainer *t, struct err *e) {
 
 static void trainer_fini(struct trainer *t) {
     for (int i = 0; i < t->n_docs; i++) doc_free(&t->docs[i]);
+    train__docs_fini(t);
     for (int i = 0; t->m && i < model_n_params(t->m); i++) {
         if (t->mom) dev_free(t->d, t->mom[i]);
         if (t->var) dev_free(t->d, t->var[i]);
     }
+    muon_free(&t->muon);
     free(t->mom), free(t->var), grads_free(&t->grads);
     dev_free(t->d, t->h), dev_free(t->d, t->dh), dev_free(t->d, t->kv);
     free(t->pages), free(t->spans), free(t->docs), free(t->ids), free(t->target), free(t->coef), free(t->logp), free(t->score);
@@ -217,10 +233,17 @@ static int model_write(const struct trainer *t, struct err *e) {
     return rc;
 }
 
+/* Weights, moments and gradients stay floats; only the factors of products are rounded. */
+static enum precision precision_of(const struct trainer *t) {
+    if (t->r->precision != PREC_AUTO) return t->r->precision;
+    return t->d->has_bf16 ? PREC_BF16 : PREC_FULL;
+}
+
 static int train_all(struct trainer *t, struct err *e) {
     char ckpt[300];
     int64_t steps = 0;
     name_of(ckpt, sizeof ckpt, t->r, "ckpt");
+    TRY(dev_set_precision(t->d, precision_of(t), e));
     TRY(source_open(t, e));
     TRY(arrays_new(t, e));
     if (!t->o->fresh) TRY(checkpoint_read(t, ckpt, e));

@@ -2,6 +2,7 @@
 #ifndef DECODE_TRAIN_INT_H
 #define DECODE_TRAIN_INT_H
 #include "decode/corpus.h"
+#include "decode/muon.h"
 #include "decode/train.h"
 #include "model/model.h"
 
@@ -11,6 +12,12 @@ struct train_state {
     int64_t stage, step, next_doc; /* next_doc: of this stage */
     double tokens;                 /* of this stage */
     double loss;                   /* running mean, for people */
+};
+/* Documents first … first + n − 1 of a stage. */
+struct docs_ahead {
+    struct doc *doc;
+    int *rc; /* what making it returned */
+    int64_t stage, first, n, cap;
 };
 struct trainer {
     const struct recipe *r;
@@ -23,6 +30,7 @@ struct trainer {
     struct tape *tape;
     struct grads grads;
     num **mom, **var; /* [n_params][count] */
+    struct muon muon;
     num *h, *dh;
     char *kv;
     enum fmt kv_fmt;
@@ -30,13 +38,18 @@ struct trainer {
     struct span *spans;
     int32_t *ids, *target;
     double *coef, *logp, *score;
-    struct doc *docs;
+    struct doc *docs; /* of the batch in hand */
     int n_docs, max_docs;
+    struct docs_ahead ahead[2]; /* to train on, to validate with */
     int64_t rows, T;
     struct samples samples;
     struct train_state s;
 };
 
+/* Documents i … i + n − 1 of the running stage, valid: of the validation split. They stay the trainer's until the next call; who keeps one
+ * moves it out and leaves an empty one behind. */
+int train__docs(struct trainer *t, int valid, int64_t i, int n, struct doc **out, struct err *e);
+void train__docs_fini(struct trainer *t);
 int train__batch(struct trainer *t, int valid, int64_t *next, struct err *e);
 /* Loss of the batch in hand (sum), and gradients added to t->grads if back. *n: how many terms the sum has. */
 int train__loss(struct trainer *t, int back, double scale, double *sum, double *n, struct err *e);

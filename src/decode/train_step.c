@@ -9,8 +9,8 @@
 
 static const struct recipe_stage *stage_of(const struct trainer *t) { return &t->r->stages[t->s.stage]; }
 
-/* Appends one document as a sequence of its own. Rows: all but the last token (language), or all (score). */
-static void pack(struct trainer *t, const struct doc *d, int reward) {
+/* Appends one document as a sequence of its own and leaves an empty one. Rows: all but the last token (language), or all (score). */
+static void pack(struct trainer *t, struct doc *d, int reward) {
     int64_t rows = reward ? d->ids.n : d->ids.n - 1;
     struct span *s = &t->spans[t->n_docs];
     int64_t page = t->n_docs ? (s[-1].kv.pages - t->pages) + (s[-1].rows + TRAIN_PAGE - 1) / TRAIN_PAGE : 0;
@@ -20,7 +20,8 @@ static void pack(struct trainer *t, const struct doc *d, int reward) {
         t->target[t->T + i] = !reward && i + 1 >= d->from ? d->ids.ids[i + 1] : -1;
     }
     t->T += rows;
-    t->docs[t->n_docs++] = *d; /* the trainer owns its ids from here */
+    t->docs[t->n_docs++] = *d; /* the batch owns its ids from here */
+    *d = (struct doc){0};
 }
 
 static void batch_clear(struct trainer *t) {
@@ -35,24 +36,19 @@ int train__batch(struct trainer *t, int valid, int64_t *next, struct err *e) {
     int64_t longest = model_cfg(t->m)->n_ctx;
     batch_clear(t);
     for (;;) {
-        struct doc d[2];
+        struct doc *d;
         int64_t rows = 0;
+        TRY(train__docs(t, valid, *next, group, &d, e));
         for (int k = 0; k < group; k++) {
-            TRY(corpus_doc(&d[k], t->r, (int)t->s.stage, t->tok, &t->samples, valid, *next + k, e));
             if (d[k].ids.n > longest) d[k].ids.n = longest;
             rows += d[k].ids.n;
         }
-        if (t->T + rows > t->rows || t->n_docs + group > t->max_docs) {
-            for (int k = 0; k < group; k++) doc_free(&d[k]);
+        if (t->T + rows > t->rows || t->n_docs + group > t->max_docs)
             return t->n_docs ? 0
                              : fail(e, ERR_LIMIT, "a document of %lld tokens does not fit a batch of %lld rows", (long long)rows,
                                     (long long)t->rows);
-        }
         for (int k = 0; k < group; k++)
-            if (d[k].ids.n > 1)
-                pack(t, &d[k], reward);
-            else
-                doc_free(&d[k]);
+            if (d[k].ids.n > 1) pack(t, &d[k], reward);
         *next += group;
     }
 }
@@ -145,6 +141,9 @@ int train__loss(struct trainer *t, int back, double scale, double *sum, double *
 
 /* ---- update ---- */
 
+/* A matrix inside a block: Muon's. */
+static int is_hidden(const struct param *p) { return p->n_dims == 2 && !strncmp(p->name, "blk.", 4); }
+
 int train__update(struct trainer *t, double lr, double *norm) {
     const struct recipe_stage *s = stage_of(t);
     *norm = sqrt(op_sumsq(t->d, t->grads.flat, t->grads.count));
@@ -152,6 +151,11 @@ int train__update(struct trainer *t, double lr, double *norm) {
     double gscale = s->clip > 0 && *norm > s->clip ? s->clip / *norm : 1.0;
     for (int i = 0; i < model_n_params(t->m); i++) {
         const struct param *p = model_param(t->m, i);
+        if (s->muon > 0 && is_hidden(p)) {
+            muon_step(&t->muon, p->value, t->mom[i], t->grads.g[i], p->dims[0], p->dims[1], gscale, lr / s->lr * s->muon,
+                      s->weight_decay);
+            continue;
+        }
         struct adamw o = {lr, 0.9, s->beta2, 1e-8, p->decay ? s->weight_decay : 0, t->s.step + 1};
         op_adamw(t->d, p->value, t->mom[i], t->var[i], t->grads.g[i], gscale, o, p->count);
     }

@@ -122,7 +122,7 @@ int dev_reserve_rounded(struct device *d, int factor, int64_t n, struct err *e) 
 
 void dev_close(struct device *d) {
     if (!d) return;
-    free(d->rounded[0]), free(d->rounded[1]);
+    for (int i = 0; i < 3; i++) free(d->rounded[i]);
     pool_free(d->pool);
     if (d->attn) attn_mem_free(d->attn);
     free(d->attn);

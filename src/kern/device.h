@@ -133,19 +133,19 @@ struct bf_kernels {
     /* Activations are rounded and laid out once per product:
      *   rows   dst[R, C']            rows r0 … r1; C' is C rounded up to 32, filled with zeros
      *   pack   the layout that this table's matmul_t reads, T' C' elements; r0, r1 multiples of 32 or the end
-     *   pairs  dst[T'/2, C', 2]      two neighbouring rows interleaved, pairs p0 … p1 of T'/2
-     *   cols   dst[C, T']            transposed, columns c0 … c1 (c0 a multiple of 16) */
+     *   left   what this table's matmul_dw reads of dy, T' C" elements (C" is C rounded up to 64); r0, r1 as for pack
+     *   right  what it reads of x, as many */
     void (*rows)(bf16 *dst, const num *x, int64_t ldx, int64_t C, int64_t r0, int64_t r1);
     void (*pack)(bf16 *dst, const num *x, int64_t ldx, int64_t T, int64_t C, int64_t r0, int64_t r1);
-    void (*pairs)(bf16 *dst, const num *x, int64_t ldx, int64_t T, int64_t C, int64_t p0, int64_t p1);
-    void (*cols)(bf16 *dst, const num *x, int64_t ldx, int64_t T, int64_t C, int64_t c0, int64_t c1);
+    void (*left)(bf16 *dst, const num *x, int64_t ldx, int64_t T, int64_t C, int64_t r0, int64_t r1);
+    void (*right)(bf16 *dst, const num *x, int64_t ldx, int64_t T, int64_t C, int64_t r0, int64_t r1);
     /* as matmul_t, x from pack */
     void (*matmul_t)(num *y, int64_t ldy, const bf16 *x, int64_t T, const struct mat *w, const num *bias, int acc, int64_t n0,
                      int64_t n1);
     /* as matmul_n, dy from rows; k0 a multiple of 32 and of the format's block */
     void (*matmul_n)(num *dx, int64_t ldx, const bf16 *dy, int64_t T, const struct mat *w, const num *bias, int acc, int64_t k0,
                      int64_t k1);
-    /* as matmul_dw, dy from cols, x from pairs; n0 a multiple of 16 */
+    /* as matmul_dw, dy from left, x from right; n0 a multiple of 16 */
     void (*matmul_dw)(num *dw, const bf16 *dy, const bf16 *x, int64_t T, int64_t K, int64_t n0, int64_t n1);
     /* the way back: y[R, C] = what rows has kept, rows r0 … r1 */
     void (*floats)(num *y, const bf16 *x, int64_t C, int64_t r0, int64_t r1);
@@ -182,8 +182,8 @@ struct device {
     struct bf_kernels bf;
     int has_int8; /* the table's products of bytes are fast */
     struct q8_kernels q8;
-    bf16 *rounded[2]; /* rounded activations of the running product, grown by dev_reserve_rounded */
-    int64_t rounded_room[2];
+    bf16 *rounded[3]; /* rounded activations of the running product, grown by dev_reserve_rounded */
+    int64_t rounded_room[3];
     struct attn_mem *attn; /* scratch of attention, grown only by dev_reserve */
 };
 
@@ -200,8 +200,8 @@ int precision_parse(const char *s, enum precision *out, struct err *e);
 int dev_is_bf16(const struct device *d, enum fmt f);
 /* Whether op_forward_t takes activations of eight bits for it. */
 int dev_is_int8(const struct device *d, enum fmt f);
-/* Room for n rounded activations: factor 0 of a product, and factor 1 where both are rounded (dW) or have eight bits. Called by whoever plans memory, like
- * dev_reserve. */
+/* Room for n rounded activations: factor 0 of a product, factor 1 where both are rounded (dW) or have eight bits, and 2 where a mirror
+ * goes both ways at once (op_matmul_back). Called by whoever plans memory, like dev_reserve. */
 int dev_reserve_rounded(struct device *d, int factor, int64_t n, struct err *e);
 /* Memory for attention with so many heads of so many numbers, whatever the context; called by whoever plans memory, before the loop. */
 int dev_reserve(struct device *d, int head_dim, int n_head, struct err *e);
@@ -245,6 +245,16 @@ void op_matmul_n(struct device *d, num *dx, int64_t ldx, const num *dy, int64_t 
                  const num *bias, int acc);
 void op_matmul_dw(struct device *d, num *dw, const num *dy, int64_t ldy, const num *x, int64_t ldx, int64_t T, int64_t N,
                   int64_t K);
+/* The mirror of op_matmul_t_all: dW_i += dy_iᵀ x for each product that has a dw, then dx (+)= Σ dy_i W_i in the order given. The same bytes
+ * as one op_matmul_dw and one op_matmul_n each, but every array is rounded once and threads are woken twice. dx may be x. At most 4. */
+struct product_back {
+    const num *dy; /* [T, ldy] */
+    int64_t ldy;
+    const struct mat *w;
+    num *dw; /* dense, NULL: none wanted */
+};
+void op_matmul_back(struct device *d, num *dx, int64_t ldx, const struct product_back *p, int n, const num *x, int64_t ld_of_x,
+                    int64_t T, int acc);
 /* Rows kept in 16 bits, C rounded up to 32 apart: dst[T, C'] = bf16(x[T, C]), and back. Whatever the precision. */
 void op_keep(struct device *d, bf16 *dst, const num *x, int64_t T, int64_t C);
 void op_kept(struct device *d, num *y, const bf16 *x, int64_t T, int64_t C);

@@ -41,13 +41,20 @@ void model__lin_back(const struct model *m, num *dx, const num *dy, int64_t T, c
     else
         op_matmul_n(m->d, dx, l->n_in, dy, l->n_out, T, &l->w, NULL, acc);
 }
-/* dW += dyᵀ x, db += Σ dy. Parameters are always [out, in]: a trainable model is never transposed. */
-void model__lin_grad(const struct model *m, struct grads *g, const num *dy, const num *x, int64_t T, const struct lin *l) {
-    if (!g) return;
-    if (l->param >= 0 && g->g[l->param])
-        op_matmul_dw(m->d, num_at(m->d, g->g[l->param], l->param_off), dy, l->n_out, x, l->n_in, T, l->n_out, l->n_in);
-    if (l->bias_param >= 0 && g->g[l->bias_param])
-        op_bias_dw(m->d, num_at(m->d, g->g[l->bias_param], l->bias_off), dy, l->n_out, T, l->n_out);
+/* Parameters are always [out, in]: a trainable model is never transposed. */
+void model__lin_mirror(const struct model *m, struct grads *g, num *dx, const num *const dy[], const struct lin *const l[], int n,
+                       const num *x, int64_t T) {
+    struct product_back p[4];
+    if (!g) {
+        for (int i = 0; i < n; i++) model__lin_back(m, dx, dy[i], T, l[i], i > 0);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        num *dw = l[i]->param >= 0 ? g->g[l[i]->param] : NULL, *db = l[i]->bias_param >= 0 ? g->g[l[i]->bias_param] : NULL;
+        p[i] = (struct product_back){dy[i], l[i]->n_out, &l[i]->w, dw ? num_at(m->d, dw, l[i]->param_off) : NULL};
+        if (db) op_bias_dw(m->d, num_at(m->d, db, l[i]->bias_off), dy[i], l[i]->n_out, T, l[i]->n_out);
+    }
+    op_matmul_back(m->d, dx, l[0]->n_in, p, n, x, l[0]->n_in, T, 0);
 }
 
 /* ---- norms: y = norm(x) of R rows of width C ---- */
@@ -161,8 +168,7 @@ static int attn_backward(const struct step *s, const struct tape *tp, num *dx, s
 
     num *dout = branch(s, TAP_ATTN_OUT, p->out, dx, T * C);
     TRY(show(s, TAP_ATTN_OUT, dout, C));
-    model__lin_grad(m, g, dout, t->att, T, &y->o);
-    model__lin_back(m, p->datt, dout, T, &y->o, 0);
+    model__lin_mirror(m, g, p->datt, (const num *[]){dout}, (const struct lin *[]){&y->o}, 1, t->att, T);
     TRY(show(s, TAP_ATTN_HEADS, p->datt, HD));
     attn_spans(p, tp->spans, tp->n_spans, s->layer);
     struct attn_shape sh = attn_of(m, s->layer);
@@ -187,15 +193,8 @@ static int attn_backward(const struct step *s, const struct tape *tp, num *dx, s
         op_rmsnorm_back(d, p->dq, p->dq, t->qpre, y->q_norm.w, T * c->n_head, c->head_dim, c->norm_eps, 0);
         op_rmsnorm_back(d, p->dk, p->dk, t->kpre, y->k_norm.w, T * c->n_kv, c->head_dim, c->norm_eps, 0);
     }
-    if (g) {
-        norm_forward(m, p->n, t->x, &y->attn_norm, T, C);
-        model__lin_grad(m, g, p->dq, p->n, T, &y->q);
-        model__lin_grad(m, g, p->dk, p->n, T, &y->k);
-        model__lin_grad(m, g, p->dv, p->n, T, &y->v);
-    }
-    model__lin_back(m, p->dn, p->dq, T, &y->q, 0);
-    model__lin_back(m, p->dn, p->dk, T, &y->k, 1);
-    model__lin_back(m, p->dn, p->dv, T, &y->v, 1);
+    if (g) norm_forward(m, p->n, t->x, &y->attn_norm, T, C);
+    model__lin_mirror(m, g, p->dn, (const num *[]){p->dq, p->dk, p->dv}, (const struct lin *[]){&y->q, &y->k, &y->v}, 3, p->n, T);
     TRY(show(s, TAP_ATTN_NORM, p->dn, C));
     norm_backward(m, dx, p->dn, t->x, &y->attn_norm, T, C, 1, g);
     return show(s, TAP_RESID_IN, dx, C);
@@ -246,24 +245,17 @@ static int ffn_backward(const struct step *s, const struct tape *tp, num *dx, st
     TRY(show(s, TAP_RESID_OUT, dx, C));
     num *dout = branch(s, TAP_FFN_OUT, p->out, dx, T * C);
     TRY(show(s, TAP_FFN_OUT, dout, C));
-    if (g) {
-        op_glu(m->d, p->dgate, a, b, c->act, T * F); /* h, for a moment */
-        model__lin_grad(m, g, dout, p->dgate, T, &y->down);
-    }
-    model__lin_back(m, p->dgate, dout, T, &y->down, 0); /* d h */
+    if (g) op_glu(m->d, p->dgate, a, b, c->act, T * F); /* h, for a moment: then d h */
+    model__lin_mirror(m, g, p->dgate, (const num *[]){dout}, (const struct lin *[]){&y->down}, 1, p->dgate, T);
     if (c->gated)
         op_glu_back(m->d, p->dgate, p->dup, p->dgate, a, b, c->act, T * F);
     else
         op_glu_back(m->d, p->dup, NULL, p->dgate, a, NULL, c->act, T * F);
     if (c->gated) TRY(show(s, TAP_GATE, p->dgate, F));
     TRY(show(s, TAP_UP, p->dup, F));
-    if (g) {
-        norm_forward(m, p->n, t.mid, &y->ffn_norm, T, C);
-        if (c->gated) model__lin_grad(m, g, p->dgate, p->n, T, &y->gate);
-        model__lin_grad(m, g, p->dup, p->n, T, &y->up);
-    }
-    model__lin_back(m, p->dn, p->dup, T, &y->up, 0);
-    if (c->gated) model__lin_back(m, p->dn, p->dgate, T, &y->gate, 1);
+    if (g) norm_forward(m, p->n, t.mid, &y->ffn_norm, T, C);
+    model__lin_mirror(m, g, p->dn, (const num *[]){p->dup, p->dgate}, (const struct lin *[]){&y->up, &y->gate}, c->gated ? 2 : 1,
+                      p->n, T);
     TRY(show(s, TAP_FFN_NORM, p->dn, C));
     norm_backward(m, dx, p->dn, t.mid, &y->ffn_norm, T, C, 1, g);
     return show(s, TAP_RESID_MID, dx, C);

@@ -31,8 +31,7 @@ int model_head(const struct model *m, struct pass *p, const num *h, int64_t R, s
         model__lin(m, p->logits, hr, n, &m->head, dh || p->flags & PASS_BACKWARD);
         TRY(seed(ctx, m->d, r, n, V, p->logits));
         if (!dh) continue;
-        model__lin_grad(m, g, p->logits, hr, n, &m->head);
-        model__lin_back(m, num_at(m->d, dh, r * C), p->logits, n, &m->head, 0);
+        model__lin_mirror(m, g, num_at(m->d, dh, r * C), (const num *[]){p->logits}, (const struct lin *[]){&m->head}, 1, hr, n);
     }
     return 0;
 }

@@ -80,7 +80,7 @@ struct kv {
     void *const *pages;
     int page_len;
     enum fmt fmt; /* F32 (then double on the oracle device), F16 or BF16 */
-}; /* page i: positions [i*page_len, …); layout [L][k, v][page_len][G][D] */
+};                /* page i: positions [i*page_len, …); layout [L][k, v][page_len][G][D] */
 struct span {
     int64_t row0, rows, pos0;
     struct kv kv;

@@ -85,7 +85,9 @@ static inline int model__tapped(const struct taps *t, enum tap tap, int layer) {
 }
 void model__lin(const struct model *m, num *y, const num *x, int64_t T, const struct lin *l, int smooth);
 void model__lin_back(const struct model *m, num *dx, const num *dy, int64_t T, const struct lin *l, int acc);
-void model__lin_grad(const struct model *m, struct grads *g, const num *dy, const num *x, int64_t T, const struct lin *l);
+/* The mirror of several layers of one x: with g, dW_i += dy_iᵀ x and db_i += Σ dy_i; then dx (+)= Σ dy_i W_i. dx may be x. */
+void model__lin_mirror(const struct model *m, struct grads *g, num *dx, const num *const dy[], const struct lin *const l[], int n,
+                       const num *x, int64_t T);
 
 /* Fails for a score head of several labels, or with a layer before the score. */
 int model__check_score(const struct family *f, const struct weights *w, struct err *e);

@@ -115,15 +115,15 @@ static enum gym_split split_of(uint64_t content) {
     return tenth < 8 ? GYM_TRAIN : tenth == 8 ? GYM_VAL : GYM_TEST;
 }
 
-/* Stream 0 draws the problem, 1 words its trace, 2 makes pretraining text. Keyed by the space, not the family, so that
+/* Stream 0 draws the problem, 1 words its trace, 2 makes pretraining text, 3 a list to look up in. Keyed by the space, not the family, so that
  * recall-first and recall-plain put the same questions at the same index. */
-static struct rng stream(const struct gym_spec *s, int64_t index, uint64_t which) {
+struct rng gym_stream(const struct gym_spec *s, int64_t index, uint64_t which) {
     return RNG(s->seed, hash_text(s->family->space), (uint64_t)s->split, (uint64_t)s->level_lo, (uint64_t)s->level_hi,
                (uint64_t)index, which);
 }
 
 static int draw(const struct gym_spec *s, int64_t index, struct problem *out, int *level, uint64_t *content, struct err *e) {
-    struct rng r = stream(s, index, 0);
+    struct rng r = gym_stream(s, index, 0);
     for (int t = 0; t < TRIES_MAX; t++) {
         struct picker p = {.rng = &r, .size = 1};
         struct problem q = {.n = 0};
@@ -198,7 +198,7 @@ int gym_make(const struct gym_spec *s, int64_t index, struct gym_item *out, stru
     struct gym_item it = {.level = 0};
     TRY(draw(s, index, &p, &it.level, &it.content, e));
     struct gym_words w = {.n_choices = 0};
-    struct rng r = stream(s, index, 1);
+    struct rng r = gym_stream(s, index, 1);
     s->family->tell(s, &p, &r, &w);
     int rc = item_fill(&it, s, index, &w);
     words_fini(&w);
@@ -226,7 +226,7 @@ int gym_steps(const struct gym_spec *s, int64_t index, const char *trace, size_t
 int gym_pretrain(const struct gym_spec *s, int64_t index, struct str *out, struct err *e) {
     TRY(gym_check(s, e));
     if (index < 0) return fail(e, ERR_RANGE, "expected a snippet from 0 on, found %" PRId64, index);
-    struct rng r = stream(s, index, 2);
+    struct rng r = gym_stream(s, index, 2);
     s->family->pretrain(s, index, &r, out);
     return out->failed ? fail(e, ERR_NOMEM, "no memory for snippet %" PRId64, index) : 0;
 }

@@ -56,6 +56,10 @@ int gym_steps(const struct gym_spec *s, int64_t index, const char *trace, size_t
  * equally often), single steps of arithmetic. The text of no question. Appends. */
 int gym_pretrain(const struct gym_spec *s, int64_t index, struct str *out, struct err *e);
 
+/* Four options as a question lists them (values of a relation; of chain: numbers), then each named with its letter, eight times in all: to
+ * learn to find a letter in a list. Appends. */
+int gym_lookup(const struct gym_spec *s, int64_t index, struct str *out, struct err *e);
+
 /* How many problems this split and difficulty hold: exact below some millions, else -1 (far more than anyone asks for). */
 int gym_count(const struct gym_spec *s, int64_t *out, struct err *e);
 /* Items 0, 1, 2 … without those whose problem came before, until there are n, as JSON lines ("-" is stdout). If the family

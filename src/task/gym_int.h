@@ -53,6 +53,8 @@ size_t judge_step(const char *trace, size_t n, size_t at, size_t *from, int *wai
 /* For families whose thought has one right course: right are the worked steps (told without slips), in order. */
 int judge_worked(const struct gym_spec *s, const struct problem *p, const char *trace, size_t n, struct gym_step *out, int cap);
 
+struct rng gym_stream(const struct gym_spec *s, int64_t index, uint64_t which); /* gym.c says which */
+
 extern const struct family family_recall_first, family_recall_plain, family_chain, family_arith, family_multihop,
     family_countdown;
 

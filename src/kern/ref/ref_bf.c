@@ -30,20 +30,10 @@ static void pack(bf16 *dst, const num *x, int64_t ldx, int64_t T, int64_t C, int
     (void)T;
     rows(dst, x, ldx, C, r0, r1);
 }
-/* dst[p, c, i] = bf16(x[2p + i, c]), zero beyond T and C */
-static void pairs(bf16 *dst, const num *x, int64_t ldx, int64_t T, int64_t C, int64_t p0, int64_t p1) {
-    int64_t ld = up32(C);
-    for (int64_t p = p0; p < p1; p++)
-        for (int64_t c = 0; c < ld; c++)
-            for (int64_t i = 0, t = 2 * p; i < 2; i++, t++)
-                dst[(p * ld + c) * 2 + i] = c < C && t < T ? f32_to_bf16((float)FC(x)[t * ldx + c]) : 0;
-}
-/* dst[c, t] = bf16(x[t, c]), columns as long as T rounded up to 32, zero beyond T */
-static void cols(bf16 *dst, const num *x, int64_t ldx, int64_t T, int64_t C, int64_t c0, int64_t c1) {
-    int64_t ld = up32(T);
-    (void)C;
-    for (int64_t c = c0; c < c1; c++)
-        for (int64_t t = 0; t < ld; t++) dst[c * ld + t] = t < T ? f32_to_bf16((float)FC(x)[t * ldx + c]) : 0;
+/* dst[c, t] = bf16(x[t, c]), columns as long as T rounded up to 32 */
+static void left(bf16 *dst, const num *x, int64_t ldx, int64_t T, int64_t C, int64_t r0, int64_t r1) {
+    for (int64_t c = 0; c < C; c++)
+        for (int64_t t = r0; t < r1; t++) dst[c * up32(T) + t] = f32_to_bf16((float)FC(x)[t * ldx + c]);
 }
 
 static void matmul_t(num *y_, int64_t ldy, const bf16 *x, int64_t T, const struct mat *w, const num *bias, int acc, int64_t n0,
@@ -80,12 +70,12 @@ static void matmul_n(num *dx_, int64_t ldx, const bf16 *dy, int64_t T, const str
         }
     }
 }
-static void matmul_dw(num *dw_, const bf16 *dyc, const bf16 *xp, int64_t T, int64_t K, int64_t n0, int64_t n1) {
+static void matmul_dw(num *dw_, const bf16 *dyc, const bf16 *x, int64_t T, int64_t K, int64_t n0, int64_t n1) {
     int64_t ldt = up32(T), ldk = up32(K);
     for (int64_t n = n0; n < n1; n++)
         for (int64_t t = 0; t < T; t++)
             for (int64_t k = 0; k < K; k++)
-                F(dw_)[n * K + k] += (float)bf16_to_f32(dyc[n * ldt + t]) * (float)bf16_to_f32(xp[(t / 2 * ldk + k) * 2 + t % 2]);
+                F(dw_)[n * K + k] += (float)bf16_to_f32(dyc[n * ldt + t]) * (float)bf16_to_f32(x[t * ldk + k]);
 }
 
 static void floats(num *y, const bf16 *x, int64_t C, int64_t r0, int64_t r1) {
@@ -94,5 +84,5 @@ static void floats(num *y, const bf16 *x, int64_t C, int64_t r0, int64_t r1) {
 }
 
 void kern_fill_ref32_bf(struct bf_kernels *k) {
-    *k = (struct bf_kernels){rows, pack, pairs, cols, matmul_t, matmul_n, matmul_dw, floats};
+    *k = (struct bf_kernels){rows, pack, left, pack, matmul_t, matmul_n, matmul_dw, floats};
 }

@@ -27,5 +27,5 @@ WITH_RELEASE(matmul_dw, (num * dw, const bf16 *dy, const bf16 *x, int64_t T, int
              (dw, dy, x, T, K, n0, n1))
 
 void kern_fill_amx(struct bf_kernels *k) {
-    *k = (struct bf_kernels){rows, pack, pairs, bf_cols, matmul_t_released, matmul_n_released, matmul_dw_released, bf_floats};
+    *k = (struct bf_kernels){rows, pack, bf_cols, right, matmul_t_released, matmul_n_released, matmul_dw_released, bf_floats};
 }

@@ -4,8 +4,9 @@
  *           added by one tree and the blocks in order. Up to three rows of x: weights are decoded in registers, several weight rows
  *           (streams of memory) at once. More rows: PANEL_ROWS weight rows at a time are decoded once into a panel that stays in L2
  *           (bf16 weights serve as they lie), and the rows of x pass over it in groups of six.
+ *           Weights of floats go another way, whatever the number of rows: turned_t.
  * matmul_n  dx = dy W: pairs of weight rows are interleaved into a panel of NB rows by STRIP columns, lanes along the columns, n in
- *           order; dW = dyᵀ x is the same tile over pairs of rows of x.
+ *           order; dW = dyᵀ x is the same tile over pairs of rows of both.
  * The order of every sum depends on K (or N, T of dW) alone. A product of two bf16 is exact in float; the instruction adds two of them
  * in a fixed order and flushes denormals. */
 #include "kern/kern_int.h"
@@ -53,16 +54,17 @@ static void pack(bf16 *dst, const num *x, int64_t ldx, int64_t T, int64_t C, int
     rows(dst, x, ldx, C, r0, r1);
 }
 
-static void pairs(bf16 *dst, const num *x_, int64_t ldx, int64_t T, int64_t C, int64_t p0, int64_t p1) {
-    int64_t ld = up32(C);
-    for (int64_t p = p0; p < p1; p++) {
+/* Both factors of dW: strips of SUB columns one after the other, in each two neighbouring rows interleaved, so that a panel lies together:
+ * dst[C/SUB][T'/2][SUB][2]. Zero beyond T; beyond C whatever is there, as deep as nobody looks. */
+static void strips(bf16 *dst, const num *x_, int64_t ldx, int64_t T, int64_t C, int64_t r0, int64_t r1) {
+    int64_t P = up32(T) / 2;
+    for (int64_t p = r0 / 2; p < (r1 + 1) / 2; p++) {
         const float *a = (const float *)x_ + 2 * p * ldx, *b = a + ldx;
-        bf16 *y = dst + p * 2 * ld;
-        for (int64_t i = 0; i < ld; i += 16) {
-            __mmask16 m = (__mmask16)(C - i >= 16 ? 0xffff : C > i ? (1u << (C - i)) - 1 : 0);
-            __m512 u = 2 * p < T ? _mm512_maskz_loadu_ps(m, a + i) : _mm512_setzero_ps();
-            __m512 w = 2 * p + 1 < T ? _mm512_maskz_loadu_ps(m, b + i) : _mm512_setzero_ps();
-            _mm512_storeu_si512(y + 2 * i, bf_pair16(u, w));
+        for (int64_t c = 0; c < C; c += 16) {
+            __mmask16 m = (__mmask16)(C - c >= 16 ? 0xffff : (1u << (C - c)) - 1);
+            __m512 u = _mm512_maskz_loadu_ps(m, a + c);
+            __m512 w = 2 * p + 1 < T ? _mm512_maskz_loadu_ps(m, b + c) : _mm512_setzero_ps();
+            _mm512_storeu_si512(dst + ((c / SUB * P + p) * SUB + c % SUB) * 2, bf_pair16(u, w));
         }
     }
 }
@@ -241,23 +243,12 @@ static __attribute__((noinline)) void many_t(float *y, int64_t ldy, const bf16 *
     }
 }
 
-static void matmul_t(num *y, int64_t ldy, const bf16 *x, int64_t T, const struct mat *w, const num *bias, int acc, int64_t n0,
-                     int64_t n1) {
-    int f = bf_format_of(w->fmt);
-    int64_t ldx = up32(w->cols);
-    if (w->cols == 0) /* nothing but the bias */
-        for (int64_t t = 0; t < T; t++) few_t((float *)y + t * ldy, ldy, x, ldx, 1, w, f, (const float *)bias, acc, n0, n1);
-    else if (T <= few_max)
-        few_t((float *)y, ldy, x, ldx, (int)T, w, f, (const float *)bias, acc, n0, n1);
-    else
-        many_t((float *)y, ldy, x, ldx, T, w, f, (const float *)bias, acc, n0, n1);
-}
-
 /* ---- out[I, …] (+)= Σ over pairs j of a[i, j] b[j, …] ----------------------------------------------------------------------------- */
 
-/* a: bf16, lda apart, a pair is a dword; b[J, SUB] dwords, pairs interleaved. CV vectors of sixteen columns, the last by mask. */
-INL void tile_n(const int MR, const int CV, float *out, int64_t ldo, const bf16 *a, int64_t lda, const bf16 *b, int64_t J,
-                int add, const float *bias, __mmask16 mask) {
+/* a: bf16, lda apart, a pair is a dword, the next one SJ further on; b[J, SUB] dwords, pairs interleaved. CV vectors of sixteen columns,
+ * the last by mask. */
+INL void tile_n(const int MR, const int CV, const int SJ, float *out, int64_t ldo, const bf16 *a, int64_t lda, const bf16 *b,
+                int64_t J, int add, const float *bias, __mmask16 mask) {
     __m512 s[6][4];
     _Pragma("GCC unroll 8") for (int v = 0; v < CV; v++) {
         __mmask16 m = v == CV - 1 ? mask : 0xffff;
@@ -270,7 +261,7 @@ INL void tile_n(const int MR, const int CV, float *out, int64_t ldo, const bf16 
         _Pragma("GCC unroll 8") for (int v = 0; v < CV; v++) bv[v] = pinb(loadb(b + (j * SUB + 16 * v) * 2));
         _Pragma("GCC unroll 8") for (int i = 0; i < MR; i++) {
             int32_t d;
-            memcpy(&d, a + i * lda + 2 * j, 4);
+            memcpy(&d, a + i * lda + SJ * j, 4);
             vb x = (vb)_mm512_set1_epi32(d);
             _Pragma("GCC unroll 8") for (int v = 0; v < CV; v++) s[i][v] = dp(s[i][v], x, bv[v]);
         }
@@ -279,35 +270,91 @@ INL void tile_n(const int MR, const int CV, float *out, int64_t ldo, const bf16 
         _mm512_mask_storeu_ps(out + i * ldo + 16 * v, v == CV - 1 ? mask : 0xffff, s[i][v]);
 }
 
-#define TILE_N(MR, CV)                                                                                                    \
-    static void tile_n##MR##x##CV(float *out, int64_t ldo, const bf16 *a, int64_t lda, const bf16 *b, int64_t J, int add, \
-                                  const float *bias, __mmask16 m) {                                                       \
-        tile_n(MR, CV, out, ldo, a, lda, b, J, add, bias, m);                                                             \
+/* a as rows (n), or as a strip of pairs like b (w) */
+#define TILE_N(MR, CV)                                                                                                     \
+    static void tile_n##MR##x##CV(float *out, int64_t ldo, const bf16 *a, int64_t lda, const bf16 *b, int64_t J, int add,  \
+                                  const float *bias, __mmask16 m) {                                                        \
+        tile_n(MR, CV, 2, out, ldo, a, lda, b, J, add, bias, m);                                                           \
+    }                                                                                                                      \
+    static void tile_w##MR##x##CV(float *out, int64_t ldo, const bf16 *a, int64_t lda, const bf16 *b, int64_t J, int add,  \
+                                  const float *bias, __mmask16 m) {                                                        \
+        (void)lda, (void)add, (void)bias;                                                                                  \
+        tile_n(MR, CV, 2 * SUB, out, ldo, a, 2, b, J, 1, NULL, m);                                                         \
     }
 TILE_N(6, 4)
-TILE_N(3, 4)
-TILE_N(1, 4) TILE_N(6, 2) TILE_N(3, 2) TILE_N(1, 2) TILE_N(6, 1) TILE_N(3, 1) TILE_N(1, 1)
+TILE_N(4, 4)
+TILE_N(2, 4)
+TILE_N(1, 4)
+TILE_N(6, 2) TILE_N(4, 2) TILE_N(2, 2) TILE_N(1, 2) TILE_N(6, 1) TILE_N(4, 1) TILE_N(2, 1) TILE_N(1, 1)
 
     typedef void (*tile_fn)(float *out, int64_t ldo, const bf16 *a, int64_t lda, const bf16 *b, int64_t J, int add,
                             const float *bias, __mmask16 m);
-static const tile_fn tiles_n[3][3] = {
-    {tile_n6x4, tile_n3x4, tile_n1x4}, {tile_n6x2, tile_n3x2, tile_n1x2}, {tile_n6x1, tile_n3x1, tile_n1x1}};
+#define TILES(x)                                                                                                             \
+    {                                                                                                                        \
+        {tile_##x##6x4, tile_##x##4x4, tile_##x##2x4, tile_##x##1x4}, {tile_##x##6x2, tile_##x##4x2, tile_##x##2x2, tile_##x##1x2}, \
+        {tile_##x##6x1, tile_##x##4x1, tile_##x##2x1, tile_##x##1x1},                                                        \
+    }
+static const tile_fn tiles_n[3][4] = TILES(n), tiles_w[3][4] = TILES(w);
 
 /* I rows, C ≤ SUB columns */
-static void strip_n(float *out, int64_t ldo, int64_t I, const bf16 *a, int64_t lda, const bf16 *b, int64_t J, int64_t C, int add,
-                    const float *bias) {
-    static const int rows_of[3] = {6, 3, 1};
+static void strip_n(const tile_fn tiles[3][4], float *out, int64_t ldo, int64_t I, const bf16 *a, int64_t lda, const bf16 *b,
+                    int64_t J, int64_t C, int add, const float *bias) {
+    static const int rows_of[4] = {6, 4, 2, 1};
     for (int64_t c = 0, step; c < C; c += step) {
         int wide = C == SUB ? 0 : C - c >= 32 ? 1 : 2;
         __mmask16 m = (__mmask16)(C - c >= 16 ? 0xffff : (1u << (C - c)) - 1);
         step = wide == 0 ? SUB : wide == 1 ? 32 : 16;
-        for (int64_t i = 0, r = 0; r < 3; r++)
+        for (int64_t i = 0, r = 0; r < 4; r++)
             for (; i + rows_of[r] <= I; i += rows_of[r])
-                tiles_n[wide][r](out + i * ldo + c, ldo, a + i * lda, lda, b + 2 * c, J, add, bias ? bias + c : NULL, m);
+                tiles[wide][r](out + i * ldo + c, ldo, a + i * lda, lda, b + 2 * c, J, add, bias ? bias + c : NULL, m);
     }
 }
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* dst[p][SUB] = (w[n + i, k + 2p], w[n + i, k + 2p + 1]) of N ≤ SUB rows of floats and len columns: pairs of k, one of each row side by side */
+static void turned_panel(bf16 *dst, const struct mat *w, int64_t n, int64_t N, int64_t k, int64_t len) {
+    for (int64_t i = 0; i < N; i += 16)
+        for (int64_t c = 0; c < len; c += 32) {
+            uint32_t m = len - c >= 32 ? 0xffffffffu : (1u << (len - c)) - 1;
+            __m512i v[16];
+            for (int64_t r = 0; r < 16; r++) {
+                const float *p = (const float *)(const void *)((const char *)w->data + (size_t)(n + i + r) * w->row_bytes) + k + c;
+                v[r] = i + r < N ? (__m512i)vb_of(_mm512_maskz_loadu_ps((__mmask16)m, p),
+                                                  _mm512_maskz_loadu_ps((__mmask16)(m >> 16), p + 16))
+                                 : _mm512_setzero_si512();
+            }
+            bf_turn16(v);
+            for (int64_t r = 0; r < 16; r++) _mm512_storeu_si512(dst + ((c / 2 + r) * SUB + i) * 2, v[r]);
+        }
+}
+
+/* Floats: y = x Wᵀ with the tile of matmul_n, k in order, lanes along the columns of y. Models in training are short in k, where adding up
+ * the lanes of a dot product costs a third of the product. */
+static __attribute__((noinline)) void turned_t(float *y, int64_t ldy, const bf16 *x, int64_t ldx, int64_t T, const struct mat *w,
+                                               const float *bias, int acc, int64_t n0, int64_t n1) {
+    bf16 panel[NB * SUB] __attribute__((aligned(64)));
+    for (int64_t n = n0; n < n1; n += SUB)
+        for (int64_t k = 0; k < w->cols; k += NB) {
+            int64_t N = least(SUB, n1 - n), len = least(NB, w->cols - k);
+            turned_panel(panel, w, n, N, k, len);
+            strip_n(tiles_n, y + n, ldy, T, x + k, ldx, panel, (len + 1) / 2, N, acc || k > 0, bias && k == 0 ? bias + n : NULL);
+        }
+}
+
+static void matmul_t(num *y, int64_t ldy, const bf16 *x, int64_t T, const struct mat *w, const num *bias, int acc, int64_t n0,
+                     int64_t n1) {
+    int f = bf_format_of(w->fmt);
+    int64_t ldx = up32(w->cols);
+    if (w->cols == 0) /* nothing but the bias */
+        for (int64_t t = 0; t < T; t++) few_t((float *)y + t * ldy, ldy, x, ldx, 1, w, f, (const float *)bias, acc, n0, n1);
+    else if (w->fmt == FMT_F32)
+        turned_t((float *)y, ldy, x, ldx, T, w, (const float *)bias, acc, n0, n1);
+    else if (T <= few_max)
+        few_t((float *)y, ldy, x, ldx, (int)T, w, f, (const float *)bias, acc, n0, n1);
+    else
+        many_t((float *)y, ldy, x, ldx, T, w, f, (const float *)bias, acc, n0, n1);
+}
 
 static __attribute__((noinline)) void matmul_n(num *dx_, int64_t ldx, const bf16 *dy, int64_t T, const struct mat *w,
                                                const num *bias_, int acc, int64_t k0, int64_t k1) {
@@ -322,7 +369,7 @@ static __attribute__((noinline)) void matmul_n(num *dx_, int64_t ldx, const bf16
             int64_t N = least(NB, w->rows - n);
             bf_weight_pairs(panel, SUB, NB / 2 * SUB, w, f, n, N, k, C);
             for (int64_t c = 0; c < C; c += SUB)
-                strip_n(dx + k + c, ldx, T, dy + n, ldy, panel + c / SUB * NB * SUB, (N + 1) / 2, least(SUB, C - c), acc || n > 0,
+                strip_n(tiles_n, dx + k + c, ldx, T, dy + n, ldy, panel + c / SUB * NB * SUB, (N + 1) / 2, least(SUB, C - c), acc || n > 0,
                         bias && n == 0 ? bias + k + c : NULL);
         }
         if (w->rows == 0)
@@ -331,19 +378,19 @@ static __attribute__((noinline)) void matmul_n(num *dx_, int64_t ldx, const bf16
     }
 }
 
-static void matmul_dw(num *dw, const bf16 *dyc, const bf16 *xp, int64_t T, int64_t K, int64_t n0, int64_t n1) {
-    bf16 panel[NB * SUB] __attribute__((aligned(64)));
-    int64_t ldt = up32(T), ldk = up32(K);
+static void matmul_dw(num *dw, const bf16 *dy, const bf16 *x, int64_t T, int64_t K, int64_t n0, int64_t n1) {
+    int64_t strip = up32(T) * SUB;
     for (int64_t t = 0; t < T; t += NB) {
         int64_t J = (least(NB, T - t) + 1) / 2;
-        for (int64_t k = 0; k < K; k += SUB) {
-            int64_t C = least(SUB, K - k);
-            for (int64_t j = 0; j < J; j++) memcpy(panel + 2 * j * SUB, xp + ((t / 2 + j) * ldk + k) * 2, (size_t)up32(C) * 4);
-            strip_n((float *)dw + n0 * K + k, K, n1 - n0, dyc + n0 * ldt + t, ldt, panel, J, C, 1, NULL);
-        }
+        for (int64_t k = 0; k < K; k += SUB)
+            for (int64_t n = n0, I; n < n1; n += I) {
+                I = least(SUB - n % SUB, n1 - n);
+                strip_n(tiles_w, (float *)dw + n * K + k, K, I, dy + n / SUB * strip + t * SUB + n % SUB * 2, 2,
+                        x + k / SUB * strip + t * SUB, J, least(SUB, K - k), 1, NULL);
+            }
     }
 }
 
 void kern_fill_avx512bf(struct bf_kernels *k) {
-    *k = (struct bf_kernels){rows, pack, pairs, bf_cols, matmul_t, matmul_n, matmul_dw, bf_floats};
+    *k = (struct bf_kernels){rows, pack, strips, strips, matmul_t, matmul_n, matmul_dw, bf_floats};
 }

@@ -306,11 +306,11 @@ INL void bf_turn16(__m512i r[16]) {
 }
 
 /* dst[c, t] = x[t, c]: pairs of rows as dwords, turned sixteen columns by thirty-two rows at a time */
-__attribute__((unused)) static void bf_cols(bf16 *dst, const num *x_, int64_t ldx, int64_t T, int64_t C, int64_t c0, int64_t c1) {
+__attribute__((unused)) static void bf_cols(bf16 *dst, const num *x_, int64_t ldx, int64_t T, int64_t C, int64_t r0, int64_t r1) {
     int64_t ld = (T + 31) / 32 * 32;
-    for (int64_t c = c0; c < c1; c += 16) {
-        uint32_t m = (1u << (C - c < 16 ? C - c : 16)) - 1;
-        for (int64_t t = 0; t < T; t += 32) {
+    for (int64_t t = r0; t < r1; t += 32) {
+        for (int64_t c = 0; c < C; c += 16) {
+            uint32_t m = (1u << (C - c < 16 ? C - c : 16)) - 1;
             __m512i v[16];
             for (int i = 0; i < 16; i++) {
                 const float *x = (const float *)x_ + (t + 2 * i) * ldx + c;
@@ -319,7 +319,7 @@ __attribute__((unused)) static void bf_cols(bf16 *dst, const num *x_, int64_t ld
                 v[i] = bf_pair16(a, b);
             }
             bf_turn16(v);
-            for (int64_t i = 0; i < 16 && c + i < c1; i++) _mm512_storeu_si512(dst + (c + i) * ld + t, v[i]);
+            for (int64_t i = 0; i < 16 && c + i < C; i++) _mm512_storeu_si512(dst + (c + i) * ld + t, v[i]);
         }
     }
 }
