@@ -68,9 +68,9 @@ static void liven(struct model *m, struct device *d) {
     for (int i = 0; i < model_n_params(m); i++) {
         const struct param *p = model_param(m, i);
         struct rng r = RNG(11, (uint64_t)i);
-        if (p->n_dims == 2)
+        if (p->n_dims == 2 && strncmp(p->name, "blk.", 4)) /* embeddings as large as the blocks' matrices */
             op_scale(d, p->value, 6.0, p->value, p->count);
-        else
+        else if (p->n_dims != 2)
             for (int64_t k = 0; k < p->count; k++) dev_set1(d, p->value, k, dev_get1(d, p->value, k) + 0.2 * rng_normal(&r));
     }
 }

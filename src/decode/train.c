@@ -33,6 +33,7 @@ static int tokenizer_make(const struct recipe *r, const char *path, struct err *
         gguf_put_str(g, "general.architecture", "llama", 5);
         tok end = (tok)(v.n_tokens - 1); /* <|end|> is the last of task_specials */
         rc = bpe_vocab_put(g, &v, r->pre, -1, end, 0);
+        gguf_put_str(g, "tokenizer.chat_template", task_chat_template, strlen(task_chat_template));
         if (rc >= 0) rc = gguf_writer_commit(g, path, e);
         gguf_writer_free(g);
     }

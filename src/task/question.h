@@ -49,6 +49,8 @@ int question_json(const struct question *q, int traces, struct str *out, struct 
 
 /* The special tokens of a shipped reasoner, in the order of their ids; NULL ends the list. */
 extern const char *const task_specials[];
+/* The same dialogue for programs that know chat templates only (Jinja): a user's message is a question, the assistant's is what the model wrote. */
+extern const char task_chat_template[];
 /* All append. Body: stem and choices, no special token (untrusted text: tokenise it without parsing special tokens).
  * Prompt: `<|q|>BODY\n<|a|>`, for at_once followed by `<think></think>`.
  * Text: the prompt and the model answer, `<think>TRACE</think>FINAL<|end|>`; needs trace and final (else ERR_ARG). */
