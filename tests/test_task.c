@@ -47,11 +47,10 @@ Test(task, golden_items) {
         {"chain", "2",
          "<|q|>Start with 94. Add 3. Subtract 63. What is the result modulo 100?\nA) 33\nB) 34\nC) 97\nD) 7\n"
          "<|a|><think>94+3=97; 97-63=34. So B) 34.</think>B<|end|>"},
-        {"arith", "2..3", "<|q|>What is 50+4?\n<|a|><think>0+4+0=4; 5+0+0=5; 54. So 54.</think>\\boxed{54}<|end|>"},
-        {"arith", "3", "<|q|>What is 610-164?\n<|a|><think>0-4-0=-4; 1-6-1=-6; 6-1-1=4; 446. So 446.</think>\\boxed{446}<|end|>"},
+        {"arith", "2..3", "<|q|>What is 50+4?\n<|a|><think>50+4+0=54; 54. So 54.</think>\\boxed{54}<|end|>"},
+        {"arith", "3", "<|q|>What is 610-164?\n<|a|><think>10-64-0=-54; 6-1-1=4; 446. So 446.</think>\\boxed{446}<|end|>"},
         {"arith", "2",
-         "<|q|>What is 72*43?\n<|a|><think>2*3+0=7; Wait, 2*3+0=6; 7*3+0=21; 216; 2*4+0=8; 7*4+0=28; 2880; 6+0+0=6; "
-         "1+8+0=9; 2+8+0=10; 0+2+1=3; 3096. So 3096.</think>\\boxed{3096}<|end|>"},
+         "<|q|>What is 72*43?\n<|a|><think>72*43+0=3097; Wait, 72*43+0=3096; 3096. So 3096.</think>\\boxed{3096}<|end|>"},
     };
     for (size_t i = 0; i < sizeof golden / sizeof *golden; i++) {
         struct gym_spec s = spec(golden[i].family, GYM_TRAIN, 0);

@@ -20,14 +20,14 @@ Test(task_more, golden_items) {
         const char *text;
     } golden[] = {
         {"multihop", "2..4", 0,
-         "<|q|>Name the pet of the guard of the friend of the guard of Pirna.\nA) cow\nB) hen\nC) bear\nD) duck\n<|a|><think>The "
-         "guard of Pirna is Corbu. The friend of Corbu is Wokso. The guard of Wokso is Woklo. The pet of Woklo is bear. So C) "
-         "bear.</think>C<|end|>"},
+         "<|q|>Which is the home of the friend of the guard of the friend of Gimisfe?\nA) barn\nB) isle\nC) moor\nD) farm\n"
+         "<|a|><think>The friend of Gimisfe is Wokalna. The guard of Wokalna is Nedna. The friend of Nedna is Lamilfe. The home "
+         "of "
+         "Lamilfe is barn. So A) barn.</think>A<|end|>"},
         {"multihop", "2..4", 1,
-         "<|q|>Name the pet of the guard of the friend of the guard of Pirna.\nA) cow\nB) hen\nC) bear\nD) duck\n<|a|><think>The "
-         "guard of Pirna is Corbu. The friend of Corbu is Kelmi. Wait, the friend of Corbu is Wokso. The guard of Wokso is "
-         "Woklo. "
-         "The pet of Woklo is bear. So C) bear.</think>C<|end|>"},
+         "<|q|>Which is the home of the friend of the guard of the friend of Gimisfe?\nA) barn\nB) isle\nC) moor\nD) farm\n"
+         "<|a|><think>The friend of Gimisfe is Wokalna. The guard of Wokalna is Pirga. Wait, the guard of Wokalna is Nedna. The "
+         "friend of Nedna is Lamilfe. The home of Lamilfe is barn. So A) barn.</think>A<|end|>"},
         {"countdown", "3..5", 0,
          "<|q|>Make 102 from 25, 21, 17, 10.\n<|a|><think>21+10=31 left 17 25 31; 31-25=6 left 6 17; "
          "17*6=102.</think>\\boxed{17*(21+10-25)}<|end|>"},
@@ -69,15 +69,15 @@ Test(task_more, links_lead_to_others_and_are_the_worlds_own) {
 
 /* ---- multihop, read anew ---- */
 
-enum { WORDS = WORLD_LINKS + WORLD_RELATIONS };
-static char taught[WORLD_ENTITIES][WORDS][WORLD_NAME]; /* [entity][link, then relation]: a name or a value */
+enum { WORDS = WORLD_LINKS + WORLD_RELATIONS, ENTITIES = 1500 };
+static char taught[ENTITIES][WORDS][WORLD_NAME]; /* [entity][link, then relation]: a name or a value */
 
 static const char *word(int i) { return i < WORLD_LINKS ? world_link_name(i) : world_relation(i - WORLD_LINKS); }
 
 static int entity_of(const char *name) {
-    struct world w = {WORLD_KEY, WORLD_ENTITIES};
+    struct world w = {WORLD_KEY, ENTITIES};
     char z[WORLD_NAME];
-    for (int e = 0; e < WORLD_ENTITIES; e++) {
+    for (int e = 0; e < ENTITIES; e++) {
         world_name(&w, e, z);
         if (!strcmp(z, name)) return e;
     }
@@ -95,7 +95,7 @@ static int read_fact(const char *z, char who[16], char what[16], char value[16])
 
 static void learn(void) {
     struct gym_spec s = spec("multihop", GYM_TRAIN, 4);
-    for (int64_t i = 0; i < 3 * WORLD_ENTITIES; i++) {
+    for (int64_t i = 0; i < 3 * ENTITIES; i++) {
         struct str b = {0};
         cr_assert_eq(gym_pretrain(&s, i, &b, NULL), 0);
         cr_expect(!strchr(b.s, '?'));
@@ -105,8 +105,8 @@ static void learn(void) {
             cr_assert(read_fact(z + strspn(z, " "), who, what, value), "%s", z);
             int e = entity_of(who), k = 0;
             while (k < WORDS && strcmp(word(k), what)) k++;
-            cr_assert(e == (int)(i % WORLD_ENTITIES) && k < WORDS, "%s", z);
-            if (i >= WORLD_ENTITIES) cr_expect_str_eq(taught[e][k], value); /* a fact stays the same */
+            cr_assert(e == (int)(i % ENTITIES) && k < WORDS, "%s", z);
+            if (i >= ENTITIES) cr_expect_str_eq(taught[e][k], value); /* a fact stays the same */
             snprintf(taught[e][k], WORLD_NAME, "%.11s", value);
         }
         cr_expect_eq(facts, WORDS);
@@ -236,7 +236,7 @@ static int64_t count_all(struct gym_spec s) {
 /* Options and phrasings make no new problems. */
 Test(task_more, small_spaces_are_counted) {
     struct gym_spec s = spec("multihop", GYM_TRAIN, 1);
-    static const int64_t problems[] = {3600, 10800, 32400}; /* entities, relations, links */
+    static const int64_t problems[] = {18000, 54000, 162000}; /* entities, relations, links */
     for (int level = 2; level <= 4; level++) {
         s.level_lo = s.level_hi = level;
         cr_expect_eq(count_all(s), problems[level - 2]);

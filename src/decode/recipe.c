@@ -83,7 +83,7 @@ static int data_read(struct recipe_data *d, const struct recipe *r, json_t *o, s
     char family[32] = "", difficulty[32] = "", policy[200] = "";
     *d = (struct recipe_data){.weight = 1, .samples = 4, .questions = 1000, .temp = 1, .max_new = 160};
     double slip = 0.1;
-    int entities = WORLD_ENTITIES;
+    int entities = 0;
     const struct key keys[] = {TEXT("family", family, 1),
                                TEXT("difficulty", difficulty, 0),
                                REAL("weight", d->weight, 1e-6, 1e6, 0),
@@ -107,7 +107,7 @@ static int data_read(struct recipe_data *d, const struct recipe *r, json_t *o, s
     d->spec.slip_rate = slip;
     d->spec.split = GYM_TRAIN;
     d->spec.seed = r->seed;
-    d->spec.world.entities = entities;
+    if (entities) d->spec.world.entities = entities;
     if (policy[0]) TRY(beside(d->policy, sizeof d->policy, r->path, policy, e));
     return gym_check(&d->spec, e);
 }

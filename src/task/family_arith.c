@@ -1,13 +1,12 @@
 /* arith: addition, subtraction and multiplication of numbers with d digits (the difficulty). Free form, final \boxed{N}.
  *
- * The trace is the school method, column by column from the units, because that is what a small model can learn: every column
- * is a fact of at most 10·10·10 cases ("7+6+1=14;"), always with its carry, also where that is 0, so that all columns look
- * alike. The carry is not announced: it is the tens digit of the column before, the borrow its minus sign. Then the digits are
- * gathered into the result. A product by two digits has both partial products and their sum. The longest trace (8 digits by 2)
- * is some 300 characters. Tokenizers of this house take digits one by one, which is what the columns need. */
+ * The trace is the school method with columns of two digits, from the right: "68*37+0=2516; 45*37+25=1690; 169016." Each column is a
+ * step to be done in the head, with its carry, also where that is 0, so that all columns look alike. The carry is not announced: it is what
+ * the column before has above its last two digits, the borrow its minus sign. Sums of two digits a small model learns to the last one, products of
+ * two by two it does not: with columns of one digit, models of a million parameters had nothing left to get wrong. */
 #include "task/gym_int.h"
 
-enum { ADD, SUB, MUL, OPS, DIGITS_MAX = 8 };
+enum { ADD, SUB, MUL, OPS, DIGITS_MAX = 8, BASE = 100 };
 
 /* v: op, the larger operand, the smaller (for MUL: the long one, the one of at most two digits); then whether they stand swapped. */
 enum { V_OP, V_A, V_B, V_SWAP };
@@ -18,13 +17,13 @@ static int64_t power10(int d) {
     return p;
 }
 
-static int digits(int64_t n) {
-    int d = 1;
-    while (n >= 10) n /= 10, d++;
-    return d;
+static int columns(int64_t n) {
+    int c = 1;
+    while (n >= BASE) n /= BASE, c++;
+    return c;
 }
 
-static int digit(int64_t n, int place) { return (int)(n / power10(place) % 10); }
+static int part(int64_t n, int column) { return (int)(n / power10(2 * column) % BASE); }
 
 static void arith_draw(const struct gym_spec *s, int level, int sub, struct picker *p, struct problem *out) {
     (void)s;
@@ -54,7 +53,7 @@ static int column_value(struct column c) {
     return c.op == ADD ? c.x + c.y + c.in : c.op == SUB ? c.x - c.y - c.in : c.x * c.y + c.in;
 }
 
-static int column_out(struct column c) { return c.op == SUB ? column_value(c) < 0 : column_value(c) / 10; }
+static int column_out(struct column c) { return c.op == SUB ? column_value(c) < 0 : column_value(c) / BASE; }
 
 static void say_column(struct str *out, struct column c, int value) {
     str_printf(out, "%d%c%d%c%d=%d; ", c.x, "+-*"[c.op], c.y, c.op == SUB ? '-' : '+', c.in, value);
@@ -62,7 +61,7 @@ static void say_column(struct str *out, struct column c, int value) {
 
 /* One off, and still a value that some column has. */
 static int slip(struct column c, struct rng *g) {
-    int v = column_value(c), least = c.op == SUB ? -10 : 0, most = c.op == SUB ? 9 : 99;
+    int v = column_value(c), least = c.op == SUB ? -BASE : 0, most = c.op == SUB ? BASE - 1 : BASE * BASE - 1;
     return v == most || (v > least && rng_below(g, 2)) ? v - 1 : v + 1;
 }
 
@@ -76,34 +75,16 @@ static void write_column(struct pen *w, struct column c) {
     say_column(w->out, c, column_value(c));
 }
 
-static void write_result(struct pen *w, int64_t r, const char *end) {
-    if (w->out) str_printf(w->out, "%lld%s", (long long)r, end);
-}
-
-/* All columns of a op b; for MUL b is one digit. */
-static void write_columns(struct pen *w, int op, int64_t a, int64_t b) {
-    int n = digits(op == MUL || a > b ? a : b);
-    for (int i = 0, carry = 0; i < n; i++) {
-        struct column c = {op, digit(a, i), op == MUL ? (int)b : digit(b, i), carry};
-        write_column(w, c);
-        carry = column_out(c);
-    }
-}
-
 static int64_t apply(int64_t op, int64_t a, int64_t b) { return op == ADD ? a + b : op == SUB ? a - b : a * b; }
 
 static void write_work(struct pen *w, int op, int64_t a, int64_t b) {
-    if (op == MUL && b > 9) {
-        int64_t ones = a * (b % 10), tens = a * (b / 10) * 10;
-        write_columns(w, MUL, a, b % 10);
-        write_result(w, ones, "; ");
-        write_columns(w, MUL, a, b / 10);
-        write_result(w, tens, "; ");
-        write_columns(w, ADD, ones, tens);
-    } else {
-        write_columns(w, op, a, b);
+    int n = columns(op == MUL || a > b ? a : b);
+    for (int i = 0, carry = 0; i < n; i++) {
+        struct column c = {op, part(a, i), op == MUL ? (int)b : part(b, i), carry};
+        write_column(w, c);
+        carry = column_out(c);
     }
-    write_result(w, apply(op, a, b), ". ");
+    if (w->out) str_printf(w->out, "%lld. ", (long long)apply(op, a, b));
 }
 
 static void arith_tell(const struct gym_spec *s, const struct problem *p, struct rng *g, struct gym_words *w) {
@@ -125,7 +106,7 @@ static void arith_tell(const struct gym_spec *s, const struct problem *p, struct
 static void arith_pretrain(const struct gym_spec *s, int64_t index, struct rng *g, struct str *out) {
     (void)s, (void)index;
     for (int i = 0; i < 6; i++) {
-        struct column c = {(int)rng_below(g, OPS), (int)rng_below(g, 10), (int)rng_below(g, 10), 0};
+        struct column c = {(int)rng_below(g, OPS), (int)rng_below(g, BASE), (int)rng_below(g, BASE), 0};
         uint64_t carries = c.op != MUL ? 2 : c.y ? (uint64_t)c.y : 1;
         c.in = (int)rng_below(g, carries);
         say_column(out, c, column_value(c));
@@ -145,4 +126,4 @@ const struct family family_arith = {
     .tell = arith_tell,
     .pretrain = arith_pretrain,
     .judge = judge_worked,
-    .about = "sums, differences, products by up to two digits, column by column (difficulty: digits, 1..8, default 3..6)"};
+    .about = "sums, differences, products by up to two digits, in columns of two (difficulty: digits, 1..8, default 3..6)"};

@@ -40,8 +40,11 @@ int gym_spec_init(struct gym_spec *s, const char *family, struct err *e) {
             snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", families[i]->name);
         return fail(e, ERR_ARG, "expected a family (%s), found \"%.60s\"", names, family);
     }
-    *s = (struct gym_spec){
-        .family = f, .world = {WORLD_KEY, WORLD_ENTITIES}, .level_lo = f->level_lo, .level_hi = f->level_hi, .slip_rate = 0.1};
+    *s = (struct gym_spec){.family = f,
+                           .world = {WORLD_KEY, f->entities ? f->entities : WORLD_ENTITIES},
+                           .level_lo = f->level_lo,
+                           .level_hi = f->level_hi,
+                           .slip_rate = 0.1};
     return 0;
 }
 

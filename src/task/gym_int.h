@@ -39,6 +39,7 @@ struct family {
     const char *space;        /* families with the same space share problems, hence splits */
     const char *about;
     int level_min, level_max, level_lo, level_hi; /* allowed, and default */
+    int entities;                                 /* of its world; 0: WORLD_ENTITIES */
     int subs;                                     /* kinds of problem within a level, drawn equally often */
     void (*draw)(const struct gym_spec *s, int level, int sub, struct picker *p, struct problem *out);
     void (*tell)(const struct gym_spec *s, const struct problem *p, struct rng *r, struct gym_words *out);

@@ -12,9 +12,10 @@
 #include <string.h>
 
 const char *const task_specials[] = {"<|pad|>", "<|q|>", "<|a|>", "<think>", "</think>", "<|end|>", NULL};
-const char task_chat_template[] = "{% for m in messages %}{% if m['role'] == 'user' %}<|q|>{{ m['content'] }}\n<|a|>"
-                                  "{% elif m['role'] == 'assistant' %}{{ m['content'] }}<|end|>"
-                                  "{% else %}{{ raise_exception('expected the roles user and assistant') }}{% endif %}{% endfor %}";
+const char task_chat_template[] =
+    "{% for m in messages %}{% if m['role'] == 'user' %}<|q|>{{ m['content'] }}\n<|a|>"
+    "{% elif m['role'] == 'assistant' %}{{ m['content'] }}<|end|>"
+    "{% else %}{{ raise_exception('expected the roles user and assistant') }}{% endif %}{% endfor %}";
 
 void question_fini(struct question *q) {
     if (!q) return;
