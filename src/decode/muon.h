@@ -1,8 +1,7 @@
 /* Muon: momentum whose every update of a matrix is brought near the closest half-orthogonal matrix, by five Newton–Schulz steps
  * (Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks").
  *
- * All directions of a matrix move equally far, the rare ones too. For our narrow models that is what it takes to learn look-ups within
- * a budget of minutes; AdamW stays for embeddings, heads, norms and biases. Owner thread of the device. */
+ * All directions of a matrix move equally far, the rare ones too. AdamW stays for embeddings, heads, norms and biases. Owner thread of the device. */
 #ifndef DECODE_MUON_H
 #define DECODE_MUON_H
 #include "kern/device.h"

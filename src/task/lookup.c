@@ -2,8 +2,8 @@
  *
  * Finding the letter of a known value is a skill of its own (attend to the same word in the list, read the letter before it) that
  * a question asks for once, at its end; a model that has not got it stays at chance however well it knows the facts. Here it is asked
- * several times in a short document, and of a list of one or two as often as of a long one: a small model then begins to find letters after some 50,000
- * lists, with four options always not before 100,000. No question and no fact stands here. */
+ * several times in a short document, and of a list of one or two as often as of a long one, so that there is something easier to learn first. No
+ * question and no fact stands here. */
 #include "task/gym_int.h"
 #include <inttypes.h>
 
