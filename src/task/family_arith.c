@@ -2,8 +2,8 @@
  *
  * The trace is the school method with columns of two digits, from the right: "68*37+0=2516; 45*37+25=1690; 169016." Each column is a
  * step to be done in the head, with its carry, also where that is 0, so that all columns look alike. The carry is not announced: it is what
- * the column before has above its last two digits, the borrow its minus sign. Columns of one digit are
- * too easy: they leave the larger models nothing to get wrong. */
+ * the column before has above its last two digits, the borrow its minus sign. Columns of one digit are small facts, and leave larger models
+ * little to get wrong. */
 #include "task/gym_int.h"
 
 enum { ADD, SUB, MUL, OPS, DIGITS_MAX = 8, BASE = 100 };
