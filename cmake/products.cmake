@@ -3,7 +3,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set(lib_rooms base stats kern weights text model run task decode)
+set(lib_rooms base stats kern weights text model run task probe decode)
 set(lib_objects)
 foreach(r ${lib_rooms})
   if(TARGET room_${r})

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # model_figures.sh [--markdown] CANDOR [N] [MODEL...]: the figures of models/README.md, computed afresh: each model (those of r0, r1, r4 that
-# are there) on N (1000) held-out questions of each family. Prints JSON lines, as `candor reason --json` does, with model, family and mode in
-# front; with --markdown the tables of models/README.md instead. RM=NAME: another reward model than rm1. JOBS=K: processes (all cores); each
-# runs on one thread, since models this small leave a second one idle. No figure depends on either.
+# are there) on N (1000) held-out questions of each family, and what each reward model (those of JUDGES, "rm1 v1", that are there) says of its
+# answers. Prints JSON lines, as `candor reason --json` does, with model, family and mode (thinking, at-once, or the judge) in front; with
+# --markdown the tables of models/README.md instead. JOBS=K: processes (all cores); each runs on one thread, since models this small leave
+# a second one idle. No figure depends on it.
 set -euo pipefail
 export LC_ALL=C
 markdown=""
@@ -10,7 +11,7 @@ if [ "${1:-}" = --markdown ]; then markdown=1 && shift; fi
 candor="$(cd "$(dirname "$1")" && pwd)/$(basename "$1")"
 n="${2:-1000}"
 models=("${@:3}")
-rm="${RM:-rm1}"
+read -r -a judges <<<"${JUDGES-rm1 v1}"
 jobs="${JOBS:-$(nproc)}"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work="$(mktemp -d)"
@@ -28,6 +29,9 @@ has_model() { [ -e "$1" ] || [[ $shipped == *"\"name\":\"$1\""* ]]; }
 if [ ${#models[@]} = 0 ]; then
     for m in r0 r1 r4; do if has_model "$m"; then models+=("$m"); fi; done
 fi
+there=()
+for j in "${judges[@]}"; do if has_model "$j"; then there+=("$j"); fi; done
+judges=("${there[@]}")
 known="$("$candor" gym --list)"
 families=()
 for f in recall-first recall-plain chain arith multihop countdown; do
@@ -42,13 +46,15 @@ run() { # MODEL FAMILY MODE [options of reason]
 }
 
 one() { # MODEL FAMILY FOLDER
-    local judge=() methods=sample,sc
-    if has_model "$rm"; then judge=(--rm "$rm") methods+=,bon; fi
-    "$candor" gym "$2" --split test --seed 11 -n "$n" -o "$3/think.jsonl"
+    local judge
+    "$candor" gym "$2" --split test --seed 11 -n "$n" --traces -o "$3/think.jsonl"
     "$candor" gym "$2" --split test --seed 11 -n "$n" --at-once -o "$3/once.jsonl"
     run "$1" "$2" thinking --data "$3/think.jsonl" --method greedy --budget 1 --by level
     run "$1" "$2" at-once --data "$3/once.jsonl" --method greedy --budget 1
-    run "$1" "$2" thinking --data "$3/think.jsonl" --method "$methods" --budget 8 "${judge[@]}"
+    run "$1" "$2" thinking --data "$3/think.jsonl" --method sample,sc --budget 8
+    for judge in "${judges[@]}"; do
+        run "$1" "$2" "$judge" --data "$3/think.jsonl" --method bon --budget 8 --rm "$judge" --step-scores
+    done
 }
 
 # Jobs end in any order; their lines come out in the order they were started.
@@ -102,13 +108,20 @@ two() { number 2 "$1"; }
 share() { interval two "$(field "$1" "$2")" "$(field "$1" "$3")"; }
 
 row() { # MODEL FAMILY
-    local greedy once sample sc bon
+    local greedy once sample sc bons="" judge
     greedy="$(line "$1" "$2" thinking greedy)" once="$(line "$1" "$2" at-once greedy)" sample="$(line "$1" "$2" thinking sample)"
-    sc="$(line "$1" "$2" thinking sc)" bon="$(line "$1" "$2" thinking bon)"
+    sc="$(line "$1" "$2" thinking sc)"
+    for judge in "${judges[@]}"; do bons+=" $(rate "$(line "$1" "$2" "$judge" bon)" accuracy ci95) |"; done
     echo "| $2 | $(rate "$greedy" accuracy ci95) | $(rate "$once" accuracy ci95) | $(rate "$sample" accuracy ci95) |" \
-        "$(rate "$sc" accuracy ci95) | $(rate "$bon" accuracy ci95) | $(rate "$sc" pass pass_ci95) |" \
-        "$(number 0 "$(field "$greedy" tokens)") | $(share "$bon" auc auc_ci95) | $(share "$bon" auc_within auc_within_ci95) |" \
-        "$(two "$(field "$bon" ece)") |"
+        "$(rate "$sc" accuracy ci95) |$bons $(rate "$sc" pass pass_ci95) | $(number 0 "$(field "$greedy" tokens)") |"
+}
+
+judged() { # MODEL FAMILY JUDGE
+    local x
+    x="$(line "$1" "$2" "$3" bon)"
+    echo "| $3 | $2 | $(share "$x" auc auc_ci95) | $(share "$x" auc_within auc_within_ci95) | $(two "$(field "$x" ece)") |" \
+        "$(two "$(field "$x" brier)") | $(share "$x" step_auc step_auc_ci95) | $(share "$x" step_auc_within step_auc_within_ci95) |" \
+        "$(two "$(field "$x" step_ece)") |"
 }
 
 levels() { # MODEL FAMILY: "LEVEL<tab>RATE" a line
@@ -133,10 +146,17 @@ by_level() { # FAMILY
 
 for m in "${models[@]}"; do
     printf '\n%s:\n\n' "$m"
-    echo "| family | greedy | answered at once | one sample | sc, 8 | bon, 8 | pass@8 | tokens | AUC | AUC within a question | ECE |"
-    echo "|---|---|---|---|---|---|---|---|---|---|---|"
+    head="" rule=""
+    for judge in "${judges[@]}"; do head+=" bon of 8, $judge |" rule+="---|"; done
+    echo "| family | greedy | answered at once | one sample | sc, 8 |$head pass@8 | tokens |"
+    echo "|---|---|---|---|---|$rule---|---|"
     for f in "${families[@]}"; do row "$m" "$f"; done
+    if [ ${#judges[@]} = 0 ]; then continue; fi
+    printf '\nThe reward models on the answers of %s:\n\n' "$m"
+    echo "| judge | family | AUC | AUC within a question | ECE | Brier | steps: AUC | within a question | ECE |"
+    echo "|---|---|---|---|---|---|---|---|---|"
+    for judge in "${judges[@]}"; do for f in "${families[@]}"; do judged "$m" "$f" "$judge"; done; done
 done
-for f in chain arith; do
+for f in chain arith multihop countdown; do
     if [[ " ${families[*]} " == *" $f "* ]]; then by_level "$f"; fi
 done

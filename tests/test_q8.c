@@ -361,11 +361,10 @@ static int add_nll(void *ctx, int64_t row0, int64_t rows, const float *x, int64_
 /* Mean NLL of a text, and the gradient of its sum from position 9 on (u may be NULL). */
 static double read_text(const char *path, enum candor_precision p, int64_t max_rows, float *u) {
     static const char text[] =
-        "<|q|>What is 7792+4035?\n<|a|><think>2+5+0=7 write 7 carry 0; 9+3+0=12 write 2 carry 1; 7+0+1=8 write 8 carry 0; "
-        "7+4+0=11 write 1 carry 1; So 11827.</think>\\boxed{11827}<|end|>"
+        "<|q|>What is 7792+4035?\n<|a|><think>92+35+0=127; 77+40+1=118; 11827. So 11827.</think>\\boxed{11827}<|end|>"
         "<|q|>Start with 56. Subtract 34. Subtract 83. Add 4. Add 98. Add 21. Multiply by 8. Multiply by 7. Subtract 69. What is "
         "the result modulo 100?\n<|a|><think>56-34=22; 22-83=39; 39+4=43; 43+98=41; 41+21=62; 62*8=96; 96*7=72; "
-        "72-69=3.</think>\\boxed{3}<|end|>";
+        "72-69=3. So 3.</think>\\boxed{3}<|end|>";
     struct candor_options o = {.threads = 2, .max_rows = max_rows, .precision = p, .gradient = u != NULL};
     struct candor_engine *g;
     struct candor_session *s;

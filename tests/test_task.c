@@ -39,8 +39,8 @@ Test(task, golden_items) {
         const char *family, *difficulty, *text;
     } golden[] = {
         {"recall-first", "1",
-         "<|q|>The pet of Morde is what?\nA) duck\nB) wolf\nC) cat\nD) cow\n<|a|><think>Is it D) cow? no. Is it "
-         "C) cat? no. Is it B) wolf? no. So A) duck.</think>A<|end|>"},
+         "<|q|>The pet of Morde is what?\nA) duck\nB) wolf\nC) cat\nD) cow\n<|a|><think>Is it cow? no. Is it "
+         "cat? no. Is it wolf? no. It is duck. So A) duck.</think>A<|end|>"},
         {"chain", "2..5",
          "<|q|>Start with 33. Add 86. Subtract 54. Subtract 37. Add 71. What is the result modulo 100?\n"
          "<|a|><think>33+86=19; 19-54=65; 65-37=28; 28+71=99.</think>\\boxed{99}<|end|>"},
@@ -99,7 +99,7 @@ Test(task, recall_families_share_their_splits) {
     for (int64_t i = 0; i < 100; i++) {
         struct gym_item x = item(&a, i), y = item(&b, i);
         cr_expect_eq(x.content, y.content);
-        cr_expect_str_eq(x.q.question, y.q.question);
+        cr_expect(!strncmp(x.q.question, y.q.question, strlen(x.q.question)));
         gym_item_fini(&x), gym_item_fini(&y);
     }
 }
@@ -216,22 +216,39 @@ Test(task, names_are_distinct_and_a_world_is_its_key) {
     cr_expect_lt(same, 60);
 }
 
-Test(task, recall_traces_put_the_right_option_where_they_promise) {
+/* The right option is named, and its letter is said, only behind all wrong ones; lettered, each option has its letter in front. */
+static void expect_traces(int lettered) {
     struct gym_spec s = spec("recall-first", GYM_TRAIN, 4), p = spec("recall-plain", GYM_TRAIN, 4);
+    s.lettered = p.lettered = lettered;
     for (int64_t i = 0; i < 300; i++) {
         struct gym_item a = item(&s, i), b = item(&p, i);
         int at = a.q.answer[0] - 'A';
-        const char *z = strstr(a.q.trace, a.q.choices[at]);
-        cr_expect(z && z > strstr(a.q.trace, "So ") && !strstr(a.q.trace, "yes"), "%s", a.q.trace);
+        char named[32], letter[8];
+        snprintf(named, sizeof named, " %s", a.q.choices[at]);
+        snprintf(letter, sizeof letter, "%c)", 'A' + at);
+        const char *z = strstr(a.q.trace, named), *l = strstr(a.q.trace, letter),
+                   *end = strstr(a.q.trace, lettered ? "So " : "It is ");
+        cr_expect(z && l && end && z > end && l > end && !strstr(a.q.trace, "yes"), "%s", a.q.trace);
+        cr_expect(strchr(a.q.trace, ')') && (strchr(a.q.trace, ')') < end) == lettered, "%s", a.q.trace);
+        cr_expect((strstr(b.q.question, " Take the options in order.") == NULL) == lettered && !strstr(a.q.question, "order"),
+                  "%s", b.q.question);
         const char *last = b.q.trace;
         for (int k = 0; k < 4; k++) {
             char head[48];
-            snprintf(head, sizeof head, "Is it %c) %s? %s.", 'A' + k, b.q.choices[k], k == at ? "yes" : "no");
+            if (lettered)
+                snprintf(head, sizeof head, "Is it %c) %s? %s.", 'A' + k, b.q.choices[k], k == at ? "yes" : "no");
+            else
+                snprintf(head, sizeof head, "Perhaps %s. ", b.q.choices[k]);
             last = strstr(last, head);
             cr_assert(last != NULL, "%s", b.q.trace);
         }
         gym_item_fini(&a), gym_item_fini(&b);
     }
+}
+
+Test(task, recall_traces_put_the_right_option_where_they_promise) {
+    expect_traces(0);
+    expect_traces(1);
 }
 
 Test(task, at_once_asks_the_same_without_the_thought) {

@@ -397,6 +397,52 @@ Test(task_steps, hostile_thoughts_are_judged_too) {
     }
 }
 
+/* A question carries what its steps are judged by: its check, or its worked trace, even one with a slip. */
+Test(task_steps, a_question_judges_as_its_item_does) {
+    static const char *const families[] = {"chain", "arith", "multihop", "countdown"};
+    struct gym_step a[MOST], b[MOST];
+    struct err e = ERR_INIT;
+    int wrong = 0, right = 0;
+    for (int f = 0; f < 4; f++) {
+        struct gym_spec s = spec(families[f], GYM_TEST, 9), other = s;
+        s.slip_rate = other.slip_rate = 0.5;
+        for (int64_t i = 0; i < 300; i++) {
+            struct gym_item it = item(&s, i), thought = item(&other, i % 3 ? i : i + 1);
+            char *z = thought.q.trace;
+            if (i % 3 == 2) z[strlen(z) / 2] = '7';
+            int n = judge(&s, i, z, strlen(z), a, MOST), m = question_steps(&it.q, z, strlen(z), b, MOST, &e);
+            cr_assert_eq(n, m, "%s: \"%s\" has %d steps, or %d: %s", families[f], z, n, m, e.msg);
+            for (int k = 0; k < n; k++) {
+                cr_expect(a[k].end == b[k].end && a[k].right == b[k].right, "%s: \"%s\", step %d, by \"%s\"", families[f], z, k,
+                          it.q.trace);
+                right += a[k].right, wrong += !a[k].right;
+            }
+            gym_item_fini(&it), gym_item_fini(&thought);
+        }
+    }
+    cr_expect(right > 500 && wrong > 500, "%d right, %d wrong", right, wrong);
+}
+
+Test(task_steps, a_question_without_grounds_has_no_steps) {
+    struct gym_step step[4];
+    struct err e = ERR_INIT;
+    char kind[] = "chain", recall[] = "recall-first", trace[] = "1+1=2; So 2.", wait[] = "Wait, Wait, ;;", none[] = "";
+    char large[] = "countdown 5 from 1000 2", many[] = "countdown 5 from 1 2 3 4 5 6 7", zero[] = "countdown 5 from 0 2";
+    char nine[] = "999999999*999999999=1 left 2; 2-2=5.";
+    struct question q[] = {
+        {.kind = kind},  {.trace = trace}, {.kind = recall, .trace = trace}, {.kind = kind, .trace = none}, {.check = large},
+        {.check = many}, {.check = zero}};
+    for (size_t i = 0; i < sizeof q / sizeof *q; i++) {
+        q[i].id = none;
+        cr_expect_eq(question_steps(&q[i], trace, strlen(trace), step, 4, &e), 0, "question %zu", i);
+    }
+    struct question x = {.id = none, .kind = kind, .trace = wait};
+    cr_expect(question_steps(&x, trace, strlen(trace), step, 4, &e) == 2 && !step[0].right && !step[1].right);
+    char check[] = "countdown 5 from 2 3";
+    x = (struct question){.id = none, .check = check};
+    cr_expect(question_steps(&x, nine, strlen(nine), step, 4, &e) == 2 && !step[0].right && !step[1].right);
+}
+
 Test(task_steps, what_has_no_steps_is_not_judged) {
     struct gym_spec s = spec("recall", GYM_TRAIN, 0);
     struct gym_step step[MOST];

@@ -135,6 +135,28 @@ Test(train, a_checkpoint_of_another_recipe_is_refused) {
     cr_assert(strstr(e.msg, "another recipe"), "%s", e.msg);
 }
 
+/* Models of one vocabulary: learnt from the tokenizer's own data, whatever the stages train on. */
+Test(train, a_vocabulary_has_data_of_its_own) {
+    static const char *const tokenizer[] = {"", ", \"data\": [{\"family\": \"arith\", \"raw\": 0.5}]"};
+    static const char *const stage[] = {"\"arith\", \"raw\": 0.5", "\"chain\""};
+    for (int i = 0; i < 2; i++) {
+        struct last l = {0};
+        struct err e = ERR_INIT;
+        char text[1024];
+        snprintf(
+            text, sizeof text,
+            "{\"out\": \"%d.gguf\", \"seed\": 7, \"model\": {\"family\": \"llama\", \"layers\": 1, \"width\": 16, \"heads\": 1, "
+            "\"kv_heads\": 1, \"head_dim\": 16, \"ff\": 16, \"context\": 256}, \"tokenizer\": {\"vocab\": 320, \"pre\": "
+            "\"qwen2\", "
+            "\"samples\": 200%s}, \"stages\": [{\"name\": \"a\", \"objective\": \"next\", \"tokens\": 1000, \"rows\": 256, "
+            "\"data\": [{\"family\": %s}]}], \"validate_every\": 0}",
+            i, tokenizer[i], stage[i]);
+        write_file(tmp_path("v.json"), text);
+        cr_assert(run("v.json", 1, 1, &l, &e) == ERR_CANCELLED, "%s", e.msg);
+    }
+    expect_same_file("0.gguf.vocab", "1.gguf.vocab");
+}
+
 Test(train, recipes_are_checked) {
     static const struct {
         const char *text, *says;
@@ -158,6 +180,11 @@ Test(train, recipes_are_checked) {
         {"{\"out\": \"x\", \"init\": \"y\", \"stages\": [{\"name\": \"a\", \"objective\": \"pairwise\", \"tokens\": 1, \"data\": "
          "[{\"family\": \"chain\"}]}]}",
          "policy"},
+        {"{\"out\": \"x\", \"model\": {\"family\": \"llama\", \"layers\": 1, \"width\": 8, \"heads\": 1, \"kv_heads\": 1, "
+         "\"head_dim\": 8, \"ff\": 8}, \"tokenizer\": {\"vocab\": 300, \"pre\": \"qwen2\", \"data\": []}, \"stages\": "
+         "[{\"name\": "
+         "\"a\", \"objective\": \"next\", \"tokens\": 1, \"data\": [{\"family\": \"chain\"}]}]}",
+         "tokenizer.data"},
         {"{\"out\": \"x\", \"model\": {\"family\": \"mamba\", \"layers\": 1, \"width\": 8, \"heads\": 1, \"kv_heads\": 1, "
          "\"head_dim\": 8, \"ff\": 8}, \"tokenizer\": {\"vocab\": 300, \"pre\": \"qwen2\"}, \"stages\": []}",
          "mamba"},

@@ -56,6 +56,7 @@ static const struct opt opts[] = {
     {"output", 'o', "ROWS.jsonl", NULL, "one row per candidate, changed token and result"},
     {"by", 0, "level,kind", NULL, "accuracy also on the questions of each level, of each kind, or of both"},
     {"resume", 0, NULL, NULL, "go on with the rows of a run that was stopped"},
+    {"step-scores", 0, NULL, NULL, "--rm also scores, after the fact and uncounted, every step of all answers (see below)"},
     {"show", 0, NULL, NULL, "show one question on which the gradient changed a token"},
     OPT_KV,
     OPT_PRECISION,
@@ -123,7 +124,8 @@ static int read_job(struct bench *x, struct args *a, struct err *e) {
         return ERR_ARG;
     }
     j->r = &x->r, j->qs = &x->qs, j->models = x->models, j->stopped = interrupted;
-    j->rows = arg_str(a, "output"), j->resume = arg_has(a, "resume");
+    j->rows = arg_str(a, "output"), j->resume = arg_has(a, "resume"), x->r.step_scores = arg_has(a, "step-scores");
+    if (x->r.step_scores && !arg_has(a, "rm")) return usage_error(a, e, "--step-scores needs a reward model (--rm M)");
     if (j->resume && !j->rows) return usage_error(a, e, "--resume needs the file of rows (-o)");
     for (int i = 0; i < j->n_methods && !arg_has(a, "rm"); i++)
         if (j->methods[i]->needs_rm) return usage_error(a, e, "method %s needs a reward model (--rm M)", j->methods[i]->name);
@@ -288,5 +290,11 @@ const struct command command_reason = {
         "the means of\n"
         "both over the chosen answers, beside the accuracy. With it --rm also scores, uncounted, the chosen answers of "
         "methods that do not use\n"
-        "it. Calls, tokens, FLOPs and seconds never hold what was scored after the fact; peak memory does.",
+        "it. Calls, tokens, FLOPs and seconds never hold what was scored after the fact; peak memory does.\n\n"
+        "--step-scores reads the reward model at the end of every step as if it were the end of the answer (rows `step`), and "
+        "says "
+        "how well it\n"
+        "knows whether all was right up to there. What is right is told by a question's check (countdown) or its worked trace "
+        "(candor gym\n"
+        "--traces: chain, arith, multihop); questions without either have no steps to judge.",
 };

@@ -36,15 +36,28 @@ static void add_nabla(json_t *o, const struct reason_summary *s) {
     json_object_set_new(o, "changed_questions", json_integer(s->changed_questions));
 }
 
+static void add_named(json_t *o, const char *prefix, const char *name, json_t *v) {
+    char key[64];
+    snprintf(key, sizeof key, "%s%s", prefix, name);
+    json_object_set_new(o, key, v);
+}
+
+static void add_quality(json_t *o, const char *prefix, const struct reason_rm *rm) {
+    add_named(o, prefix, "auc", json_number(rm->auc.pooled));
+    add_named(o, prefix, "auc_ci95", interval_json(rm->auc.pooled_ci));
+    add_named(o, prefix, "auc_within", json_number(rm->auc.within));
+    add_named(o, prefix, "auc_within_ci95", interval_json(rm->auc.within_ci));
+    add_named(o, prefix, "auc_within_n", json_integer(rm->auc.groups));
+    add_named(o, prefix, "ece", json_number(rm->ece));
+    add_named(o, prefix, "brier", json_number(rm->brier));
+}
+
 static void add_judges(json_t *o, const struct reason_summary *s) {
-    const struct reason_rm *rm = &s->rm;
-    json_object_set_new(o, "auc", json_number(rm->auc.pooled));
-    json_object_set_new(o, "auc_ci95", interval_json(rm->auc.pooled_ci));
-    json_object_set_new(o, "auc_within", json_number(rm->auc.within));
-    json_object_set_new(o, "auc_within_ci95", interval_json(rm->auc.within_ci));
-    json_object_set_new(o, "auc_within_n", json_integer(rm->auc.groups));
-    json_object_set_new(o, "ece", json_number(rm->ece));
-    json_object_set_new(o, "brier", json_number(rm->brier));
+    add_quality(o, "", &s->rm);
+    if (s->steps.n) {
+        json_object_set_new(o, "steps", json_integer(s->steps.n));
+        add_quality(o, "step_", &s->steps);
+    }
     json_object_set_new(o, "reward", json_number(s->reward));
     json_object_set_new(o, "verifier", json_number(s->verdict));
 }
@@ -118,10 +131,19 @@ static void print_parts(const struct reason_summary *s) {
     }
 }
 
+static void print_steps(const struct reason_summary *s) {
+    const struct reason_rm *rm = &s->steps;
+    char z[6][CELL];
+    printf("%-9s %7s %10lld %6s  %-14s %6s  %-14s %7lld %6s %6s\n", s->method->name, s->budget->text, (long long)rm->n,
+           cell(z[0], "%.3f", rm->auc.pooled), range(z[1], "%.3f", 1, rm->auc.pooled_ci), cell(z[2], "%.3f", rm->auc.within),
+           range(z[3], "%.3f", 1, rm->auc.within_ci), (long long)rm->auc.groups, cell(z[4], "%.3f", rm->ece),
+           cell(z[5], "%.3f", rm->brier));
+}
+
 static int judged(const struct reason_summary *s) { return s->rm.n > 0 || isfinite(s->reward) || isfinite(s->verdict); }
 
 void print_reason_tables(const struct reason_summary *s, int n) {
-    int judges = 0, parts = 0;
+    int judges = 0, parts = 0, steps = 0;
     printf("%lld questions; calls, tokens, FLOPs and seconds are means per question\n", (long long)s->n);
     printf("%-9s %7s %7s  %-14s %8s %8s %8s %9s %8s %8s %8s %7s %5s  %s\n", "method", "budget", "correct", "95 % interval",
            "calls", "as paper", "tokens", "FLOPs", "seconds", "peak MiB", "rejected", "pass@k", "k", "95 % interval");
@@ -132,6 +154,12 @@ void print_reason_tables(const struct reason_summary *s, int n) {
                "candidates", "AUC", "95 % interval", "within", "95 % interval", "of", "ECE", "Brier");
     for (int i = 0; i < n; i++)
         if (judged(&s[i])) print_judges(&s[i]);
+    for (int i = 0; i < n; i++) steps |= s[i].steps.n > 0;
+    if (steps)
+        printf("\n%-9s %7s %10s %6s  %-14s %6s  %-14s %7s %6s %6s\n", "method", "budget", "steps", "AUC", "95 % interval",
+               "within", "95 % interval", "of", "ECE", "Brier");
+    for (int i = 0; i < n; i++)
+        if (s[i].steps.n) print_steps(&s[i]);
     if (parts) printf("\n%-9s %7s  %-5s %-16s %7s %7s  %s\n", "method", "budget", "by", "group", "n", "correct", "95 % interval");
     for (int i = 0; i < n; i++) print_parts(&s[i]);
     for (int i = 0; i < n; i++)

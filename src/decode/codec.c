@@ -94,8 +94,20 @@ static int text(void *ctx, const int32_t *ids, int64_t n, char **out, struct err
     return tokenizer_decode(v->t, ids, n, 0, out, &len, e);
 }
 
+static int spell(void *ctx, const int32_t *ids, int64_t n, struct str *out, size_t *ends, struct err *e) {
+    const struct vocab *v = ctx;
+    const char *piece;
+    size_t len;
+    for (int64_t i = 0; i < n; i++) {
+        TRY(tokenizer_piece(v->t, ids[i], &piece, &len, e));
+        if (str_add(out, piece, len) < 0) return fail(e, ERR_NOMEM, "out of memory for an answer's text");
+        ends[i] = out->len;
+    }
+    return 0;
+}
+
 struct codec vocab_codec(const struct vocab *v) {
-    return (struct codec){.prompt = prompt, .text = text, .ctx = (void *)(uintptr_t)v};
+    return (struct codec){.prompt = prompt, .text = text, .spell = spell, .ctx = (void *)(uintptr_t)v};
 }
 
 /* ---- ends ---- */

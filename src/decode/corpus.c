@@ -2,6 +2,8 @@
 #include "decode/corpus.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "decode/codec.h"
+#include "decode/steps.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +18,13 @@ static struct rng doc_rng(const struct recipe *r, int stage, int valid, int64_t 
     return RNG(r->seed, 0x646f63u, (uint64_t)stage, (uint64_t)valid, (uint64_t)i);
 }
 
-static const struct recipe_data *draw_data(const struct recipe_stage *s, struct rng *g) {
+static const struct recipe_data *draw_data(const struct recipe_data *data, int n, struct rng *g) {
     double sum = 0;
-    for (int i = 0; i < s->n_data; i++) sum += s->data[i].weight;
+    for (int i = 0; i < n; i++) sum += data[i].weight;
     double u = rng_uniform(g) * sum;
-    for (int i = 0; i < s->n_data; i++)
-        if ((u -= s->data[i].weight) < 0) return &s->data[i];
-    return &s->data[s->n_data - 1];
+    for (int i = 0; i < n; i++)
+        if ((u -= data[i].weight) < 0) return &data[i];
+    return &data[n - 1];
 }
 
 static int encode(const struct tokenizer *t, const struct str *text, struct toks *out, struct err *e) {
@@ -100,7 +102,7 @@ static int doc_from_gym(struct doc *out, const struct recipe *r, int stage, cons
     struct rng g = doc_rng(r, stage, valid, i);
     struct str prompt = {0}, text = {0};
     struct toks p = {0};
-    int rc = item_text(draw_data(s, &g), valid, &g, &prompt, &text, e);
+    int rc = item_text(draw_data(s->data, s->n_data, &g), valid, &g, &prompt, &text, e);
     if (rc >= 0) rc = encode(t, &text, &out->ids, e);
     if (rc >= 0 && s->objective == OBJECTIVE_ANSWER && prompt.len) rc = encode(t, &prompt, &p, e);
     out->from = p.n ? p.n : 1;
@@ -119,58 +121,27 @@ static int doc_from_sample(struct doc *out, const struct sample *s, struct err *
     return 0;
 }
 
-/* What a sample says after its prompt; ends[i]: bytes up to and with its token i. */
-static int spell(const struct doc *d, const struct tokenizer *t, int64_t prompt, struct str *text, size_t *ends, struct err *e) {
-    size_t len;
-    const char *piece;
-    for (int64_t i = prompt; i < d->ids.n; i++) {
-        TRY(tokenizer_piece(t, d->ids.ids[i], &piece, &len, e));
-        if (str_add(text, piece, len) < 0) return fail(e, ERR_NOMEM, "out of memory");
-        ends[i - prompt] = text->len;
-    }
-    return 0;
+struct item {
+    const struct gym_spec *spec;
+    int64_t question;
+};
+static int judge_item(const void *what, const char *thought, size_t n, struct gym_step *out, int cap, struct err *e) {
+    const struct item *x = what;
+    return gym_steps(x->spec, x->question, thought, n, out, cap, e);
 }
 
-/* The thought within text: after <think>, up to </think> or, where that never comes, the end. */
-static const char *thought(const struct str *text, size_t *n) {
-    static const char open[] = "<think>", close[] = "</think>";
-    const char *z = text->s, *end;
-    *n = text->len;
-    if (*n >= sizeof open - 1 && !memcmp(z, open, sizeof open - 1)) z += sizeof open - 1, *n -= sizeof open - 1;
-    if (*n && (end = memmem(z, *n, close, sizeof close - 1))) *n = (size_t)(end - z);
-    return z;
-}
-
-/* Marks the token with which the text reaches the end of each step: is everything so far right? */
-static int mark_ends(struct doc *d, const struct gym_spec *spec, int64_t question, int64_t prompt, const struct str *text,
-                     const size_t *ends, struct gym_step *step, struct err *e) {
-    size_t n;
-    const char *z = thought(text, &n);
-    int64_t at = prompt;
-    int steps = gym_steps(spec, question, z, n, step, (int)(d->ids.n - prompt), e);
-    for (int i = 0; i < steps; i++) {
-        while (ends[at - prompt] < (size_t)(z - text->s) + step[i].end) at++;
-        if (at + 1 < d->ids.n) d->marks[at] = (signed char)step[i].right; /* the last token's mark is the answer's */
-    }
-    return steps < 0 ? steps : 0;
-}
-
+/* Marks behind the prompt; the last token's mark is the answer's. */
 static int mark_steps(struct doc *d, const struct tokenizer *t, const struct gym_spec *spec, int64_t question, int64_t prompt,
                       struct err *e) {
-    size_t n = (size_t)(d->ids.n > prompt ? d->ids.n - prompt : 0);
-    size_t *ends = calloc(n + 1, sizeof *ends);
-    struct gym_step *step = calloc(n + 1, sizeof *step);
-    struct str text = {0};
+    const struct vocab v = {.t = t};
+    const struct codec c = vocab_codec(&v);
+    int64_t n = d->ids.n > prompt ? d->ids.n - prompt : 0;
     d->marks = malloc((size_t)d->ids.n);
-    int rc = ends && step && d->marks ? 0 : fail(e, ERR_NOMEM, "out of memory");
-    if (rc == 0) {
-        memset(d->marks, -1, (size_t)d->ids.n);
-        d->marks[d->ids.n - 1] = (signed char)d->label;
-        rc = spell(d, t, prompt, &text, ends, e);
-    }
-    if (rc == 0 && text.len) rc = mark_ends(d, spec, question, prompt, &text, ends, step, e);
-    free(ends), free(step), str_free(&text);
-    return rc;
+    if (!d->marks) return fail(e, ERR_NOMEM, "out of memory");
+    memset(d->marks, -1, (size_t)d->ids.n);
+    int rc = steps_mark(&c, d->ids.ids + d->ids.n - n, n, judge_item, &(struct item){spec, question}, d->marks + d->ids.n - n, e);
+    d->marks[d->ids.n - 1] = (signed char)d->label;
+    return rc < 0 ? rc : 0;
 }
 
 /* The k-th (cyclically) sample from `at` on that is in the split and, if label >= 0, has that label and the anchor's question. */
@@ -221,7 +192,7 @@ int corpus_text(struct str *out, const struct recipe *r, struct err *e) {
     for (int64_t i = 0; i < r->tok_samples; i++) {
         struct rng g = doc_rng(r, 0xff, 0, i);
         str_clear(&prompt);
-        TRY(item_text(draw_data(&r->stages[0], &g), 0, &g, &prompt, out, e));
+        TRY(item_text(draw_data(r->tok_data, r->n_tok_data, &g), 0, &g, &prompt, out, e));
         TRY(str_puts(out, "\n"));
     }
     str_free(&prompt);

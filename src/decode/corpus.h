@@ -33,7 +33,7 @@ int samples_draw(struct samples *out, const struct recipe *r, int stage, struct 
 /* Document i; valid: of the validation split. Reward stages take it from samples; pairs are documents 2i (right) and 2i+1 (wrong). */
 int corpus_doc(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t, const struct samples *s, int valid,
                int64_t i, struct err *e);
-/* Text of all families in the recipe's first stage, for the tokenizer's merges. */
+/* Text of the families the recipe's vocabulary is learnt from, for the tokenizer's merges. */
 struct str;
 int corpus_text(struct str *out, const struct recipe *r, struct err *e);
 #endif

@@ -8,6 +8,7 @@
  * Thread: the owner thread of the engines. Failure: struct err; a trial is freed whole by trial_fini. */
 #ifndef DECODE_PROBLEM_H
 #define DECODE_PROBLEM_H
+#include "base/str.h"
 #include "decode/dto.h"
 #include "run/generate.h"
 #include "task/question.h"
@@ -19,6 +20,8 @@ enum { TRIAL_BATCH = 32 /* rollouts or scores in one batched call */ };
 struct codec {
     int (*prompt)(void *ctx, const struct question *q, struct toks *out, struct err *e);
     int (*text)(void *ctx, const int32_t *ids, int64_t n, char **out, struct err *e); /* *out malloc'd */
+    /* Every token's own bytes appended, specials too; ends[i]: bytes of out up to and with token i. NULL: cannot */
+    int (*spell)(void *ctx, const int32_t *ids, int64_t n, struct str *out, size_t *ends, struct err *e);
     void *ctx;
 };
 
@@ -50,6 +53,7 @@ struct reasoner {
     const int32_t *ends; /* tokens that end an answer */
     int n_ends;
     const unsigned char *step_end; /* [V], 1: the token ends a reasoning step; NULL: none does */
+    int step_scores;               /* 1: after the fact rm also scores the candidates at the end of each step (verify.c) */
     struct reason_opts o;
 };
 
@@ -61,6 +65,12 @@ struct budget {
 };
 int budget_parse(struct budget *b, const char *text, struct err *e);
 
+/* The reward model read at the end of one step of a thought, as if it were the end of the answer. */
+struct step_score {
+    int64_t at; /* token of the candidate */
+    int right;  /* everything up to it is right */
+    double reward;
+};
 struct candidate {
     int32_t *ids; /* the answer, without prompt, with the end token where it came */
     int64_t n;
@@ -69,6 +79,8 @@ struct candidate {
     double reward;
     int verified; /* trial_verify was here */
     double verdict;
+    struct step_score *steps; /* [n_steps], only with step_scores, and of questions whose steps can be judged */
+    int n_steps;
     char *text, *answer; /* answer: parsed and normalised; "" where none was found */
     int parent;          /* candidate it was derived from, -1: the prompt */
     int64_t from;        /* first position in which it may differ from its parent */
@@ -171,7 +183,8 @@ int scores_run(struct engine *g, const struct session *prompt, struct scored *x,
 int candidates_score(struct trial *t, int first, int n, struct err *e);
 
 /* --- after the fact --- */
-/* Once the method has chosen and its cost was taken: every candidate's verdict by the verifier, if the reasoner has one, and the reward
- * model's score of the chosen answer where the method had no use for it. Nothing of it is charged to the trial. */
+/* Once the method has chosen and its cost was taken: every candidate's verdict by the verifier, if the reasoner has one, the reward
+ * model's score of the chosen answer where the method had no use for it, and its scores of the steps if they are asked for. Nothing of
+ * it is charged to the trial. */
 int trial_verify(struct trial *t, struct err *e);
 #endif

@@ -93,6 +93,7 @@ static int job_check(const struct reason_job *j, struct err *e) {
     if (lm->n_score) return fail(e, ERR_ARG, "the policy must be a language model, found a reward model");
     TRY(judge_check(lm, r->rm, "reward model", e));
     TRY(judge_check(lm, r->verifier, "verifier", e));
+    if (r->step_scores && (!r->rm || !r->codec.spell)) return fail(e, ERR_ARG, "scores of steps need a reward model (--rm)");
     for (int i = 0; i < j->n_methods; i++)
         if (j->methods[i]->needs_rm && !r->rm)
             return fail(e, ERR_ARG, "method %s needs a reward model (--rm)", j->methods[i]->name);
@@ -102,8 +103,7 @@ static int job_check(const struct reason_job *j, struct err *e) {
 
 /* ---- one group ---- */
 
-int reason__score_add(struct reason__sums *at, double reward, int correct, struct err *e) {
-    struct reason__scores *s = &at->scores;
+int reason__score_add(struct reason__scores *s, int64_t question, double reward, int correct, struct err *e) {
     if (s->n == s->cap) {
         int64_t cap = s->cap ? 2 * s->cap : 256;
         double *r = realloc(s->reward, (size_t)cap * sizeof *r);
@@ -114,7 +114,7 @@ int reason__score_add(struct reason__sums *at, double reward, int correct, struc
         if (!q) return fail(e, ERR_NOMEM, "out of memory for rewards");
         s->question = q, s->cap = cap;
     }
-    s->reward[s->n] = reward, s->correct[s->n] = correct, s->question[s->n] = (size_t)at->n;
+    s->reward[s->n] = reward, s->correct[s->n] = correct, s->question[s->n] = (size_t)question;
     s->n++;
     return 0;
 }
@@ -135,7 +135,7 @@ static int group_run(const struct reason_job *j, int64_t q, int m, int b, struct
 /* A result closes its group: the candidates seen since the last one count. */
 void reason__sum(struct reason__sums *s, const struct reason__result *r) {
     struct reason__result *t = &s->total;
-    s->scores.kept = s->scores.n;
+    s->scores.kept = s->scores.n, s->steps.kept = s->steps.n;
     t->correct += r->correct, t->calls += r->calls, t->calls_paper += r->calls_paper, t->tokens += r->tokens;
     t->judged += r->judged, t->rejected += r->rejected, t->flops += r->flops, t->seconds += r->seconds;
     t->optimised += r->optimised, t->low_entropy += r->low_entropy, t->low_gradient += r->low_gradient, t->changed += r->changed;
@@ -172,9 +172,10 @@ static int groups_run(const struct reason_job *j, int64_t done, struct sink *out
     return 0;
 }
 
+static void scores_free(struct reason__scores *s) { free(s->reward), free(s->correct), free(s->question); }
+
 static void sums_free(struct reason__sums *s, int groups) {
-    for (int i = 0; s && i < groups; i++)
-        free(s[i].scores.reward), free(s[i].scores.correct), free(s[i].scores.question), free(s[i].outcome);
+    for (int i = 0; s && i < groups; i++) scores_free(&s[i].scores), scores_free(&s[i].steps), free(s[i].outcome);
     free(s);
 }
 

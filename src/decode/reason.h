@@ -3,6 +3,7 @@
  * Rows (base/sink.h), in the order question, method, budget:
  *   run        once, first: the settings that facts depend on, and a hash of them
  *   candidate  k, ids, text, answer, reward, verifier, correct, accepted, chosen, parent, from
+ *   step       (only if asked for) behind its candidate: at which token it ends, right so far, reward there
  *   change     a position where the gradient changed the drawn token: before, after, rewards
  *   result     answer, correct, and the account of the question
  *   method     at the end: accuracy, its Wilson 95 % interval, pass@k, the reward model's quality, and means per question
@@ -64,8 +65,9 @@ struct reason_summary {
     struct interval ci;
     double calls, calls_paper, flops, tokens, seconds; /* means per question */
     double peak_bytes;
-    double rejection_rate; /* of the rollouts that were judged; NaN: the method judges none */
-    struct reason_rm rm;
+    double rejection_rate;  /* of the rollouts that were judged; NaN: the method judges none */
+    struct reason_rm rm;    /* over candidates */
+    struct reason_rm steps; /* over the ends of their steps: does it know whether all was right up to there? */
     /* Share of questions with a right one among pass_k independent candidates; pass_k is the least number of candidates that a question
      * got. 0: the method's candidates are not independent draws */
     int64_t pass_k;

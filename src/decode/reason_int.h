@@ -12,7 +12,7 @@ struct reason__result {
     int64_t calls, calls_paper, tokens, judged, rejected, optimised, low_entropy, low_gradient, changed;
     double flops, seconds, peak_bytes;
 };
-/* Scored candidates, each with its question, for the reward model's quality; those beyond `kept` belong to a group that is not closed. */
+/* What the reward model scored (candidates, or steps), each with its question; those beyond `kept` belong to a group that is not closed. */
 struct reason__scores {
     double *reward;
     int *correct;
@@ -27,7 +27,7 @@ struct reason__outcome {
 struct reason__sums {
     struct reason__result total; /* reward and verdict: sums */
     int64_t n, changed_questions;
-    struct reason__scores scores;
+    struct reason__scores scores, steps;
     struct reason__outcome *outcome; /* [n of the job] */
 };
 
@@ -42,6 +42,6 @@ int reason__summary_rows(const struct reason_summary *s, struct sink *out, struc
 /* Opens the rows. *done groups (in canonical order) were there already and are in sums[n_methods * n_budgets]. */
 int reason__rows_open(struct sink **out, const struct reason_job *j, int64_t *done, struct reason__sums *sums,
                       struct reason_show *show, struct err *e);
-int reason__score_add(struct reason__sums *s, double reward, int correct, struct err *e);
+int reason__score_add(struct reason__scores *s, int64_t question, double reward, int correct, struct err *e);
 void reason__sum(struct reason__sums *s, const struct reason__result *r);
 #endif

@@ -89,7 +89,12 @@ static void old_result(struct old_rows *r, const json_t *o, int at) {
 static int old_candidate(struct old_rows *r, const json_t *o, int at, struct err *e) {
     r->right += get_b(o, "correct");
     if (!json_is_number(json_object_get(o, "reward"))) return 0;
-    return reason__score_add(&r->sums[at], get_d(o, "reward"), get_b(o, "correct"), e);
+    return reason__score_add(&r->sums[at].scores, r->sums[at].n, get_d(o, "reward"), get_b(o, "correct"), e);
+}
+
+static int old_step(struct old_rows *r, const json_t *o, int at, struct err *e) {
+    if (!json_is_number(json_object_get(o, "reward"))) return 0;
+    return reason__score_add(&r->sums[at].steps, r->sums[at].n, get_d(o, "reward"), get_b(o, "right"), e);
 }
 
 static void old_change(struct old_rows *r, const json_t *o) {
@@ -142,6 +147,9 @@ static int old_line(struct old_rows *r, const char *s, size_t n, int64_t line, s
     } else if (!strcmp(kind, "candidate")) {
         rc = old_group(r, o, line, e);
         if (rc >= 0) rc = old_candidate(r, o, rc, e);
+    } else if (!strcmp(kind, "step")) {
+        rc = old_group(r, o, line, e);
+        if (rc >= 0) rc = old_step(r, o, rc, e);
     } else if (!strcmp(kind, "change")) {
         rc = old_group(r, o, line, e);
         if (rc >= 0) old_change(r, o), rc = 0;
@@ -149,6 +157,8 @@ static int old_line(struct old_rows *r, const char *s, size_t n, int64_t line, s
     json_decref(o);
     return rc;
 }
+
+static void scores_cut(struct reason__scores *s) { s->n = s->kept; }
 
 static int old_read(struct old_rows *r, size_t *keep, struct err *e) {
     char *text = NULL;
@@ -165,7 +175,7 @@ static int old_read(struct old_rows *r, size_t *keep, struct err *e) {
         if (rc > 0) *keep = at;
     }
     free(text);
-    for (int i = 0; i < r->j->n_methods * r->j->n_budgets; i++) r->sums[i].scores.n = r->sums[i].scores.kept;
+    for (int i = 0; i < r->j->n_methods * r->j->n_budgets; i++) scores_cut(&r->sums[i].scores), scores_cut(&r->sums[i].steps);
     return rc < 0 ? rc : 0;
 }
 

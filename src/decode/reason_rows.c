@@ -17,6 +17,7 @@ static void settings_text(const struct reason_job *j, struct str *s) {
     str_printf(s, " dto=%d,%d,%d,%.15g,%.15g,%.15g gates=%.15g,%.15g tree=%d,%.15g,%lld,%d isa=%s", (int)o->dto.mode,
                (int)o->dto.schedule, o->dto.steps, o->dto.lr, o->dto.lr_floor, o->dto.temp, o->eps_ent, o->eps_grad, o->rap_width,
                o->rap_c, (long long)o->step_max, o->tot_depth, model_device(engine_model(j->r->lm))->name);
+    if (j->r->step_scores) str_puts(s, " step_scores=1");
     str_puts(s, " methods=");
     for (int i = 0; i < j->n_methods; i++) str_printf(s, "%s,", j->methods[i]->name);
     str_puts(s, " budgets=");
@@ -67,6 +68,26 @@ static int candidate_row(const struct trial *t, const struct method *m, int k, s
                               F_BOOL("chosen", k == t->chosen),
                               F_REAL("verifier", c->verdict)};
     return sink_row(out, "candidate", f, N_OF(f) - !c->verified, e);
+}
+
+static int step_row(const struct trial *t, const struct method *m, int k, const struct step_score *s, struct sink *out,
+                    struct err *e) {
+    const struct field f[] = {GROUP(t, m), F_INT("k", k), F_INT("at", s->at), F_BOOL("right", s->right),
+                              F_REAL("reward", s->reward)};
+    return sink_row(out, "step", f, N_OF(f), e);
+}
+
+/* A candidate, its steps, and what they add to the figures. */
+static int candidate_rows(const struct trial *t, const struct method *m, int k, struct sink *out, struct reason__sums *at,
+                          struct err *e) {
+    const struct candidate *c = &t->c[k];
+    TRY(candidate_row(t, m, k, out, e));
+    if (c->scored && isfinite(c->reward)) TRY(reason__score_add(&at->scores, at->n, c->reward, c->correct, e));
+    for (int i = 0; i < c->n_steps; i++) {
+        TRY(step_row(t, m, k, &c->steps[i], out, e));
+        if (isfinite(c->steps[i].reward)) TRY(reason__score_add(&at->steps, at->n, c->steps[i].reward, c->steps[i].right, e));
+    }
+    return 0;
 }
 
 /* ---- what the gradient changed ---- */
@@ -212,8 +233,7 @@ int reason__group_rows(const struct trial *t, const struct method *m, const stru
                                    .seconds = cost->seconds,
                                    .peak_bytes = (double)peak_bytes()};
     for (int k = 0; k < t->n; k++) {
-        TRY(candidate_row(t, m, k, out, e));
-        if (t->c[k].scored && isfinite(t->c[k].reward)) TRY(reason__score_add(at, t->c[k].reward, t->c[k].correct, e));
+        TRY(candidate_rows(t, m, k, out, at, e));
         res->right += t->c[k].correct;
     }
     for (int i = 0; i < t->n_changes; i++) TRY(change_row(t, m, &t->changes[i], out, show, e));

@@ -21,8 +21,7 @@ static void passes(struct reason_summary *o, const struct reason__sums *s) {
     o->pass_ci = wilson_rate(o->pass, s->n, STATS_Z95);
 }
 
-static int rm_quality(struct reason_rm *o, const struct reason__sums *s, uint64_t seed, struct err *e) {
-    const struct reason__scores *x = &s->scores;
+static int rm_quality(struct reason_rm *o, const struct reason__scores *x, int64_t questions, uint64_t seed, struct err *e) {
     const struct resampling how = {RESAMPLES, 0.95, seed};
     size_t n = (size_t)x->kept;
     double *p = calloc(n ? n : 1, sizeof *p);
@@ -30,7 +29,7 @@ static int rm_quality(struct reason_rm *o, const struct reason__sums *s, uint64_
     for (size_t i = 0; i < n; i++) p[i] = 1 / (1 + exp(-x->reward[i]));
     *o = (struct reason_rm){.n = x->kept, .ece = ece(p, x->correct, n, 15), .brier = brier(p, x->correct, n)};
     free(p);
-    return auc_grouped(&o->auc, x->reward, x->correct, x->question, n, (size_t)s->n, &how, e);
+    return auc_grouped(&o->auc, x->reward, x->correct, x->question, n, (size_t)questions, &how, e);
 }
 
 /* ---- breakdowns ---- */
@@ -111,7 +110,8 @@ int reason__summary(struct reason_summary *out, const struct reason_job *j, int 
         .changed_questions = s->changed_questions,
     };
     passes(out, s);
-    TRY(rm_quality(&out->rm, s, j->r->o.seed, e));
+    TRY(rm_quality(&out->rm, &s->scores, s->n, j->r->o.seed, e));
+    TRY(rm_quality(&out->steps, &s->steps, s->n, j->r->o.seed, e));
     return breakdowns(out, j, s, e);
 }
 
@@ -148,6 +148,13 @@ int reason__summary_rows(const struct reason_summary *s, struct sink *out, struc
                               F_INT("auc_within_n", s->rm.auc.groups),
                               F_REAL("ece", s->rm.ece),
                               F_REAL("brier", s->rm.brier),
+                              F_INT("steps", s->steps.n),
+                              F_REAL("step_auc", s->steps.auc.pooled),
+                              F_REALS("step_auc_ci95", &s->steps.auc.pooled_ci.lo, 2),
+                              F_REAL("step_auc_within", s->steps.auc.within),
+                              F_REALS("step_auc_within_ci95", &s->steps.auc.within_ci.lo, 2),
+                              F_REAL("step_ece", s->steps.ece),
+                              F_REAL("step_brier", s->steps.brier),
                               F_INT("pass_k", s->pass_k),
                               F_REAL("pass", s->pass),
                               F_REALS("pass_ci95", &s->pass_ci.lo, 2),

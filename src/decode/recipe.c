@@ -83,7 +83,7 @@ static int data_read(struct recipe_data *d, const struct recipe *r, json_t *o, s
     char family[32] = "", difficulty[32] = "", policy[200] = "";
     *d = (struct recipe_data){.weight = 1, .samples = 4, .questions = 1000, .temp = 1, .max_new = 160};
     double slip = 0.1;
-    int entities = 0;
+    int entities = 0, lettered = 0;
     const struct key keys[] = {TEXT("family", family, 1),
                                TEXT("difficulty", difficulty, 0),
                                REAL("weight", d->weight, 1e-6, 1e6, 0),
@@ -95,6 +95,7 @@ static int data_read(struct recipe_data *d, const struct recipe *r, json_t *o, s
                                REAL("told", d->told, 0, 1, 0),
                                REAL("lookup", d->lookup, 0, 1, 0),
                                INT("entities", entities, 1, WORLD_MAX_ENTITIES, 0),
+                               INT("lettered", lettered, 0, 1, 0),
                                TEXT("policy", policy, 0),
                                INT("questions", d->questions, 1, 1e7, 0),
                                INT("samples", d->samples, 1, 64, 0),
@@ -105,11 +106,22 @@ static int data_read(struct recipe_data *d, const struct recipe *r, json_t *o, s
     TRY(gym_spec_init(&d->spec, family, e));
     if (difficulty[0]) TRY(gym_set_difficulty(&d->spec, difficulty, e));
     d->spec.slip_rate = slip;
+    d->spec.lettered = lettered;
     d->spec.split = GYM_TRAIN;
     d->spec.seed = r->seed;
     if (entities) d->spec.world.entities = entities;
     if (policy[0]) TRY(beside(d->policy, sizeof d->policy, r->path, policy, e));
     return gym_check(&d->spec, e);
+}
+
+static int data_list_read(struct recipe_data *out, int *n, const struct recipe *r, json_t *list, const char *where,
+                          struct err *e) {
+    json_t *item;
+    size_t i;
+    if (!json_is_array(list) || !json_array_size(list) || json_array_size(list) > RECIPE_DATA)
+        return fail(e, ERR_FORMAT, "%s: expected a list of 1 to %d", where, RECIPE_DATA);
+    json_array_foreach(list, i, item) TRY(data_read(&out[(*n)++], r, item, e));
+    return 0;
 }
 
 static int objective_read(enum objective_kind *k, const char *s, struct err *e) {
@@ -121,8 +133,7 @@ static int objective_read(enum objective_kind *k, const char *s, struct err *e) 
 
 static int stage_read(struct recipe_stage *s, const struct recipe *r, json_t *o, struct err *e) {
     char objective[16] = "";
-    json_t *data = NULL, *item;
-    size_t i;
+    json_t *data = NULL;
     *s = (struct recipe_stage){
         .lr = 1e-3, .lr_min = 1e-4, .weight_decay = 0.1, .clip = 1, .beta2 = 0.95, .rows = 4096, .warmup = 50, .accumulate = 1};
     const struct key keys[] = {TEXT("name", s->name, 1),
@@ -140,9 +151,7 @@ static int stage_read(struct recipe_stage *s, const struct recipe *r, json_t *o,
                                JSON("data", data, 1)};
     TRY(READ(keys, "stage", o));
     TRY(objective_read(&s->objective, objective, e));
-    if (!json_is_array(data) || !json_array_size(data) || json_array_size(data) > RECIPE_DATA)
-        return fail(e, ERR_FORMAT, "stage.data: expected a list of 1 to %d", RECIPE_DATA);
-    json_array_foreach(data, i, item) TRY(data_read(&s->data[s->n_data++], r, item, e));
+    TRY(data_list_read(s->data, &s->n_data, r, data, "stage.data", e));
     for (int j = 0; j < s->n_data; j++)
         if ((s->objective >= OBJECTIVE_PAIRWISE) != (s->data[j].policy[0] != 0))
             return fail(e, ERR_FORMAT, "stage.data: a policy is needed for pairwise and pointwise, and only there");
@@ -179,6 +188,21 @@ static int model_read(struct model_cfg *c, json_t *o, struct err *e) {
     return 0;
 }
 
+/* After the stages: without data of its own the vocabulary is learnt from the first one's. */
+static int tokenizer_read(struct recipe *r, json_t *o, struct err *e) {
+    json_t *data = NULL;
+    const struct key keys[] = {INT("vocab", r->vocab, 300, 1 << 20, 1), TEXT("pre", r->pre, 1),
+                               INT("samples", r->tok_samples, 1, 1e7, 0), JSON("data", data, 0)};
+    TRY(READ(keys, "tokenizer", o));
+    if (data) TRY(data_list_read(r->tok_data, &r->n_tok_data, r, data, "tokenizer.data", e));
+    for (int i = 0; i < r->n_tok_data; i++)
+        if (r->tok_data[i].policy[0]) return fail(e, ERR_FORMAT, "tokenizer.data: a policy has no place here");
+    if (data) return 0;
+    memcpy(r->tok_data, r->stages[0].data, sizeof r->tok_data);
+    r->n_tok_data = r->stages[0].n_data;
+    return 0;
+}
+
 static int top_read(struct recipe *r, json_t *o, struct err *e) {
     json_t *model = NULL, *tok = NULL, *stages = NULL, *item;
     size_t i;
@@ -207,13 +231,10 @@ static int top_read(struct recipe *r, json_t *o, struct err *e) {
     if (!model == !init[0] || !tok == !init[0])
         return fail(e, ERR_FORMAT, "recipe: expected either \"init\", or \"model\" and \"tokenizer\"");
     if (model) TRY(model_read(&r->cfg, model, e));
-    const struct key tkeys[] = {INT("vocab", r->vocab, 300, 1 << 20, 1), TEXT("pre", r->pre, 1),
-                                INT("samples", r->tok_samples, 1, 1e7, 0)};
-    if (tok) TRY(READ(tkeys, "tokenizer", tok));
     if (!json_is_array(stages) || !json_array_size(stages) || json_array_size(stages) > RECIPE_STAGES)
         return fail(e, ERR_FORMAT, "recipe.stages: expected a list of 1 to %d", RECIPE_STAGES);
     json_array_foreach(stages, i, item) TRY(stage_read(&r->stages[r->n_stages++], r, item, e));
-    return 0;
+    return tok ? tokenizer_read(r, tok, e) : 0;
 }
 
 int recipe_load(struct recipe *r, const char *path, struct err *e) {

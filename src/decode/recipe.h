@@ -2,12 +2,13 @@
  *
  *   {"out": "r1.gguf", "seed": 1, "format": "F16", "precision": "auto", "about": "one line for the model's card",
  *    "model": {"family": "qwen3", "layers": 6, "width": 128, "heads": 4, "kv_heads": 2, "head_dim": 32, "ff": 352, "context": 512},
- *    "tokenizer": {"vocab": 1024, "pre": "qwen2", "samples": 20000},            new models only
+ *    "tokenizer": {"vocab": 1024, "pre": "qwen2", "samples": 20000,             new models only
+ *                  "data": [{"family": "chain"}]},                              as of a stage; without it the first stage's
  *    "init": "r1.gguf",                                                          instead of model and tokenizer
  *    "stages": [{"name": "pretrain", "objective": "next|answer|pairwise|pointwise", "tokens": 12e6, "rows": 4096, "accumulate": 1,
  *                "lr": 3e-3, "lr_min": 3e-4, "warmup": 100, "weight_decay": 0.1, "clip": 1.0, "beta2": 0.95, "muon": 0,
  *                "data": [{"family": "chain", "weight": 1, "difficulty": "2..5", "slip": 0.1, "at_once": 0.1, "raw": 0.2, "open": 0, "named": 0,
- *                          "told": 0, "lookup": 0, "entities": 300},
+ *                          "told": 0, "lookup": 0, "entities": 300, "lettered": 0},
  *                         {"family": "chain", "policy": "r1.gguf", "questions": 4000, "samples": 4, "temp": 1.0, "max_new": 160, "steps": 1}]}],
  *    "checkpoint_s": 60, "validate_every": 200, "validate_docs": 200}
  *
@@ -53,6 +54,8 @@ struct recipe {
     enum precision precision; /* of the matrix products; AUTO: bf16 factors where this CPU multiplies them, else floats */
     int64_t vocab, tok_samples;
     char pre[32];
+    struct recipe_data tok_data[RECIPE_DATA]; /* what the vocabulary is learnt from */
+    int n_tok_data;
     struct model_cfg cfg; /* new models */
     struct recipe_stage stages[RECIPE_STAGES];
     int n_stages;

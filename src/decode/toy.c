@@ -79,7 +79,7 @@ static int open_all(struct toy *t, const char *family, int oracle, int threads, 
     const struct engine_opts o = {.page_len = 8, .max_ctx = TOY_CTX, .max_rows = TOY_CTX, .backward = 1};
     TRY(engine_new(&t->r.lm, t->lm, &o, e));
     TRY(engine_new(&t->r.rm, t->rm, &o, e));
-    t->r.max_ctx = TOY_CTX, t->r.codec = (struct codec){prompt, text, NULL};
+    t->r.max_ctx = TOY_CTX, t->r.codec = (struct codec){.prompt = prompt, .text = text};
     t->r.ends = ends, t->r.n_ends = 1, t->r.step_end = step_end;
     t->r.o = reason_defaults();
     t->r.o.max_new = 20, t->r.o.temp = 1, t->r.o.top_p = 1, t->r.o.eps_grad = 0.01, t->r.o.step_max = 8;

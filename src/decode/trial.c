@@ -144,7 +144,7 @@ int trial_init(struct trial *t, const struct reasoner *r, const struct question 
 }
 
 static void candidate_fini(struct candidate *c) {
-    free(c->ids), free(c->text), free(c->answer);
+    free(c->ids), free(c->text), free(c->answer), free(c->steps);
     session_free(c->lm), session_free(c->rm);
 }
 

@@ -45,6 +45,14 @@ static int read_check(const char *check, struct countdown *c) {
     return c->n > 0;
 }
 
+int check_countdown(const char *check, int64_t *target, int64_t given[CHECK_MAX_NUMBERS]) {
+    struct countdown c;
+    if (!read_check(check, &c)) return 0;
+    *target = c.target;
+    memcpy(given, c.given, sizeof c.given);
+    return c.n;
+}
+
 int check_known(const char *check) {
     struct countdown c;
     return read_check(check, &c);

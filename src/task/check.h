@@ -8,6 +8,7 @@
 #ifndef TASK_CHECK_H
 #define TASK_CHECK_H
 #include "base/str.h"
+#include <stdint.h>
 
 #define CHECK_KINDS "countdown TARGET from N N ..." /* for errors */
 enum {
@@ -19,6 +20,8 @@ enum {
 
 /* 1: a check of a known kind, well written. */
 int check_known(const char *check);
+/* What a countdown asks, numbers as it names them; returns how many, 0 where it is none. */
+int check_countdown(const char *check, int64_t *target, int64_t given[CHECK_MAX_NUMBERS]);
 /* Appends the normal form of an answer: no blanks, ASCII signs, no "=TARGET". 1; 0 where text[n] is no expression (nothing is
  * appended); <0 no memory. */
 int check_normal(const char *check, const char *text, size_t n, struct str *out);

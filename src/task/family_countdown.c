@@ -4,6 +4,7 @@
  * looking ahead. So the answer is graded by a check (check.h), and a thought is judged by whether the target can still be
  * reached. A target takes at least two moves, from four numbers on at least three. The trace shows a shortest solution; its slip
  * is a dead end that is taken back. */
+#include "task/check.h"
 #include "task/countdown.h"
 #include "task/gym_int.h"
 #include <string.h>
@@ -215,19 +216,36 @@ static struct state follow(struct state now, int64_t target, const char *step, s
     return next;
 }
 
-static int countdown_judge(const struct gym_spec *s, const struct problem *p, const char *trace, size_t n, struct gym_step *out,
-                           int cap) {
-    (void)s;
-    struct state now = {.left = numbers_of(p), .right = 1}, before = now;
+static int judge(struct numbers given, int64_t target, const char *trace, size_t n, struct gym_step *out, int cap) {
+    struct state now = {.left = given, .right = 1}, before = now;
     size_t from = 0;
     int steps = 0, wait = 0;
     for (size_t at = 0, end; steps < cap && (end = judge_step(trace, n, at, &from, &wait)); at = end) {
         if (wait) now = before; /* the state before the last step told, which may itself have taken one back */
         before = now;
-        now = follow(now, target_of(p), trace + from, end - from - 1);
+        now = follow(now, target, trace + from, end - from - 1);
         out[steps++] = (struct gym_step){end, now.right};
     }
     return steps;
+}
+
+static int countdown_judge(const struct gym_spec *s, const struct problem *p, const char *trace, size_t n, struct gym_step *out,
+                           int cap) {
+    (void)s;
+    return judge(numbers_of(p), target_of(p), trace, n, out, cap);
+}
+
+/* Games that the solver does not take on (a check may name more and larger numbers, whose products would leave 64 bits) are not judged. */
+int judge_by_check(const char *check, const char *trace, size_t n, struct gym_step *out, int cap) {
+    int64_t target, given[CHECK_MAX_NUMBERS];
+    struct numbers x = {.n = 0};
+    int count = check_countdown(check, &target, given);
+    if (count > COUNTDOWN_MAX) return 0;
+    for (int i = 0; i < count; i++) {
+        if (given[i] < 1 || given[i] > 999) return 0;
+        countdown_put(&x, given[i]);
+    }
+    return x.n ? judge(x, target, trace, n, out, cap) : 0;
 }
 
 const struct family family_countdown = {

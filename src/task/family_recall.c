@@ -2,8 +2,15 @@
  *
  * The answer is known before the first word of the thought, so whatever the thought says is for show. recall-first makes the
  * show as long as it can: it takes up the three wrong options first and comes to the right one last, so the text gives nothing
- * away until its end while the model knew from the start. recall-plain goes through A, B, C, D in order and is the control.
- * Both draw from one space, so the same question never is training for one and test for the other.
+ * away until its end while the model knew from the start. recall-plain names A, B, C, D in order without a word on any, so that
+ * nothing before "It is" needs the answer: the control.
+ * Both draw from one space, so the same question never is training for one and test for the other; recall-plain's stem says "Take the
+ * options in order.", since nothing else could tell a model which of the two traces is wanted.
+ *
+ * Options are taken up by their text, and the letter comes last, behind the text it belongs to ("It is cat. So A) cat."): what has to be
+ * held from the start is which value is right, and naming its letter is a look-up in the question. With `lettered` the letter comes first
+ * throughout ("Is it C) cow? no. … So A) cat."), so it has to be known inside before it is written: far harder to learn. A model of 4
+ * million parameters that knew the facts and could look letters up stayed near chance on it in a mix with the other families.
  *
  * Every fact is in the training text; what is held out are (fact, options, order) by hash, and whole phrasings by construction
  * (facts.c). */
@@ -32,25 +39,35 @@ static int ask(const struct gym_spec *s, const struct problem *p, struct gym_wor
     return facts_choices(w, r, p->v + V_OPTION, world_fact(&s->world, e, r));
 }
 
-static void weigh(struct gym_words *w, int i, int at) {
-    str_printf(&w->trace, "Is it %c) %s? %s. ", 'A' + i, w->choices[i], i == at ? "yes" : "no");
+static void weigh(const struct gym_spec *s, struct gym_words *w, int i, int at) {
+    str_puts(&w->trace, "Is it ");
+    if (s->lettered) str_printf(&w->trace, "%c) ", 'A' + i);
+    str_printf(&w->trace, "%s? %s. ", w->choices[i], i == at ? "yes" : "no");
 }
 
-static void conclude(struct gym_words *w, int at) { str_printf(&w->trace, "So %c) %s.", 'A' + at, w->choices[at]); }
+static void conclude(const struct gym_spec *s, struct gym_words *w, int at) {
+    if (!s->lettered) str_printf(&w->trace, "It is %s. ", w->choices[at]);
+    str_printf(&w->trace, "So %c) %s.", 'A' + at, w->choices[at]);
+}
 
 static void first_tell(const struct gym_spec *s, const struct problem *p, struct rng *r, struct gym_words *w) {
     int at = ask(s, p, w), order[GYM_CHOICES] = {0, 1, 2, 3};
     rng_shuffle(r, order, GYM_CHOICES, sizeof *order);
     for (int i = 0; i < GYM_CHOICES; i++)
-        if (order[i] != at) weigh(w, order[i], at);
-    conclude(w, at);
+        if (order[i] != at) weigh(s, w, order[i], at);
+    conclude(s, w, at);
 }
 
 static void plain_tell(const struct gym_spec *s, const struct problem *p, struct rng *r, struct gym_words *w) {
     (void)r;
     int at = ask(s, p, w);
-    for (int i = 0; i < GYM_CHOICES; i++) weigh(w, i, at);
-    conclude(w, at);
+    if (!s->lettered) str_puts(&w->question, " Take the options in order.");
+    for (int i = 0; i < GYM_CHOICES; i++)
+        if (s->lettered)
+            weigh(s, w, i, at);
+        else
+            str_printf(&w->trace, "Perhaps %s. ", w->choices[i]);
+    conclude(s, w, at);
 }
 
 static void recall_pretrain(const struct gym_spec *s, int64_t index, struct rng *r, struct str *out) {

@@ -226,6 +226,16 @@ int gym_steps(const struct gym_spec *s, int64_t index, const char *trace, size_t
     return rc < 0 ? fail(e, rc, "no memory to judge item %" PRId64, index) : rc;
 }
 
+int question_steps(const struct question *q, const char *trace, size_t n, struct gym_step *out, int cap, struct err *e) {
+    const struct family *f = q->kind ? family_find(q->kind) : NULL;
+    int rc = 0;
+    if (q->check)
+        rc = judge_by_check(q->check, trace, n, out, cap);
+    else if (f && f->judge == judge_worked && q->trace)
+        rc = judge_by_trace(q->trace, trace, n, out, cap);
+    return rc < 0 ? fail(e, rc, "no memory to judge question %.60s", q->id) : rc;
+}
+
 int gym_pretrain(const struct gym_spec *s, int64_t index, struct str *out, struct err *e) {
     TRY(gym_check(s, e));
     if (index < 0) return fail(e, ERR_RANGE, "expected a snippet from 0 on, found %" PRId64, index);

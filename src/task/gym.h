@@ -23,6 +23,7 @@ struct gym_spec {
     int level_lo, level_hi; /* difficulty, each level equally often */
     double slip_rate;       /* share of traces with one slip, noticed and corrected (not recall); default 0.1 */
     int at_once;            /* no thinking: empty trace */
+    int lettered;           /* recall: options are taken up letter first, "Is it A) cat?" (see family_recall.c) */
 };
 struct gym_item {
     struct question q; /* with trace and final */
@@ -52,6 +53,9 @@ struct gym_step {
  * "Wait, " before a step takes the step before it back: what was wrong stays judged wrong, what corrects it may be right.
  * Returns the number of steps, at most cap; 0 also where the family has none to judge (recall). */
 int gym_steps(const struct gym_spec *s, int64_t index, const char *trace, size_t n, struct gym_step *out, int cap, struct err *e);
+/* The same for a question that came from a file. It is judged by its check, or else by its worked trace (slips in it and what takes them
+ * back are left out). 0 steps where there is neither, or where the family of its kind has none to judge. */
+int question_steps(const struct question *q, const char *trace, size_t n, struct gym_step *out, int cap, struct err *e);
 /* Raw text to pretrain on, one snippet: the world's facts in varied words (index walks through the entities, so each is met
  * equally often), single steps of arithmetic. The text of no question. Appends. */
 int gym_pretrain(const struct gym_spec *s, int64_t index, struct str *out, struct err *e);

@@ -53,6 +53,10 @@ struct family {
 size_t judge_step(const char *trace, size_t n, size_t at, size_t *from, int *wait);
 /* For families whose thought has one right course: right are the worked steps (told without slips), in order. */
 int judge_worked(const struct gym_spec *s, const struct problem *p, const char *trace, size_t n, struct gym_step *out, int cap);
+/* The same where the worked thought is given, perhaps with slips. */
+int judge_by_trace(const char *worked, const char *trace, size_t n, struct gym_step *out, int cap);
+/* family_countdown.c: by the numbers of a check. */
+int judge_by_check(const char *check, const char *trace, size_t n, struct gym_step *out, int cap);
 
 struct rng gym_stream(const struct gym_spec *s, int64_t index, uint64_t which); /* gym.c says which */
 

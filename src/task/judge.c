@@ -51,6 +51,26 @@ static int judge_against(const struct str *worked, const char *trace, size_t n, 
     return steps;
 }
 
+/* A worked thought without its slips: "Wait, " takes back the step before it. */
+static void drop_slips(const char *trace, size_t n, struct str *out) {
+    size_t from = 0, last = 0;
+    int wait = 0;
+    for (size_t at = 0, end; (end = judge_step(trace, n, at, &from, &wait)); at = end) {
+        if (wait) out->len = last;
+        last = out->len;
+        if (out->len) str_puts(out, " ");
+        str_add(out, trace + from, end - from);
+    }
+}
+
+int judge_by_trace(const char *worked, const char *trace, size_t n, struct gym_step *out, int cap) {
+    struct str clean = {0};
+    drop_slips(worked, strlen(worked), &clean);
+    int rc = clean.failed ? ERR_NOMEM : clean.len ? judge_against(&clean, trace, n, out, cap) : 0;
+    str_free(&clean);
+    return rc;
+}
+
 int judge_worked(const struct gym_spec *s, const struct problem *p, const char *trace, size_t n, struct gym_step *out, int cap) {
     struct gym_spec clean = *s;
     struct gym_words w = {.n_choices = 0};
