@@ -9,8 +9,8 @@
  *
  * Options are taken up by their text, and the letter comes last, behind the text it belongs to ("It is cat. So A) cat."): what has to be
  * held from the start is which value is right, and naming its letter is a look-up in the question. With `lettered` the letter comes first
- * throughout ("Is it C) cow? no. … So A) cat."), so it has to be known inside before it is written: far harder to learn. A model of 4
- * million parameters that knew the facts and could look letters up stayed near chance on it in a mix with the other families.
+ * throughout ("Is it C) cow? no. … So A) cat."), so it has to be known inside before it is written (models/README.md says how
+ * a model fared that learnt both forms).
  *
  * Every fact is in the training text; what is held out are (fact, options, order) by hash, and whole phrasings by construction
  * (facts.c). */
