@@ -10,7 +10,7 @@ foreach(r ${lib_rooms})
     list(APPEND lib_objects $<TARGET_OBJECTS:room_${r}>)
   endif()
 endforeach()
-set(lib_links PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::ICU Threads::Threads m)
+set(lib_links PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::ICU csv Threads::Threads m)
 
 # The static library hands its dependencies on (whoever links it needs them, our own program and tests included); the shared one
 # keeps them to itself.
@@ -27,9 +27,17 @@ set_target_properties(candor_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERS
 target_link_options(candor_shared PRIVATE LINKER:--version-script=${CMAKE_SOURCE_DIR}/cmake/candor.map)
 set_target_properties(candor_shared PROPERTIES LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/candor.map)
 
+# Asking models elsewhere is the program's, not the library's: whoever links libcandor needs no libcurl.
+add_library(candor_remote STATIC $<TARGET_OBJECTS:room_remote>)
+target_link_libraries(candor_remote PUBLIC candor_static PkgConfig::CURL)
+
+# Neither does it need report pages.
+add_library(candor_lab STATIC $<TARGET_OBJECTS:room_lab>)
+target_link_libraries(candor_lab PUBLIC candor_static)
+
 if(TARGET room_cli)
   add_executable(candor $<TARGET_OBJECTS:room_cli>)
-  target_link_libraries(candor PRIVATE candor_static candor_guard)
+  target_link_libraries(candor PRIVATE candor_remote candor_lab candor_static candor_guard)
   install(TARGETS candor RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 

@@ -10,8 +10,9 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
 rooms=(base stats kern weights text model run task remote probe decode study lab serve cli)
-# room:forbidden, beyond the order: arithmetic knows no names; ids only below task; the high rooms see the engine through run
-walls=(kern:stats model:text run:text study:kern study:weights study:model serve:kern serve:weights serve:model)
+# room:forbidden, beyond the order: arithmetic knows no names; ids only below task; libcandor needs no network; the high rooms see the
+# engine through run
+walls=(kern:stats model:text run:text probe:remote decode:remote study:kern study:weights study:model serve:kern serve:weights serve:model)
 findings=0
 
 finding() {
@@ -60,7 +61,7 @@ check_rooms() {
 
 check_headers() {
     local h flags isa
-    flags="-std=c17 -D_GNU_SOURCE -Isrc -Iinclude -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags jansson libpcre2-8 icu-uc icu-i18n 2>/dev/null)"
+    flags="-std=c17 -D_GNU_SOURCE -Isrc -Iinclude -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags jansson libpcre2-8 icu-uc icu-i18n libcurl 2>/dev/null)"
     while read -r h; do
         isa=
         case "$h:$(uname -m)" in

@@ -1,11 +1,18 @@
 # Sourced by ./check and ./demo: install_deps makes sure that the Debian packages candor needs are there. What is installed is
 # asked first, so that a second call is quick and needs no network.
 
-candor_packages=(gcc cmake ninja-build pkg-config git libc6-dev libjansson-dev libicu-dev libpcre2-dev libcriterion-dev)
+candor_packages=(gcc cmake ninja-build pkg-config git libc6-dev libjansson-dev libicu-dev libpcre2-dev libcurl4-openssl-dev
+    libcsv-dev libcriterion-dev)
 
 # For `candor bench` alone: without oneDNN it gives no share of a ceiling. Neither ./check nor ./demo needs it.
 # shellcheck disable=SC2034
 candor_bench_packages=(libdnnl-dev)
+
+# For report pages alone: without Node.js and npm candor is built without them, without Chromium they are not tested.
+# shellcheck disable=SC2034
+candor_pages_packages=(nodejs npm)
+# shellcheck disable=SC2034
+candor_pages_test_packages=(chromium)
 
 package_missing() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" != installed ]
@@ -13,6 +20,26 @@ package_missing() {
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+apt_install() {
+    echo "installing $*" >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# install_optional PACKAGES: those whose program is not there yet. Nothing is asked of the user, and a failure is a remark.
+install_optional() {
+    local missing=() p program
+    for p in "$@"; do
+        program="$p"
+        if [ "$p" = nodejs ]; then program=node; fi
+        if ! command -v "$program" >/dev/null; then missing+=("$p"); fi
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if ! command -v dpkg-query >/dev/null || { [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; } || ! apt_install "${missing[@]}"; then
+        echo "not installed: ${missing[*]}; going on without" >&2
+    fi
 }
 
 install_deps() {
@@ -27,7 +54,5 @@ install_deps() {
         if package_missing "$p"; then missing+=("$p"); fi
     done
     [ ${#missing[@]} -gt 0 ] || return 0
-    echo "installing ${missing[*]}" >&2
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    apt_install "${missing[@]}"
 }

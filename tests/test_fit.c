@@ -22,7 +22,8 @@ static void make(struct made *m, uint64_t seed, double scale, double shift) {
     m->x = malloc(sizeof *m->x * N * LONGEST * W);
     for (int i = 0; i < N; i++) {
         int64_t T = 2 + (int64_t)rng_below(&r, LONGEST - 1);
-        m->t[i] = (struct fit_trace){rows, T, (int)rng_below(&r, C), i % 10 == 8 ? FIT_VAL : i % 10 == 9 ? FIT_TEST : FIT_TRAIN};
+        m->t[i] =
+            (struct fit_trace){rows, T, (int)rng_below(&r, C), i % 10 == 8 ? FIT_VAL : i % 10 == 9 ? FIT_TEST : FIT_TRAIN, -1, 0};
         for (int64_t t = 0; t < T; t++)
             for (int k = 0; k < W; k++) {
                 double v = rng_normal(&r) + (t == 1 && k == m->t[i].label ? 3 : 0) + (t == 1 && k == C ? 6 : 0);
@@ -30,7 +31,7 @@ static void make(struct made *m, uint64_t seed, double scale, double shift) {
             }
         rows += T;
     }
-    m->d = (struct fit_data){m->x, W, m->t, N};
+    m->d = (struct fit_data){m->x, W, m->t, N, NULL, 0};
 }
 
 static int best(const double *z) {
@@ -47,7 +48,7 @@ static void accuracy(const struct made *m, const struct fit_probe *p, struct sca
     for (int i = 0; i < N; i++) {
         const struct fit_trace *t = &m->t[i];
         if (t->part != FIT_TEST) continue;
-        cr_assert_eq(fit_read(p, s, m->x + t->row0 * W, t->rows, W, z, &e), 0, "%s", e.msg);
+        cr_assert_eq(fit_read(p, s, m->x + t->row0 * W, t->rows, W, NULL, 0, z, &e), 0, "%s", e.msg);
         *first += best(z) == t->label, *last += best(z + (t->rows - 1) * C) == t->label, n++;
     }
     *first /= n, *last /= n;
@@ -106,8 +107,8 @@ Test(fit, a_dimension_in_other_units_reads_the_same) {
     make(&a, 3, 1, 0), make(&b, 3, 50, 400);
     cr_assert(fit_layer(&p, &a.d, &o, &e) == 0 && fit_layer(&q, &b.d, &o, &e) == 0, "%s", e.msg);
     for (int i = 0; i < N; i++) {
-        fit_read(&p, o.shape, a.x + a.t[i].row0 * W, a.t[i].rows, W, x, &e);
-        fit_read(&q, o.shape, b.x + b.t[i].row0 * W, b.t[i].rows, W, y, &e);
+        fit_read(&p, o.shape, a.x + a.t[i].row0 * W, a.t[i].rows, W, NULL, 0, x, &e);
+        fit_read(&q, o.shape, b.x + b.t[i].row0 * W, b.t[i].rows, W, NULL, 0, y, &e);
         for (int64_t k = 0; k < a.t[i].rows * C; k++) worst = fmax(worst, fabs(x[k] - y[k]));
     }
     cr_expect_lt(worst, 0.35, "readings differ by %g", worst); /* f16 of 400 ± 50 is coarse */

@@ -478,6 +478,79 @@ Test(run, generations_do_not_see_each_other) {
     }
 }
 
+/* States seen while decoding: [generation][token][layer][width]. */
+struct seen {
+    float x[5][24][2][64];
+};
+
+static int see_row(void *ctx, int which, int64_t i, struct device *d, const struct tap_rows *r, const num *x) {
+    struct seen *s = ctx;
+    cr_assert_eq(r->width, 64);
+    dev_get(d, s->x[which][i][r->layer], x, r->width);
+    return 0;
+}
+
+static int refuse_row(void *ctx, int which, int64_t i, struct device *d, const struct tap_rows *r, const num *x) {
+    (void)ctx, (void)which, (void)d, (void)r, (void)x;
+    return i == 3 ? ERR_LIMIT : 0;
+}
+
+/* Whatever shares the decode step, the rows that taps see are those of a prefill of the same ids, byte for byte. */
+Test(run, states_seen_in_decode_are_those_of_a_prefill) {
+    EACH_FAMILY(f) {
+        struct tiny t = tiny_open(*f, 2);
+        struct engine *g = engine_of(t.m, (struct engine_opts){.page_len = 8, .max_sessions = 3});
+        struct seen *seen = calloc(1, sizeof *seen);
+        int32_t ids[5][40], all[CTX];
+        struct generation many[5];
+        float whole[2 * CTX * 64];
+        const struct gen_taps taps = {1u << TAP_RESID_OUT, 0, 1, see_row, seen};
+        for (int i = 0; i < 5; i++) many[i] = gen_of(g, i, ids[i], NULL), many[i].max_new = 10 + 2 * i;
+        guard_counting(1);
+        OK(generate_tapped(g, many, 5, &taps, e));
+        cr_assert_eq(guard_count(), 0, "a tapped decode allocates");
+        guard_counting(0);
+        for (int i = 0; i < 5; i++) {
+            int64_t P = 10 + i, T = P + many[i].n - 1;
+            memcpy(all, text_ids((uint64_t)i), (size_t)P * sizeof *all);
+            memcpy(all + P, ids[i], (size_t)(many[i].n - 1) * sizeof *all);
+            OK(hidden_capture(g, all, T, TAP_RESID_OUT, 0, 1, whole, e));
+            for (int64_t k = 0; k < many[i].n; k++)
+                for (int l = 0; l < 2; l++)
+                    cr_assert(!memcmp(seen->x[i][k][l], whole + (l * T + P - 1 + k) * 64, 64 * sizeof(float)),
+                              "%s: generation %d, token %d, layer %d", *f, i, (int)k, l);
+            session_free(many[i].s);
+        }
+        free(seen);
+        engine_free(g);
+        tiny_close(&t);
+    }
+}
+
+/* Looking changes nothing, a generation in pieces draws what a whole one does, and a tap may end it. */
+Test(run, a_seen_generation_is_the_same_and_may_come_in_pieces) {
+    struct tiny t = tiny_open("qwen3", 1);
+    struct engine *g = engine_of(t.m, (struct engine_opts){.page_len = 8});
+    struct seen *seen = calloc(1, sizeof *seen);
+    int32_t whole[40], pieces[40];
+    const struct gen_taps taps = {1u << TAP_RESID_OUT, 0, 1, see_row, seen};
+    struct generation a = gen_of(g, 1, whole, NULL), b = gen_of(g, 1, pieces, NULL);
+    OK(generate(g, &a, 1, e));
+    b.max_new = 8;
+    OK(generate_tapped(g, &b, 1, &taps, e));
+    b.ids = pieces + 8, b.first = 8, b.max_new = a.n - 8;
+    OK(generate(g, &b, 1, e));
+    cr_assert(!memcmp(whole, pieces, (size_t)a.n * sizeof *whole));
+    struct generation c = gen_of(g, 2, pieces, NULL);
+    struct err e = ERR_INIT;
+    cr_assert_eq(generate_tapped(g, &c, 1, &(struct gen_taps){1u << TAP_RESID_OUT, 0, 1, refuse_row, NULL}, &e), ERR_LIMIT);
+    cr_assert_eq(generate_tapped(g, &c, 1, &(struct gen_taps){1u << TAP_LOGITS, 0, 1, see_row, NULL}, &e), ERR_ARG);
+    session_free(a.s), session_free(b.s), session_free(c.s);
+    free(seen);
+    engine_free(g);
+    tiny_close(&t);
+}
+
 Test(run, generation_stops_where_it_should) {
     struct tiny t = tiny_open("llama", 1);
     struct engine *g = engine_of(t.m, (struct engine_opts){.page_len = 8});

@@ -35,18 +35,19 @@ struct args {
     int wrong; /* the command line is to blame */
 };
 struct command {
-    const char *name, *summary, *usage; /* usage: what follows "candor NAME " */
+    const char *name, *summary, *usage; /* name: one word, or two ("theater train"). usage: what follows "candor NAME " */
     const struct opt *opts;             /* own options; those of every command (common_opts) are added */
     int min_pos, max_pos;               /* positional arguments */
     int (*run)(struct args *a, struct err *e);
     const char *notes; /* paragraphs after the options, or NULL */
 };
-#define COMMAND_MAP(XX)                                                                                                         \
-    XX(models)                                                                                                                  \
-    XX(inspect)                                                                                                                 \
-    XX(convert)                                                                                                                 \
-    XX(tokenize) XX(detokenize) XX(template) XX(run) XX(logits) XX(hidden) XX(grad) XX(perplexity) XX(gym) XX(train) XX(reason) \
-        XX(bench) XX(mem) XX(random) XX(quantize) XX(selftest)
+#define COMMAND_MAP(XX)                                                                                            \
+    XX(models)                                                                                                     \
+    XX(inspect)                                                                                                    \
+    XX(convert)                                                                                                    \
+    XX(tokenize)                                                                                                   \
+    XX(detokenize) XX(template) XX(run) XX(logits) XX(hidden) XX(grad) XX(perplexity) XX(gym) XX(train) XX(reason) \
+        XX(theater_collect) XX(theater_train) XX(theater_evaluate) XX(bench) XX(mem) XX(random) XX(quantize) XX(selftest)
 #define XX(n) extern const struct command command_##n;
 COMMAND_MAP(XX)
 #undef XX

@@ -2,18 +2,16 @@
  * them to decode's harness, and prints its summary. Nothing is printed or written before all inputs were found to be sound. */
 #include "base/hash.h"
 #include "base/progress.h"
-#include "cli/open.h"
+#include "cli/asking.h"
 #include "cli/reason_report.h"
-#include "decode/codec.h"
 #include "decode/reason.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct bench {
-    struct opened lm, rm, verifier;
-    struct vocab vocab;
-    struct chat_template *chat;
+    struct asked_model lm;
+    struct opened rm, verifier;
     struct questions qs;
     struct reasoner r;
     struct reason_job job;
@@ -26,15 +24,12 @@ static const struct opt opts[] = {
     OPT_MODEL,
     {"rm", 0, "M", NULL, "reward model over the same vocabulary (bon, nabla, rap, tot-bfs need one)"},
     {"verifier", 0, "M", NULL, "another reward model, held out: it scores all answers after the fact and is not counted"},
-    {"data", 0, "Q.jsonl", NULL, "questions, JSON lines"},
+    {"data", 0, "Q", NULL, "questions: JSON lines, MMLU-Redux CSV or GPQA CSV"},
     {"method", 0, "A,B,…", "greedy", "methods: greedy sample sc bon nabla rap tot-bfs"},
     {"budget", 0, "N,N,…", "8",
      "rollouts, the first included; suffix c calls, t tokens, f FLOPs, s seconds: no rollout starts once they are used up"},
     {"n-questions", 'n', "N", "all", "only the first N questions"},
-    {"instruction", 0, "TEXT", "Please reason step by step, and put your final answer within \\boxed{}.",
-     "behind each question, for models with a chat template; \"\": nothing"},
-    {"system", 0, "TEXT", NULL, "system message, for models with a chat template"},
-    {"plain", 0, NULL, NULL, "ask without the chat template: the question, then \"Answer:\""},
+    OPT_ASK,
     {"max-new", 0, "N", "256", "longest answer, tokens"},
     {"temp", 0, "T", "0.5", "temperature of rollouts and of resampling"},
     {"top-p", 0, "P", "0.95", "nucleus of rollouts and of resampling"},
@@ -145,19 +140,13 @@ static int open_questions(struct bench *x, struct args *a, struct err *e) {
 /* A reward model over the policy's vocabulary, if the option is given. */
 static int open_judge(struct bench *x, struct opened *o, struct args *a, const char *option, struct err *e) {
     if (!arg_has(a, option)) return 0;
-    TRY(open_model(o, a, option, MODEL_SCORE, x->lm.d, e));
+    TRY(open_model(o, a, option, MODEL_SCORE, x->lm.o.d, e));
     TRY(open_tokenizer(o, e));
-    return vocab_same(x->lm.tok, o->tok, x->lm.path, o->path, e);
+    return vocab_same(x->lm.o.tok, o->tok, x->lm.o.path, o->path, e);
 }
 
 static int open_models(struct bench *x, struct args *a, struct err *e) {
-    TRY(open_model(&x->lm, a, "model", 0, NULL, e));
-    TRY(open_tokenizer(&x->lm, e));
-    if (model_cfg(x->lm.m)->n_score)
-        return fail_at(e, ERR_ARG, x->lm.path, -1, "expected a language model for -m, found a reward model");
-    if (model_cfg(x->lm.m)->n_vocab < tokenizer_size(x->lm.tok))
-        return fail_at(e, ERR_FORMAT, x->lm.path, -1, "the tokenizer has %lld tokens, the model %d",
-                       (long long)tokenizer_size(x->lm.tok), model_cfg(x->lm.m)->n_vocab);
+    TRY(open_asked(&x->lm, a, e));
     TRY(open_judge(x, &x->rm, a, "rm", e));
     TRY(open_judge(x, &x->verifier, a, "verifier", e));
     if (x->rm.m && x->verifier.m && !strcmp(x->rm.path, x->verifier.path))
@@ -168,53 +157,27 @@ static int open_models(struct bench *x, struct args *a, struct err *e) {
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* A model without a template is asked in plain text. */
-static int open_chat(struct bench *x, struct args *a, struct err *e) {
-    struct err mine = ERR_INIT;
-    int rc = arg_has(a, "plain") ? 0 : chat_template_from_weights(&x->chat, x->lm.w, &mine);
-    if (rc >= 0 || rc == ERR_STATE) return 0;
-    if (e) *e = mine;
-    return err_place(e, rc, x->lm.path);
-}
-
-static int open_engines(struct bench *x, struct args *a, struct err *e) {
+static int open_engines(struct bench *x, struct err *e) {
     struct reasoner *r = &x->r;
-    r->max_ctx = model_cfg(x->lm.m)->n_ctx;
+    r->max_ctx = model_cfg(x->lm.o.m)->n_ctx;
     if (x->rm.m) r->max_ctx = min64(r->max_ctx, model_cfg(x->rm.m)->n_ctx);
     if (x->verifier.m) r->max_ctx = min64(r->max_ctx, model_cfg(x->verifier.m)->n_ctx);
     r->max_ctx = min64(r->max_ctx, 1 << 20);
     int64_t rows = min64(r->o.max_new, r->max_ctx) + 1;
     const struct engine_opts o = {.max_ctx = r->max_ctx, .max_rows = rows > 512 ? rows : 512, .backward = x->rm.m != NULL};
-    TRY(open_engine(&x->lm, &o, e));
+    TRY(open_engine(&x->lm.o, &o, e));
     if (x->rm.m) TRY(open_engine(&x->rm, &o, e));
     const struct engine_opts forward = {.max_ctx = o.max_ctx, .max_rows = o.max_rows};
     if (x->verifier.m) TRY(open_engine(&x->verifier, &forward, e));
-    TRY(vocab_open(&x->vocab, x->lm.tok, e));
-    x->vocab.asking = (struct asking){x->chat, arg_str(a, "system"), arg_str(a, "instruction")};
-    r->lm = x->lm.g, r->rm = x->rm.g, r->verifier = x->verifier.g, r->codec = vocab_codec(&x->vocab);
-    r->ends = x->vocab.ends, r->n_ends = x->vocab.n_ends, r->step_end = x->vocab.step_end;
+    r->lm = x->lm.o.g, r->rm = x->rm.g, r->verifier = x->verifier.g, r->codec = vocab_codec(&x->lm.vocab);
+    r->ends = x->lm.vocab.ends, r->n_ends = x->lm.vocab.n_ends, r->step_end = x->lm.vocab.step_end;
     return 0;
-}
-
-/* Name, size and a hash of the beginning of every tensor: enough that rows of a retrained model are not taken for this one's. */
-static void describe_model(char *out, size_t size, const char *role, const struct opened *o) {
-    const char *slash = strrchr(o->path, '/');
-    uint64_t h = HASH_START;
-    for (int64_t i = 0; o->w && i < weights_n_tensors(o->w); i++) {
-        const struct tensor *t = weights_tensor_at(o->w, i);
-        h = hash_bytes(h, t->m.data, t->bytes < 4096 ? (size_t)t->bytes : 4096);
-    }
-    snprintf(out, size, "%s=%.200s:%016llx", role,
-             !o->w   ? "none"
-             : slash ? slash + 1
-                     : o->path,
-             (unsigned long long)(o->w ? hash_mix(h) : 0));
 }
 
 /* Of the questions only the first, since a finished run may go on with more of them; their order is checked by id. */
 static void describe_inputs(struct bench *x) {
     char lm[256], rm[256], verifier[256] = "";
-    describe_model(lm, sizeof lm, "lm", &x->lm);
+    describe_model(lm, sizeof lm, "lm", &x->lm.o);
     describe_model(rm, sizeof rm, "rm", &x->rm);
     if (x->verifier.w) verifier[0] = ' ', describe_model(verifier + 1, sizeof verifier - 1, "verifier", &x->verifier);
     snprintf(x->models, sizeof x->models, "%s %s%s data=%016llx", lm, rm, verifier,
@@ -222,12 +185,10 @@ static void describe_inputs(struct bench *x) {
 }
 
 static void reason_close(struct bench *x) {
-    vocab_close(&x->vocab);
-    chat_template_free(x->chat);
     questions_fini(&x->qs);
     opened_close(&x->verifier, 1);
     opened_close(&x->rm, 1);
-    opened_close(&x->lm, 0);
+    asked_close(&x->lm, 0);
     free(x);
 }
 
@@ -245,8 +206,8 @@ static int run_all(struct bench *x, struct args *a, struct err *e) {
     TRY(read_job(x, a, e));
     TRY(open_questions(x, a, e));
     TRY(open_models(x, a, e));
-    TRY(open_chat(x, a, e));
-    TRY(open_engines(x, a, e));
+    TRY(open_asking(&x->lm, a, e));
+    TRY(open_engines(x, e));
     describe_inputs(x);
     int rc = reason_run(&x->job, s, &show, e), n = x->job.n_methods * x->job.n_budgets, done = rc >= 0;
     if (done) rc = report(a, s, n, &show, e);
@@ -266,7 +227,7 @@ static int run(struct args *a, struct err *e) {
 const struct command command_reason = {
     .name = "reason",
     .summary = "answers questions by several methods at several budgets, and counts what it cost",
-    .usage = "-m LM [--rm RM] [--verifier V] --data Q.jsonl --method A,B,… --budget N,N,…",
+    .usage = "-m LM [--rm RM] [--verifier V] --data Q --method A,B,… --budget N,N,…",
     .opts = opts,
     .run = run,
     .notes =

@@ -99,10 +99,40 @@ static void print_commands(FILE *f) {
                "not hold\n");
 }
 
-static const struct command *find_command(const char *name) {
-    for (int i = 0; i < N_COMMANDS; i++)
-        if (!strcmp(commands[i]->name, name)) return commands[i];
+/* A command's name is one word or two; *words says how many it took. */
+static const struct command *find_command(const char *first, const char *second, int *words) {
+    size_t n = strlen(first);
+    for (int i = 0; i < N_COMMANDS; i++) {
+        const char *name = commands[i]->name;
+        if (strncmp(name, first, n) != 0 || (name[n] && name[n] != ' ')) continue;
+        *words = name[n] ? 2 : 1;
+        if (!name[n] || (second && !strcmp(name + n + 1, second))) return commands[i];
+    }
     return NULL;
+}
+
+/* `candor theater` alone: the commands that begin with it; 0: there are none. */
+static int print_group(FILE *f, const char *first) {
+    size_t n = strlen(first);
+    int found = 0;
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (!strncmp(commands[i]->name, first, n) && commands[i]->name[n] == ' ')
+            found++, fprintf(f, "  candor %-20s %s\n", commands[i]->name, commands[i]->summary);
+    return found;
+}
+
+static int unknown(const char *first, const char *second) {
+    struct err e = ERR_INIT;
+    int help = second && (!strcmp(second, "--help") || !strcmp(second, "-h"));
+    if (help && print_group(stdout, first)) return 0;
+    if (!help && second && print_group(stderr, first))
+        fail(&e, ERR_ARG, "unknown command \"%.60s %.60s\"", first, second);
+    else if (!help && print_group(stderr, first))
+        fail(&e, ERR_ARG, "\"%.60s\" needs one of these words behind it", first);
+    else
+        fail(&e, ERR_ARG, "unknown command \"%.60s\" (see candor --help)", first);
+    print_error(&e);
+    return EXIT_USAGE;
 }
 
 static int run_command(const struct command *c, int argc, char **argv) {
@@ -138,14 +168,13 @@ int main(int argc, char **argv) {
         print_commands(stdout);
         return 0;
     }
-    const struct command *c = find_command(argv[help ? 2 : 1]);
-    if (!c) {
-        fprintf(stderr, "candor: error: unknown command \"%.60s\" (see candor --help)\n", argv[help ? 2 : 1]);
-        return EXIT_USAGE;
-    }
+    int at = help ? 2 : 1, words = 1;
+    const char *second = at + 1 < argc ? argv[at + 1] : NULL;
+    const struct command *c = find_command(argv[at], second, &words);
+    if (!c) return unknown(argv[at], help && !second ? "--help" : second);
     if (help) {
         command_help(c);
         return 0;
     }
-    return run_command(c, argc - 2, argv + 2);
+    return run_command(c, argc - at - words, argv + at + words);
 }

@@ -93,7 +93,7 @@ int toy_open(struct toy *t, const char *family, int oracle, int threads, struct 
         char *name = (char *)(uintptr_t)names[i], *answer = (char *)(uintptr_t)answers[i];
         t->q[i] = (struct question){.id = name, .question = name, .answer = answer, .kind = name};
     }
-    t->qs = (struct questions){t->q, 4};
+    t->qs = (struct questions){.q = t->q, .n = 4};
     int rc = open_all(t, family, oracle, threads, e);
     if (rc < 0) toy_close(t);
     return rc;

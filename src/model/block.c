@@ -263,6 +263,14 @@ static int ffn_backward(const struct step *s, const struct tape *tp, num *dx, st
 
 /* ---- the whole pass ---- */
 
+static int check_ids(const struct model *m, const int32_t *ids, int64_t n, struct err *e) {
+    for (int64_t i = 0; i < n; i++)
+        if (ids[i] < 0 || ids[i] >= m->cfg.n_vocab)
+            return fail_at(e, ERR_RANGE, NULL, i, "token id at position %lld: expected 0 to %d, found %d", (long long)i,
+                           m->cfg.n_vocab - 1, ids[i]);
+    return 0;
+}
+
 static int check_batch(const struct model *m, const struct pass *p, const struct batch *b, const struct tape *t, struct err *e) {
     if (p->m != m || (t && t->m != m)) return fail(e, ERR_ARG, "this pass or tape was made for another model");
     if (!b->ids == !b->embeds) return fail(e, ERR_ARG, "a batch has either ids or embeddings");
@@ -292,10 +300,12 @@ static int check_batch(const struct model *m, const struct pass *p, const struct
         row += s->rows;
     }
     if (row != b->T) return fail(e, ERR_ARG, "the batch's sequences cover %lld of %lld rows", (long long)row, (long long)b->T);
-    for (int64_t i = 0; b->ids && i < b->T; i++)
-        if (b->ids[i] < 0 || b->ids[i] >= m->cfg.n_vocab)
-            return fail_at(e, ERR_RANGE, NULL, i, "token id at position %lld: expected 0 to %d, found %d", (long long)i,
-                           m->cfg.n_vocab - 1, b->ids[i]);
+    return b->ids ? check_ids(m, b->ids, b->T, e) : 0;
+}
+
+int model_embed(const struct model *m, const int32_t *ids, int64_t n, num *out, struct err *e) {
+    TRY(check_ids(m, ids, n, e));
+    op_gather(m->d, out, &m->embd, ids, n);
     return 0;
 }
 

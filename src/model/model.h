@@ -119,6 +119,9 @@ int model_forward(const struct model *m, struct pass *p, const struct batch *b, 
 int model_backward(const struct model *m, struct pass *p, const struct tape *tape, num *dh, const struct taps *dtaps,
                    struct grads *dw, num *dembed, struct err *e);
 
+/* out[n, C]: rows of the token embedding, as layer 0 gets them before positions are added. */
+int model_embed(const struct model *m, const int32_t *ids, int64_t n, num *out, struct err *e);
+
 /* --- head --- */
 /* Plain rows: logits[R, V] = h[R, C] Wᵀ (language head), or scores [R, n_score]. */
 int model_logits(const struct model *m, const num *h, int64_t R, const struct taps *taps, num *logits, struct err *e);

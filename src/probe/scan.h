@@ -12,7 +12,7 @@
 #define PROBE_SCAN_H
 #include <stdint.h>
 
-enum { SCAN_CLASSES = 26, SCAN_HEADS = 8 };
+enum { SCAN_CLASSES = 128, SCAN_HEADS = 8 };
 enum scan_pool { POOL_ATTENTION, POOL_MEAN, POOL_LAST };
 struct scan_shape {
     enum scan_pool pool;

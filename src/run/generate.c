@@ -16,6 +16,8 @@ struct decode {
     float *logits; /* [slots, V] */
     struct sampler sampler;
     int64_t V;
+    const struct gen_taps *seen; /* NULL: nobody looks */
+    struct taps taps;
 };
 
 static int64_t growth(const struct engine *g, const struct generation *x) {
@@ -39,9 +41,11 @@ static int reserve(struct decode *d, struct err *e) {
     return engine_reserve(d->g, positions, d->n, e);
 }
 
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
 static int decode_init(struct decode *d, struct engine *g, struct generation *gen, int n, struct err *e) {
     *d = (struct decode){
-        .g = g, .gen = gen, .n = n, .V = model_n_out(g->m), .slots = n < g->o.max_sessions ? n : g->o.max_sessions};
+        .g = g, .gen = gen, .n = n, .V = model_n_out(g->m), .slots = (int)least(n, least(g->o.max_sessions, g->o.max_rows))};
     if (model_cfg(g->m)->n_score)
         return fail(e, ERR_STATE, "expected a language model, found a reward model: it has no vocabulary to speak with");
     d->live = malloc((size_t)d->slots * sizeof *d->live);
@@ -78,7 +82,7 @@ static int is_end(const struct generation *x, int32_t id) {
 
 /* The logits after x->last are there: pick, tell, decide. Returns 1 if it goes on. */
 static int advance(struct decode *d, struct generation *x, const float *logits) {
-    struct rng r = RNG(x->seed, x->stream, (uint64_t)x->n);
+    struct rng r = RNG(x->seed, x->stream, (uint64_t)(x->first + x->n));
     double logprob = 0, *wanted = x->logprobs || x->on_token ? &logprob : NULL;
     int32_t id = sampler_pick(&d->sampler, logits, &x->sampling, rng_uniform(&r), x->s->ids, x->s->len, wanted);
     int64_t i = x->n++;
@@ -103,12 +107,22 @@ static int advance(struct decode *d, struct generation *x, const float *logits) 
     return 0;
 }
 
+/* Row i of a decode step belongs to the i-th live generation. */
+static int show_rows(void *ctx, struct device *dev, const struct tap_rows *r) {
+    struct decode *d = ctx;
+    for (int64_t i = 0; i < r->rows; i++) {
+        int which = d->live[r->row0 + i];
+        TRY(d->seen->row(d->seen->ctx, which, d->gen[which].n, dev, r, num_at(dev, r->x, i * r->width)));
+    }
+    return 0;
+}
+
 static int decode_step(struct decode *d, struct err *e) {
     for (int i = 0; i < d->n_live; i++) {
         struct generation *x = &d->gen[d->live[i]];
         d->feeds[i] = (struct feed){.s = x->s, .ids = &x->last, .n = 1, .logits = d->logits + i * d->V};
     }
-    TRY(engine_step(d->g, d->feeds, d->n_live, NULL, e));
+    TRY(engine_step(d->g, d->feeds, d->n_live, d->seen ? &d->taps : NULL, e));
     int kept = 0;
     for (int i = 0; i < d->n_live; i++)
         if (advance(d, &d->gen[d->live[i]], d->logits + i * d->V)) d->live[kept++] = d->live[i];
@@ -116,10 +130,13 @@ static int decode_step(struct decode *d, struct err *e) {
     return 0;
 }
 
-int generate(struct engine *g, struct generation *gen, int n, struct err *e) {
+int generate_tapped(struct engine *g, struct generation *gen, int n, const struct gen_taps *taps, struct err *e) {
     struct decode d;
     if (n < 1) return 0;
+    if (taps && taps->mask & 1u << TAP_LOGITS) return fail(e, ERR_ARG, "tap logits: not to be seen row by row");
     int rc = decode_init(&d, g, gen, n, e);
+    d.seen = taps;
+    if (taps) d.taps = (struct taps){taps->mask, taps->layer_lo, taps->layer_hi, show_rows, &d};
     if (!rc) {
         guard_begin("decode");
         for (admit(&d); !rc && d.n_live; admit(&d)) rc = decode_step(&d, e);
@@ -128,3 +145,5 @@ int generate(struct engine *g, struct generation *gen, int n, struct err *e) {
     decode_fini(&d);
     return rc;
 }
+
+int generate(struct engine *g, struct generation *gen, int n, struct err *e) { return generate_tapped(g, gen, n, NULL, e); }

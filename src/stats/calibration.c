@@ -2,8 +2,7 @@
 #include "stats/stats.h"
 #include <math.h>
 
-/* Bin b of B is (b/B, (b+1)/B], the first closed below. */
-static int bin_of(double p, int bins) {
+int probability_bin(double p, int bins) {
     int b = (int)ceil(p * bins) - 1;
     return b < 0 ? 0 : b >= bins ? bins - 1 : b;
 }
@@ -15,7 +14,7 @@ double ece(const double *p, const int *y, size_t n, int bins) {
     for (int b = 0; b < bins; b++) { /* a pass per bin: no scratch, and bins are few */
         double gap = 0;
         for (size_t i = 0; i < n; i++)
-            if (bin_of(p[i], bins) == b) gap += p[i] - (y[i] != 0);
+            if (probability_bin(p[i], bins) == b) gap += p[i] - (y[i] != 0);
         sum += fabs(gap);
     }
     return sum / (double)n;

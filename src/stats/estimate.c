@@ -1,5 +1,4 @@
-/* Rates, means, quantiles, and the bootstrap over them. */
-#include "base/rng.h"
+/* Rates, means, quantiles, paired differences. */
 #include "stats/stats.h"
 #include <math.h>
 #include <stdlib.h>
@@ -48,42 +47,6 @@ double quantile(const double *sorted, size_t n, double q) {
     size_t i = (size_t)at;
     if (i + 1 >= n) return sorted[n - 1];
     return sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]);
-}
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Resample r has its own stream, so more resamples keep the first ones. */
-static size_t resample(double *value, size_t *idx, statistic f, const void *data, size_t n, int reps, uint64_t seed) {
-    size_t kept = 0;
-    for (int r = 0; r < reps; r++) {
-        struct rng g = RNG(seed, (uint64_t)r);
-        for (size_t i = 0; i < n; i++) idx[i] = (size_t)rng_below(&g, n);
-        double v = f(data, idx, n);
-        if (!isnan(v)) value[kept++] = v;
-    }
-    return kept;
-}
-
-int bootstrap(struct interval *out, statistic f, const void *data, size_t n, int reps, double level, uint64_t seed,
-              struct err *e) {
-    if (!n || reps < 1 || !(level > 0 && level < 1))
-        return fail(e, ERR_RANGE, "expected data, resamples and a level in (0, 1), found n %zu, reps %d, level %g", n, reps,
-                    level);
-    double *value = calloc((size_t)reps, sizeof *value);
-    size_t *idx = calloc(n, sizeof *idx);
-    int rc = value && idx ? 0 : fail(e, ERR_NOMEM, "no memory for a bootstrap of %zu rows", n);
-    size_t kept = rc < 0 ? 0 : resample(value, idx, f, data, n, reps, seed);
-    if (rc == 0 && !kept) rc = fail(e, ERR_RANGE, "expected a statistic of the resamples, found none defined");
-    if (rc == 0) {
-        qsort(value, kept, sizeof *value, ascending);
-        *out = (struct interval){quantile(value, kept, (1 - level) / 2), quantile(value, kept, (1 + level) / 2)};
-    }
-    free(value);
-    free(idx);
-    return rc;
 }
 
 static double mean_of(const void *data, const size_t *idx, size_t n) {

@@ -39,6 +39,23 @@ int bootstrap(struct interval *out, statistic f, const void *data, size_t n, int
               struct err *e);
 int bootstrap_mean(struct interval *out, const double *x, size_t n, int reps, double level, uint64_t seed, struct err *e);
 
+struct resampling {
+    int reps;     /* >= 1 */
+    double level; /* such as 0.95 */
+    uint64_t seed;
+};
+struct estimate {
+    double value;
+    struct interval ci;
+};
+/* k statistics of the rows idx[0..n), out[k]: what they have in common is computed once, and one set of resamples serves all of them. */
+typedef void (*statistics)(double *out, size_t k, const void *data, const size_t *idx, size_t n);
+/* Each statistic of all n rows with its percentile interval; the draws are bootstrap()'s. split: rows below it and the rest are two
+ * samples, each resampled by itself (0: one sample). how NULL: no intervals. An interval is NaN where fewer than two rows are, or
+ * where no resample has the statistic; a value is NaN where f says so, and for n = 0. */
+int estimates(struct estimate *out, size_t k, statistics f, const void *data, size_t n, size_t split,
+              const struct resampling *how, struct err *e);
+
 /* Two methods on the same questions, a[n] and b[n] in {0, 1}: difference of rates a − b, its paired bootstrap interval, the
  * two counts that carry it, and McNemar's exact two-sided p (binomial on the discordant pairs). */
 struct paired {
@@ -56,11 +73,6 @@ int auc(double *out, const double *score, const int *label, size_t n, struct err
 /* The same for rows that belong to groups (answers to one question), group[n] in [0, n_groups). pooled: all rows together, its interval by
  * resampling groups. within: the mean, over the `groups` groups with both classes, of the area within the group; its interval by
  * resampling those. NaN where a class is missing, and for the interval of fewer than two groups. */
-struct resampling {
-    int reps;     /* >= 1 */
-    double level; /* such as 0.95 */
-    uint64_t seed;
-};
 struct auc_grouped {
     double pooled, within;
     struct interval pooled_ci, within_ci;
@@ -73,6 +85,27 @@ int auc_grouped(struct auc_grouped *out, const double *score, const int *label, 
  * bins = 0 means 15. Brier: mean of (p − y)². brier_multi: p[n,k] row-major, label[n] in [0, k): sum over classes, mean over
  * rows (so it is twice brier for two classes). */
 double ece(const double *p, const int *y, size_t n, int bins);
+/* The bin of p among `bins` of them: b with b/bins < p <= (b + 1)/bins, the first closed below. */
+int probability_bin(double p, int bins);
 double brier(const double *p, const int *y, size_t n);
 double brier_multi(const double *p, const int *label, size_t n, size_t k);
+
+/* Least squares y = a x² + b x + c over the n points where y is a number: out = {a, b, c}; NaN with fewer than three different x. */
+void quadratic_fit(double out[3], const double *x, const double *y, size_t n);
+
+/* Temperature scaling (Guo et al. 2017): the t that minimises the mean of weight·−log softmax(z / t)[label] over logits z[n, k]. The
+ * loss is convex in 1/t, so there is one minimum; it is sought within 1e-3 … 1e3 and `bound` says that an end was hit (all rows
+ * right, say). weight NULL: 1 each. Logits that say nothing (equal within every row) leave t = 1. ERR_RANGE for logits that are not
+ * finite, labels outside [0, k), weights that are not finite or below 0 or all 0, n = 0. */
+struct temperature {
+    double t, loss_before, loss_after; /* before: at t = 1 */
+    int bound;
+};
+int temperature_fit(struct temperature *out, const double *z, const int *label, const double *weight, size_t n, size_t k,
+                    struct err *e);
+
+/* Split conformal prediction: the smallest score q such that a new one, exchangeable with the n sorted ones, is at most q with a
+ * chance of at least 1 − alpha: the ⌈(n + 1)(1 − alpha)⌉-th smallest; ties only raise the chance. +∞ where n is too small for
+ * that. */
+double conformal_quantile(const double *sorted, size_t n, double alpha);
 #endif

@@ -1,11 +1,12 @@
 /* Reading, writing and showing questions.
  *
- * The reader is strict, because a silently skipped or half-understood line changes an accuracy without anyone seeing it: every
+ * Lines of JSON are read here; rows of CSV become the same objects in question_csv.c. The reader is strict, because a silently skipped or half-understood line changes an accuracy without anyone seeing it: every
  * line is one JSON object with all its fields, ids are unique, and the first line that is not so ends the load with its number.
  * Unknown keys are let through: other people's data sets carry more than we need. */
 #include "task/question.h"
 #include "base/fs.h"
 #include "task/check.h"
+#include "task/question_int.h"
 #include <ctype.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -39,14 +40,6 @@ void questions_fini(struct questions *qs) {
 }
 
 /* ---- reading ---- */
-
-struct place {
-    const char *name;
-    int64_t line;
-    struct err *e;
-};
-
-#define BAD(p, code, ...) fail_at((p)->e, code, (p)->name, (p)->line, __VA_ARGS__)
 
 static const char *json_kind(const json_t *v) {
     if (!v) return "nothing";
@@ -127,7 +120,7 @@ static int read_level(const json_t *o) {
     return json_is_integer(v) && n > 0 && n <= QUESTION_MAX_LEVEL ? (int)n : 0;
 }
 
-static int read_object(struct question *q, const json_t *o, const struct place *p) {
+static int read_fields(struct question *q, const json_t *o, const struct place *p) {
     if (!json_is_object(o)) return BAD(p, ERR_FORMAT, "expected a JSON object, found %s", json_kind(o));
     TRY(required(&q->id, o, "id", QUESTION_MAX_ID, p));
     TRY(required(&q->question, o, "question", QUESTION_MAX_TEXT, p));
@@ -144,18 +137,23 @@ static int read_object(struct question *q, const json_t *o, const struct place *
     return 0;
 }
 
+int question_read(struct question *out, const json_t *o, const struct place *p) {
+    struct question q = {0};
+    int rc = read_fields(&q, o, p);
+    if (rc < 0)
+        question_fini(&q);
+    else
+        *out = q;
+    return rc;
+}
+
 static int read_line(struct question *out, const char *z, size_t n, const struct place *p) {
     if (n > QUESTION_MAX_LINE) return BAD(p, ERR_LIMIT, "expected a line of at most %d bytes, found %zu", QUESTION_MAX_LINE, n);
     json_error_t je;
     json_t *o = json_loadb(z, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
     if (!o) return BAD(p, ERR_FORMAT, "expected one JSON object, found malformed JSON at byte %d: %.160s", je.position, je.text);
-    struct question q = {0};
-    int rc = read_object(&q, o, p);
+    int rc = question_read(out, o, p);
     json_decref(o);
-    if (rc < 0)
-        question_fini(&q);
-    else
-        *out = q;
     return rc;
 }
 
@@ -185,7 +183,7 @@ static int check_ids(const struct questions *qs, struct place *p) {
     return BAD(p, ERR_FORMAT, "expected unique ids, found \"%.80s\" already on line %lld", again->id, (long long)first->line);
 }
 
-static int grow(struct questions *qs, size_t *cap, const struct place *p) {
+int questions_grow(struct questions *qs, size_t *cap, const struct place *p) {
     if (qs->n < *cap) return 0;
     if (qs->n >= QUESTION_MAX_COUNT) return BAD(p, ERR_LIMIT, "expected at most %d questions, found more", QUESTION_MAX_COUNT);
     size_t c = *cap ? *cap * 2 : 64;
@@ -203,12 +201,20 @@ static int read_all(struct questions *qs, const char *text, size_t n, struct pla
         size_t len = nl ? (size_t)(nl - text) - at : n - at;
         p->line++;
         if (!blank(text + at, len)) {
-            TRY(grow(qs, &cap, p));
+            TRY(questions_grow(qs, &cap, p));
             TRY(read_line(&qs->q[qs->n], text + at, len, p));
             qs->n++;
         }
         at += len + 1;
     }
+    return 0;
+}
+
+static int read_text(struct questions *qs, const char *text, size_t n, struct place *p) {
+    TRY(csv_is(text, n, p->name) ? csv_questions(qs, text, n, p) : read_all(qs, text, n, p));
+    if (!qs->n && qs->left_out)
+        return fail_at(p->e, ERR_FORMAT, p->name, -1, "expected at least one question, found %zu that are marked as faulty",
+                       qs->left_out);
     if (!qs->n) return fail_at(p->e, ERR_FORMAT, p->name, -1, "expected at least one question, found an empty file");
     return check_ids(qs, p);
 }
@@ -216,7 +222,7 @@ static int read_all(struct questions *qs, const char *text, size_t n, struct pla
 int questions_parse(struct questions *out, const char *text, size_t n, const char *name, struct err *e) {
     struct questions qs = {0};
     struct place p = {.name = name, .e = e};
-    int rc = read_all(&qs, text, n, &p);
+    int rc = read_text(&qs, text, n, &p);
     if (rc < 0)
         questions_fini(&qs);
     else

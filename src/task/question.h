@@ -1,4 +1,4 @@
-/* Questions: JSON lines in, prompts out.
+/* Questions: JSON lines or CSV in, prompts out.
  *
  * A question is a stem, perhaps with choices A, B, C …, and one right answer (a letter where there are choices). A file of
  * them is read whole into a `struct questions`, which owns every string; questions_fini frees them. A question may also carry
@@ -38,11 +38,24 @@ void question_fini(struct question *q); /* safe on zeroes */
 struct questions {
     struct question *q;
     size_t n;
+    size_t left_out; /* rows of a CSV file that say of themselves that they are faulty, or repeat another */
+    int shuffled;    /* choices are in the order of `seed` (questions_shuffle) */
+    uint64_t seed;
 };
-/* A whole file, and the same from memory (`name` is for the errors). No question at all is an error. */
+/* A whole file, and the same from memory (`name` is for the errors). No question at all is an error. JSON lines, or CSV (RFC 4180; comma,
+ * semicolon or tab) with one of these headers:
+ *   question, choices (a Python list of strings), answer (index or letter), perhaps error_type, subject    MMLU, MMLU-Redux; rows whose
+ *       error_type is not "ok", in any case, are left out and counted
+ *   Question, Correct Answer, Incorrect Answer 1 … 3    GPQA; choices are put in the order of questions_shuffle with seed 0, since the file
+ *       has the right one first throughout
+ * A CSV question's id is a hash of its text and choices; its kind is mmlu or gpqa, with the subject if there is such a column or the file is
+ * called mmlu_SUBJECT.csv: "mmlu/anatomy". */
 int questions_load(struct questions *out, const char *path, struct err *e);
 int questions_parse(struct questions *out, const char *text, size_t n, const char *name, struct err *e);
 void questions_fini(struct questions *qs);
+/* Puts every question's choices in an order that follows from (seed, id, choices) alone, not from the order they had; the answer's letter
+ * follows. ERR_STATE, and nothing changed, where a question with choices has a worked thought, which names them by letter. */
+int questions_shuffle(struct questions *qs, uint64_t seed, struct err *e);
 
 /* Appends one JSON object and a newline; trace and final only if `traces` and if they are there. */
 int question_json(const struct question *q, int traces, struct str *out, struct err *e);

@@ -1,0 +1,224 @@
+/* candor theater collect: a question file through a model, into a store of traces. */
+#include "base/hash.h"
+#include "cli/theater.h"
+#include "probe/choices.h"
+#include "run/hidden.h"
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct opt opts[] = {
+    OPT_MODEL,
+    {"data", 0, "Q", NULL, "questions: JSON lines, MMLU-Redux CSV or GPQA CSV"},
+    {"output", 'o', "DIR", NULL, "the folder of the store; an unfinished one of the same settings is gone on with"},
+    {"tap", 0, "NAME", "resid_out", "which activation to store (candor hidden --help lists them)"},
+    {"layers", 0, "LIST", "all",
+     "layers to store: all, or 0,3,5-7; the input of layer 0 is always stored too, as the text-only control"},
+    {"max-new", 0, "N", "512", "longest answer, tokens"},
+    {"temp", 0, "T", "0", "temperature of sampling; 0: greedy"},
+    {"top-p", 0, "P", "1", "nucleus of sampling"},
+    {"n-questions", 'n', "N", "all", "only the first N questions"},
+    {"shuffle", 0, "SEED", NULL, "shuffle the choices of each question by this seed"},
+    {"steps", 0, "auto|sentences|blank-lines|N", "auto",
+     "where steps end: of shipped reasoners ';' and '.', of others a blank line; or every N tokens"},
+    {"no-forced", 0, NULL, NULL, "no forced answers but at the end of thoughts that give none"},
+    {"from", 0, "DIR", NULL, "read the traces of this store with the model instead of writing own ones (transfer)"},
+    OPT_WORDS,
+    OPT_ASK,
+    OPT_KV,
+    OPT_PRECISION,
+    OPT_JSON,
+    {0},
+};
+
+struct work {
+    struct asked_model m;
+    struct questions qs;
+    struct store *from;
+    struct collect_opts o;
+    struct think_words words;
+    json_t *settings;
+    struct collected sum;
+};
+
+static int read_steps(struct work *x, struct args *a, struct err *e) {
+    const char *s = arg_str(a, "steps");
+    char *end;
+    x->o.steps = strcmp(x->words.open ? x->words.open : "", "<think>") == 0 && tokenizer_find(x->m.o.tok, "<|q|>", 5) >= 0
+                     ? STEP_STOP
+                     : STEP_BLANK_LINE;
+    if (!strcmp(s, "sentences"))
+        x->o.steps = STEP_STOP;
+    else if (!strcmp(s, "blank-lines"))
+        x->o.steps = STEP_BLANK_LINE;
+    else if (strcmp(s, "auto") != 0) {
+        x->o.every = strtoll(s, &end, 10);
+        if (*end || x->o.every < 1 || x->o.every > 1 << 20)
+            return usage_error(a, e, "--steps: expected auto, sentences, blank-lines or a number of tokens, found \"%.40s\"", s);
+    }
+    return 0;
+}
+
+static int read_layers(struct work *x, struct args *a, struct err *e) {
+    int tap = tap_find(arg_str(a, "tap")), n = model_cfg(x->m.o.m)->n_layer;
+    if (tap < 0) return usage_error(a, e, "--tap: \"%.40s\" is no tap (candor hidden --help lists them)", arg_str(a, "tap"));
+    x->o.tap = (enum tap)tap;
+    x->o.layer[0] = -1;
+    int text = hidden_width(model_cfg(x->m.o.m), x->o.tap) == model_cfg(x->m.o.m)->n_embd && tap != TAP_RESID_IN;
+    if (tap == TAP_FINAL_NORM) {
+        x->o.layer[text] = 0, x->o.n_layers = 1;
+    } else if (layer_list(arg_str(a, "layers"), n, x->o.layer + text, &x->o.n_layers, e) < 0)
+        return a->wrong = 1, ERR_ARG;
+    x->o.n_layers += text;
+    return 0;
+}
+
+static int read_opts(struct work *x, struct args *a, struct err *e) {
+    int64_t seed = 0;
+    x->o.sampling = SAMPLING_DEFAULT, x->o.max_new = 512;
+    TRY(arg_i64(a, "max-new", 1, 1 << 20, &x->o.max_new, e));
+    TRY(arg_real(a, "temp", 0, 100, &x->o.sampling.temp, e));
+    TRY(arg_real(a, "top-p", 1e-9, 1, &x->o.sampling.top_p, e));
+    TRY(arg_i64(a, "seed", 0, INT64_MAX, &seed, e));
+    x->o.seed = (uint64_t)seed, x->o.forced = !arg_has(a, "no-forced"), x->o.from = x->from;
+    TRY(read_layers(x, a, e));
+    return read_steps(x, a, e);
+}
+
+static int open_data(struct work *x, struct args *a, struct err *e) {
+    const char *path;
+    int64_t n, seed = 0;
+    if (arg_has(a, "from")) return store_open(&x->from, arg_str(a, "from"), e);
+    TRY(arg_need(a, "data", &path, e));
+    TRY(questions_load(&x->qs, path, e));
+    n = (int64_t)x->qs.n;
+    TRY(arg_i64(a, "n-questions", 1, n, &n, e));
+    TRY(arg_i64(a, "shuffle", 0, INT64_MAX, &seed, e));
+    if (arg_has(a, "shuffle")) TRY(questions_shuffle(&x->qs, (uint64_t)seed, e));
+    for (size_t i = (size_t)n; i < x->qs.n; i++) question_fini(&x->qs.q[i]);
+    x->qs.n = (size_t)n;
+    return 0;
+}
+
+/* ---- settings: all that the stored facts depend on ---- */
+
+static uint64_t hash_questions(const struct questions *qs, struct err *e) {
+    uint64_t h = HASH_START;
+    struct str line = {0};
+    for (size_t i = 0; i < qs->n; i++) {
+        str_clear(&line);
+        if (question_json(&qs->q[i], 0, &line, e) >= 0) h = hash_bytes(h, line.s, line.len);
+    }
+    str_free(&line);
+    return hash_mix(h);
+}
+
+static json_t *hex(uint64_t h) {
+    char s[17];
+    snprintf(s, sizeof s, "%016" PRIx64, h);
+    return json_string(s);
+}
+
+static json_t *word(const char *s) { return s ? json_string(s) : json_null(); }
+
+static json_t *model_json(const struct work *x) {
+    struct probe_model pm = theater_model(&x->m);
+    char id[256];
+    describe_model(id, sizeof id, "lm", &x->m.o);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "name", pm.name, "format", pm.format, "file", x->m.o.path, "id", id,
+                     "width", (json_int_t)pm.width, "layers", (json_int_t)pm.layers, "vocabulary", (json_int_t)pm.vocab);
+}
+
+static int make_settings(struct work *x, struct args *a, struct err *e) {
+    json_t *s = x->settings = json_object(), *layers = json_array();
+    const struct collect_opts *o = &x->o;
+    for (int i = 0; i < o->n_layers; i++) json_array_append_new(layers, json_integer(o->layer[i]));
+    json_object_set_new(s, "candor_traces", json_integer(1));
+    json_object_set_new(s, "model", model_json(x));
+    json_object_set_new(s, "tap", json_string(tap_name(o->tap)));
+    json_object_set_new(s, "layers", layers);
+    json_object_set_new(s, "width", json_integer(hidden_width(model_cfg(x->m.o.m), o->tap)));
+    json_object_set_new(s, "choice_width", json_integer(choice_width(x->m.o.m)));
+    json_object_set_new(s, "data", x->from ? word(store_setting(x->from, "id")) : hex(hash_questions(&x->qs, e)));
+    json_object_set_new(s, "read_from", x->from ? json_string(store_dir(x->from)) : json_null());
+    json_object_set_new(s, "max_new", json_integer(o->max_new));
+    json_object_set_new(s, "temp", json_real(o->sampling.temp));
+    json_object_set_new(s, "top_p", json_real(o->sampling.top_p));
+    json_object_set_new(s, "seed", json_integer((json_int_t)o->seed));
+    json_object_set_new(s, "shuffle", word(arg_has(a, "shuffle") ? arg_str(a, "shuffle") : NULL));
+    json_object_set_new(s, "steps",
+                        o->every ? json_integer(o->every) : json_string(o->steps == STEP_STOP ? "sentences" : "blank-lines"));
+    json_object_set_new(s, "forced", json_boolean(o->forced));
+    json_object_set_new(s, "words",
+                        json_pack("{s:o, s:o, s:s, s:s}", "open", word(x->words.open), "close", word(x->words.close), "letter",
+                                  x->words.letter, "free", x->words.free));
+    json_object_set_new(s, "precision", json_string(arg_str(a, "precision")));
+    json_object_set_new(s, "instruction", word(x->m.chat ? arg_str(a, "instruction") : NULL));
+    json_object_set_new(s, "system", word(x->m.chat ? arg_str(a, "system") : NULL));
+    char *text = json_dumps(s, JSON_COMPACT | JSON_SORT_KEYS);
+    if (!text) return fail(e, ERR_NOMEM, "out of memory for the settings");
+    json_object_set_new(s, "id", hex(hash_text(text)));
+    free(text);
+    return 0;
+}
+
+/* ---- */
+
+static int print_sum(const struct work *x, const char *dir, struct args *a, struct err *e) {
+    const struct collected *c = &x->sum;
+    if (arg_has(a, "json")) {
+        json_t *out = json_object();
+        for (int i = TRACE_OK + 1; i < TRACE_OUTS; i++)
+            json_object_set_new(out, trace_out_name((enum trace_out)i), json_integer(c->out[i]));
+        return print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:f}", "out", dir, "traces", (json_int_t)c->traces, "right",
+                                    (json_int_t)c->right, "forced_answers", (json_int_t)c->forced, "tokens",
+                                    (json_int_t)c->tokens, "excluded", out, "seconds", c->seconds),
+                          e);
+    }
+    printf("%" PRId64 " new traces, %" PRId64 " tokens, %" PRId64 " right", c->traces, c->tokens, c->right);
+    if (c->forced) printf("; %" PRId64 " answers were forced at the end of a thought that gave none", c->forced);
+    for (int i = TRACE_OK + 1; i < TRACE_OUTS; i++)
+        if (c->out[i]) printf("; %" PRId64 " without states (%s)", c->out[i], trace_out_name((enum trace_out)i));
+    printf("\nwrote %s (%.1f s)\n", dir, c->seconds);
+    return 0;
+}
+
+static int collect(struct work *x, struct args *a, struct err *e) {
+    const char *dir;
+    TRY(arg_need(a, "output", &dir, e));
+    TRY(open_data(x, a, e));
+    TRY(open_asked(&x->m, a, e));
+    TRY(open_asking(&x->m, a, e));
+    TRY(theater_words(&x->words, &x->m, a, e));
+    TRY(read_opts(x, a, e));
+    TRY(open_engine(&x->m.o, &(struct engine_opts){.max_sessions = 64}, e));
+    TRY(make_settings(x, a, e));
+    const struct asker ask = theater_asker(&x->m);
+    TRY(collect_run(dir, x->settings, x->m.o.g, x->m.o.tok, &x->words, &ask, &x->qs, &x->o, interrupted, &x->sum, e));
+    return print_sum(x, dir, a, e);
+}
+
+static int run(struct args *a, struct err *e) {
+    struct work *x = calloc(1, sizeof *x);
+    if (!x) return fail(e, ERR_NOMEM, "out of memory");
+    int rc = collect(x, a, e);
+    asked_close(&x->m, 0);
+    questions_fini(&x->qs);
+    store_free(x->from);
+    json_decref(x->settings);
+    free(x);
+    return rc;
+}
+
+const struct command command_theater_collect = {
+    .name = "theater collect",
+    .summary = "runs questions through a model and stores its traces with states and forced answers",
+    .usage = "-m M --data Q.jsonl [--tap T --layers L] -o DIR",
+    .opts = opts,
+    .run = run,
+    .notes =
+        "The folder holds store.json (settings), traces.jsonl (one trace a line) and a NumPy file of float16 states a layer.\n"
+        "States are taken from the rows that decoding computes anyway. A stopped run goes on with the same command.",
+};

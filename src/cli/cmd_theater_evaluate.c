@@ -1,0 +1,130 @@
+/* candor theater evaluate: what a probe, forced answers and a monitor know along the traces of a store, and what exits would save. */
+#include "base/pool.h"
+#include "cli/theater.h"
+#include "probe/evaluate.h"
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct opt opts[] = {
+    {"probe", 0, "PROBE.gguf", NULL, "the probe (candor theater train)"},
+    {"reps", 0, "N", "1000", "bootstrap resamples of questions for the intervals"},
+    {"max-loss", 0, "X", "1", "accuracy that an exit may cost on validation questions, points; thresholds are chosen by it"},
+    OPT_JSON,
+    {0},
+};
+
+static double number(const json_t *o, const char *key) {
+    const json_t *v = json_object_get(o, key);
+    return json_is_number(v) ? json_number_value(v) : -1;
+}
+
+static void cell(const json_t *x, const char *key) {
+    const json_t *v = json_object_get(x, key);
+    if (json_is_number(v))
+        printf(" %8.1f", 100 * json_number_value(v));
+    else
+        printf(" %8s", "-");
+}
+
+static void interval(const json_t *x, double scale) {
+    if (!json_is_number(json_object_get(x, "value")))
+        printf(" %24s", "-");
+    else
+        printf(" %8.3f [%6.3f, %6.3f]", scale * number(x, "value"), scale * number(x, "lo"), scale * number(x, "hi"));
+}
+
+static void print_along(const json_t *families) {
+    const char *kind;
+    json_t *f;
+    printf("\nhow often each knows the model's own answer, %% of questions\n");
+    printf("%-14s %7s %7s %8s %8s %8s %8s %8s %8s %8s\n", "family", "traces", "right %", "probe@20", "@90", "text@20",
+           "forced@20", "monit.@20", "ECE %", "Brier %");
+    json_object_foreach((json_t *)(uintptr_t)families, kind, f) {
+        printf("%-14s %7.0f", kind, number(f, "traces"));
+        cell(f, "accuracy"), cell(f, "probe_at_20"), cell(f, "probe_at_90"), cell(f, "text_at_20"), cell(f, "forced_at_20");
+        cell(f, "monitor_at_20"), cell(f, "ece"), cell(f, "brier");
+        printf("\n");
+    }
+}
+
+static void print_rates(const json_t *families) {
+    const char *kind;
+    json_t *f;
+    printf("\nperformativity rate (how much later the text shows it), 95 %% intervals\n%-14s %26s %26s\n", "family",
+           "probe against monitor", "forced against monitor");
+    json_object_foreach((json_t *)(uintptr_t)families, kind, f) {
+        const json_t *r = json_object_get(f, "performativity");
+        printf("%-14s  ", kind);
+        interval(json_object_get(json_object_get(r, "probe"), "rate"), 1);
+        printf("  ");
+        interval(json_object_get(json_object_get(r, "forced"), "rate"), 1);
+        printf("\n");
+    }
+}
+
+static void print_exits(const json_t *families) {
+    const char *kind;
+    json_t *f, *x;
+    size_t i;
+    printf("\nexits replayed at the threshold chosen on validation questions\n%-14s %-8s %9s %8s %8s %8s\n", "family", "policy",
+           "threshold", "saved %", "right %", "without");
+    json_object_foreach((json_t *)(uintptr_t)families, kind, f) json_array_foreach(json_object_get(f, "exit"), i, x) {
+        if (!json_is_true(json_object_get(x, "chosen"))) continue;
+        printf("%-14s %-8s %9.3g", kind, json_string_value(json_object_get(x, "policy")), number(x, "threshold"));
+        cell(x, "tokens_saved"), cell(x, "accuracy"), cell(x, "accuracy_full");
+        printf("\n");
+    }
+}
+
+static int report(const json_t *tree, struct args *a, struct err *e) {
+    const json_t *families = json_object_get(tree, "families"), *p = json_object_get(tree, "probe");
+    if (arg_has(a, "json")) return print_json(json_incref((json_t *)(uintptr_t)tree), e);
+    printf("%s, layer %.0f of %s, traces of %s\n", json_string_value(json_object_get(tree, "model")), number(p, "best_layer"),
+           json_string_value(json_object_get(p, "tap")), json_string_value(json_object_get(tree, "traces_of")));
+    print_along(families);
+    print_rates(families);
+    print_exits(families);
+    return 0;
+}
+
+static int run_on(struct args *a, const struct store *s, const struct probe *p, struct err *e) {
+    struct evaluate_opts o = {.seed = 42, .stop = interrupted};
+    int64_t reps = 1000, seed = 42;
+    double loss = 1;
+    json_t *tree;
+    TRY(arg_i64(a, "reps", 1, 1000000, &reps, e));
+    TRY(arg_i64(a, "seed", 0, INT64_MAX, &seed, e));
+    TRY(arg_real(a, "max-loss", 0, 100, &loss, e));
+    o.reps = (int)reps, o.seed = (uint64_t)seed, o.max_loss = loss / 100;
+    TRY(evaluate(&tree, s, p, &o, e));
+    int rc = report(tree, a, e);
+    json_decref(tree);
+    return rc;
+}
+
+static int run(struct args *a, struct err *e) {
+    const char *path;
+    struct store *s;
+    struct probe p = {0};
+    TRY(arg_need(a, "probe", &path, e));
+    TRY(store_open(&s, a->pos[0], e));
+    int rc = probe_open(&p, path, e);
+    if (!rc) rc = run_on(a, s, &p, e);
+    probe_fini(&p);
+    store_free(s);
+    return rc;
+}
+
+const struct command command_theater_evaluate = {
+    .name = "theater evaluate",
+    .summary = "accuracy along the thought, performativity, calibration, shifts and exits of a store's traces",
+    .usage = "DIR --probe PROBE.gguf [--json]",
+    .opts = opts,
+    .min_pos = 1,
+    .max_pos = 1,
+    .run = run,
+    .notes = "On the store that the probe was trained on only its test questions count, on others all. Intervals: 95 %, "
+             "bootstrap over questions.",
+};

@@ -1,0 +1,20 @@
+/* The parts of candor theater, and what they share. */
+#ifndef CLI_THEATER_H
+#define CLI_THEATER_H
+#include "cli/asking.h"
+#include "probe/collect.h"
+#include "probe/learn.h"
+
+#define OPT_WORDS                                                                                            \
+    {                                                                                                        \
+        "words", 0, "FAMILY", "auto",                                                                        \
+            "how thoughts are marked and answers begun: candor, r1, qwen3, gpt-oss, think, generic, or auto" \
+    }
+/* The words of --words for an opened model. */
+int theater_words(struct think_words *out, struct asked_model *m, struct args *a, struct err *e);
+/* "all", or "3,7,11" and ranges "4-9", into rising numbers below n. */
+int layer_list(const char *s, int n, int *out, int *count, struct err *e);
+struct asker theater_asker(struct asked_model *m);
+/* What a probe must know of the model. */
+struct probe_model theater_model(const struct asked_model *m);
+#endif

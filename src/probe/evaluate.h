@@ -1,0 +1,27 @@
+/* Everything that is measured on a store with a probe, as one JSON tree: what `theater evaluate` prints and what the report page shows.
+ *
+ *   {"model", "probe", "store", "settings": {…},
+ *    "layers": [{layer, val_loss, val_accuracy}],
+ *    "families": {KIND: {kind, traces, questions, accuracy, tokens, excluded, at: {probe, text, forced, monitor: [{at, value, lo, hi}]}, curves, heat, rate,
+ *                  calibration, reliability, agreement, stability, shifts, inflections, timing, exit: [{policy, threshold, …}], chosen}},
+ *    "between": [{a, b, reader, value, lo, hi}], "transfer": …}
+ *
+ * An estimate is {value, lo, hi}, null where it cannot be said. Intervals: 95 %, bootstrap over questions. Traces are those of the probe's test part
+ * if the store is the one it was trained on, else all. Thresholds to be used (`chosen`) come from the validation part. */
+#ifndef PROBE_EVALUATE_H
+#define PROBE_EVALUATE_H
+#include "probe/panel.h"
+
+struct evaluate_opts {
+    int (*monitor)(void *ctx, const struct trace *t, int step, int *choice, struct err *e); /* NULL: rules */
+    void *ctx;
+    int reps;        /* bootstrap */
+    double max_loss; /* accuracy that an exit may cost on validation, 0.01: one point */
+    uint64_t seed;
+    struct pool *pool;
+    int (*stop)(void);
+};
+int evaluate(json_t **out, const struct store *s, const struct probe *p, const struct evaluate_opts *o, struct err *e);
+/* The families of a store, rising by first appearance; *names malloc'd array of borrowed strings. */
+int store_kinds(const struct store *s, const char ***names, int *n, struct err *e);
+#endif

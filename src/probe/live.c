@@ -1,0 +1,231 @@
+/* See live.h. The decode loop is left whenever a policy has to look at a step, and entered again with the token that was drawn last; draws are
+ * keyed by the token's number, so leaving changes nothing. */
+#include "probe/live.h"
+#include "base/progress.h"
+#include "run/generate.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const names[] = {"none", "probe", "forced", "deer", "agree", "entropy", "budget"};
+const char *live_rule_name(enum live_rule r) { return names[r]; }
+
+enum stop_at { STOP_NOT, STOP_LOOK, STOP_EXIT };
+struct flight {
+    struct live *l;
+    const struct live_policy *p;
+    struct session *s;
+    const struct question *q;
+    struct live_out *out;
+    struct generation gen;
+    int32_t *ids;
+    int64_t done;       /* tokens before this piece of the generation */
+    struct str text;    /* of what was generated */
+    size_t from, step;  /* where the thought begins, and its last step ends */
+    int thinking, over; /* the thought has begun, has ended */
+    int64_t start;      /* tokens before the thought */
+    int at_step;        /* the token before the newest one ended a step */
+    enum stop_at stop;
+    int failed;
+    double ema, var;
+    int64_t agreed;
+    int last_class;
+    char *last_answer;
+    struct err *e;
+};
+
+static int64_t reading(const struct flight *f, int64_t tokens) { return tokens - f->start; }
+
+/* ---- at every token ---- */
+
+static int on_row(void *ctx, int which, int64_t i, struct device *d, const struct tap_rows *r, const num *x) {
+    struct flight *f = ctx;
+    (void)which, (void)i, (void)r;
+    if (f->thinking && !f->over) watch_row(f->l->watch, d, x);
+    return 0;
+}
+
+static int ends_with(const struct str *t, size_t from, const char *mark) {
+    size_t n = mark ? strlen(mark) : 0;
+    return n && t->len - from >= n && !memcmp(t->s + t->len - n, mark, n);
+}
+
+/* Whether the thought's newest byte ends a step. */
+static int step_ended(struct flight *f) {
+    size_t ends[8], n = f->text.len - f->step;
+    int k = text_steps(f->text.s + f->step, n, f->l->steps, ends, 8);
+    if (k < 1 || ends[k - 1] != n) return 0;
+    f->step = f->text.len;
+    return 1;
+}
+
+/* What the policy says before the token just drawn is counted. */
+static enum stop_at judge(struct flight *f, int64_t tokens) {
+    double p[SCAN_CLASSES];
+    if (f->l->watch) {
+        int k = watch_read(f->l->watch, p);
+        f->out->class = k, f->out->p = k < 0 ? NAN : p[k];
+        if (f->p->rule == LIVE_PROBE && k >= 0 && p[k] >= f->p->threshold) return STOP_EXIT;
+    }
+    if (f->p->rule == LIVE_BUDGET) return reading(f, tokens) >= f->p->count ? STOP_EXIT : STOP_NOT;
+    return f->p->rule != LIVE_NEVER && f->p->rule != LIVE_PROBE && f->at_step ? STOP_LOOK : STOP_NOT;
+}
+
+static int on_token(void *ctx, int32_t id, double logprob, int64_t i) {
+    struct flight *f = ctx;
+    const struct think_words *w = &f->l->force->words;
+    int64_t tokens = f->done + i; /* that are fed */
+    const char *piece;
+    size_t n;
+    (void)logprob;
+    f->stop = f->thinking && !f->over ? judge(f, tokens) : STOP_NOT;
+    if (f->stop == STOP_EXIT) return 1;
+    if (tokenizer_piece(f->l->force->tok, id, &piece, &n, f->e) < 0 || str_add(&f->text, piece, n) < 0) return f->failed = 1;
+    f->at_step = 0;
+    if (!f->thinking && ends_with(&f->text, 0, w->open)) {
+        f->thinking = 1, f->start = tokens + 1, f->from = f->step = f->text.len, f->at_step = 1;
+        if (f->l->watch) watch_again(f->l->watch);
+    } else if (f->thinking && !f->over) {
+        f->over = ends_with(&f->text, f->from, w->close);
+        f->at_step = !f->over && step_ended(f);
+        f->out->thought += !f->over;
+    }
+    if (f->l->on_token) f->l->on_token(f->l->ctx, id, logprob, tokens);
+    return f->stop == STOP_LOOK;
+}
+
+/* ---- at steps ---- */
+
+static int same_answer(struct flight *f, const struct forced *x) {
+    if (f->q->n_choices) return forced_choice(x, f->q->n_choices) == f->last_class;
+    return f->last_answer && x->answer && *x->answer && !strcmp(x->answer, f->last_answer);
+}
+
+static void remember(struct flight *f, struct forced *x) {
+    f->agreed = f->out->looks > 1 && same_answer(f, x) ? f->agreed + 1 : 1;
+    f->last_class = forced_choice(x, f->q->n_choices);
+    free(f->last_answer);
+    f->last_answer = x->answer, x->answer = NULL;
+    double w = 0.2;
+    if (f->out->looks == 1) f->ema = x->entropy, f->var = 0;
+    f->ema = w * x->entropy + (1 - w) * f->ema;
+    f->var = w * (x->entropy - f->ema) * (x->entropy - f->ema) + (1 - w) * f->var;
+}
+
+/* DEER looks only where the model takes a breath: the step that begins with the newest token says "Wait" or "Alternatively". */
+static int breath(const struct flight *f) {
+    size_t at = f->text.len;
+    while (at > f->step && f->text.s[at - 1] != '\n') at--;
+    const char *s = f->text.s + f->step;
+    while (s < f->text.s + f->text.len && (*s == ' ' || *s == '\n')) s++;
+    return !strncmp(s, "Wait", 4) || !strncmp(s, "Alternatively", 13);
+}
+
+static int satisfied(const struct flight *f, const struct forced *x) {
+    switch (f->p->rule) {
+    case LIVE_FORCED:
+    case LIVE_DEER: return x->p >= f->p->threshold;
+    case LIVE_AGREE: return f->agreed >= f->p->count;
+    case LIVE_ENTROPY: return f->out->looks > f->p->count && f->var < f->p->threshold;
+    default: return 0;
+    }
+}
+
+static int look(struct flight *f, int *leave, struct err *e) {
+    struct forced x;
+    int64_t len = session_len(f->s);
+    *leave = 0;
+    if (f->p->rule == LIVE_DEER && !breath(f)) return 0;
+    TRY(force_at(f->l->force, f->s, &len, 1, f->q, &x, e));
+    f->out->looks++;
+    f->out->look_tokens += force_words(f->l->force, f->q)->n;
+    f->out->forced_p = x.p, f->out->forced_class = forced_choice(&x, f->q->n_choices);
+    remember(f, &x);
+    *leave = satisfied(f, &x);
+    free(x.logp), free(x.answer);
+    return 0;
+}
+
+/* ---- the end ---- */
+
+static int compare(struct flight *f, struct err *e) {
+    struct forced x;
+    int64_t len = session_len(f->s);
+    if (!f->l->compare) return 0;
+    TRY(force_at(f->l->force, f->s, &len, 1, f->q, &x, e));
+    f->out->forced_p = x.p, f->out->forced_class = forced_choice(&x, f->q->n_choices);
+    free(x.logp), free(x.answer);
+    return 0;
+}
+
+static int tell(struct flight *f, int32_t id, int64_t i) { return f->l->on_token ? f->l->on_token(f->l->ctx, id, NAN, i) : 0; }
+
+/* The session stands behind the last token that stays. */
+static int write_answer(struct flight *f, struct err *e) {
+    const struct toks *w = force_words(f->l->force, f->q);
+    struct live_out *o = f->out;
+    TRY(compare(f, e));
+    o->exited = 1, o->reading = reading(f, o->n);
+    if (w->n > 1) TRY(session_feed(f->s, w->ids, w->n - 1, NULL, e));
+    for (int64_t i = 0; i < w->n; i++) {
+        f->ids[o->n++] = w->ids[i];
+        tell(f, w->ids[i], o->n - 1);
+    }
+    o->injected = w->n;
+    struct generation g = f->gen;
+    g.last = w->ids[w->n - 1], g.max_new = f->l->max_answer, g.ids = f->ids + o->n, g.first = o->n, g.n = 0;
+    g.on_token = f->l->on_token, g.ctx = f->l->ctx;
+    TRY(generate(f->l->force->g, &g, 1, e));
+    o->n += g.n, o->answer = g.n;
+    return 0;
+}
+
+static int piece(struct flight *f, const struct gen_taps *taps, int *again, struct err *e) {
+    struct live_out *o = f->out;
+    int leave = 0;
+    *again = 0, f->stop = STOP_NOT;
+    f->gen.ids = f->ids + f->done, f->gen.first = f->done, f->gen.max_new = f->l->max_new - f->done;
+    TRY(generate_tapped(f->l->force->g, &f->gen, 1, f->l->watch ? taps : NULL, e));
+    if (f->failed) return e && e->code ? e->code : fail(e, ERR_NOMEM, "out of memory for a thought");
+    f->done += f->gen.n, o->n = f->done;
+    if (f->gen.stop != GEN_CALLER || f->stop == STOP_NOT) return 0;
+    if (f->stop == STOP_LOOK) TRY(look(f, &leave, e));
+    if (f->stop == STOP_EXIT || leave) {
+        o->n = f->done - 1;
+        if (leave) o->thought -= f->thinking && !f->over;
+        return write_answer(f, e);
+    }
+    f->gen.last = f->ids[f->done - 1];
+    *again = 1;
+    return 0;
+}
+
+int live_run(struct live *l, const struct live_policy *p, struct session *s, int32_t last, const struct question *q,
+             uint64_t stream, struct live_out *out, struct err *e) {
+    struct flight f = {.l = l, .p = p, .s = s, .q = q, .out = out, .last_class = -1, .e = e};
+    const struct probe *pr = l->watch ? l->watch->p : NULL;
+    int layer = pr ? pr->layer[l->watch->fit - pr->fit] : 0, again = 1, rc = 0;
+    const struct gen_taps taps = {pr ? 1u << (layer < 0 ? TAP_RESID_IN : pr->tap) : 0, layer < 0 ? 0 : layer,
+                                  layer < 0 ? 0 : layer, on_row, &f};
+    double t0 = clock_s();
+    *out = (struct live_out){.class = -1, .forced_class = -1, .p = NAN, .forced_p = NAN};
+    if (p->rule == LIVE_PROBE && !l->watch) return fail(e, ERR_ARG, "exit by probe: expected a probe");
+    f.ids = malloc((size_t)(l->max_new + l->max_answer + force_words(l->force, q)->n + 1) * sizeof *f.ids);
+    if (!f.ids) return fail(e, ERR_NOMEM, "out of memory for %lld tokens", (long long)l->max_new);
+    f.gen = (struct generation){.s = s,
+                                .last = last,
+                                .sampling = l->sampling,
+                                .seed = l->seed,
+                                .stream = stream,
+                                .ends = l->force->ends,
+                                .n_ends = l->force->n_ends,
+                                .on_token = on_token,
+                                .ctx = &f};
+    if (l->watch) watch_again(l->watch);
+    f.thinking = f.at_step = l->opened || !l->force->words.open;
+    while (!rc && again) rc = piece(&f, &taps, &again, e);
+    out->seconds = clock_s() - t0, out->ids = f.ids;
+    str_free(&f.text), free(f.last_answer);
+    if (rc < 0) free(out->ids), out->ids = NULL;
+    return rc;
+}

@@ -1,0 +1,250 @@
+/* remote, call by call, against a server of our own that misbehaves in every way we know: repeated attempts, waits, what is shown of errors,
+ * and that the key is nowhere. */
+#include "chat_calls.h"
+
+TestSuite(remote_calls, .timeout = 60);
+
+/* ---- a call that goes well ---- */
+
+static void serve_head(struct fake *f, int fd, const struct fake_call *call) {
+    int *seen = f->ctx;
+    *seen = strstr(call->head, "POST /v1/chat/completions HTTP/1.1\r\n") == call->head &&
+            strstr(call->head, "\r\nAuthorization: Bearer " KEY "\r\n") &&
+            strstr(call->head, "\r\nContent-Type: application/json") && !strcasestr(call->head, "\r\nexpect:") &&
+            strstr(call->body, "\"model\":\"toy\"");
+    fake_reply(fd, "hello", 11, 3);
+}
+
+Test(remote_calls, a_call_and_its_reply) {
+    struct chat_reply r;
+    int seen = 0;
+    start(quick(), serve_head, &seen);
+    OK(call("x", &r, &e));
+    cr_expect_str_eq(r.text, "hello");
+    cr_expect(r.finish == CHAT_FINISH_STOP && r.tokens_in == 11 && r.tokens_out == 3);
+    cr_expect_str_eq(r.model, "toy-1");
+    cr_expect_str_eq(r.fingerprint, "fp_7");
+    cr_expect(r.status == 200 && r.attempts == 1 && !r.cached && r.waited_s == 0 && r.latency_s > 0);
+    cr_expect(r.raw && strstr(r.raw, "hello"));
+    struct chat_account a = chat_account(client);
+    cr_expect(a.calls == 1 && a.tokens_in == 11 && a.tokens_out == 3 && a.spent == 0 && a.retries == 0);
+    cr_expect(chat_pending(client) == 0 && strstr(chat_host(client), "127.0.0.1:") == chat_host(client));
+    chat_reply_fini(&r);
+    end();
+    cr_expect(seen, "the request was not as it should be");
+}
+
+static void serve_anthropic(struct fake *f, int fd, const struct fake_call *call) {
+    int *seen = f->ctx;
+    *seen = strstr(call->head, "POST /v1/messages HTTP/1.1\r\n") == call->head &&
+            strstr(call->head, "\r\nx-api-key: " KEY "\r\n") && strstr(call->head, "\r\nanthropic-version: ") &&
+            !strcasestr(call->head, "authorization");
+    fake_answer(fd, 200, "",
+                "{\"content\":[{\"type\":\"text\",\"text\":\"hi\"}],\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":5,"
+                "\"output_tokens\":1}}");
+}
+
+Test(remote_calls, the_other_api) {
+    struct chat_reply r;
+    int seen = 0;
+    cr_assert(fake_start(&server, serve_anthropic, &seen) == 0);
+    open_with(quick(), CHAT_ANTHROPIC, server.port);
+    OK(call("x", &r, &e));
+    cr_expect_str_eq(r.text, "hi");
+    cr_expect(r.tokens_in == 5 && r.tokens_out == 1);
+    chat_reply_fini(&r);
+    end();
+    cr_expect(seen);
+}
+
+/* ---- again ---- */
+
+Test(remote_calls, what_passes_is_asked_again) {
+    START(quick(), {500, "", "{}"}, {503, "", "<html>busy</html>"}, {408, "", ""}, {200, "", GOOD});
+    struct chat_reply r;
+    OK(call("x", &r, &e));
+    cr_expect_str_eq(r.text, "fine");
+    cr_expect(r.attempts == 4 && r.status == 200);
+    cr_expect(r.waited_s >= 0.5 + 1 + 2 && r.waited_s < 1 + 2 + 4, "%g", r.waited_s);
+    cr_expect(chat_account(client).retries == 3 && chat_account(client).calls == 1);
+    chat_reply_fini(&r);
+    end();
+}
+
+static double waited(const struct line *lines, int n, const char *text, int attempts) {
+    struct chat_reply r;
+    start_lines(quick(), lines, n);
+    OK(call(text, &r, &e));
+    double w = r.waited_s;
+    cr_expect(r.attempts == attempts);
+    chat_reply_fini(&r);
+    end();
+    return w;
+}
+
+Test(remote_calls, the_servers_wish_to_wait_is_kept) {
+    static const struct line seconds[] = {{429, "Retry-After: 7\r\n", "{}"}, {200, "", GOOD}};
+    static const struct line millis[] = {{429, "retry-after-ms: 2500\r\nRetry-After: 9\r\n", "{}"}, {200, "", GOOD}};
+    static const struct line date[] = {
+        {503, "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:50:07 GMT\r\n", "{}"}, {200, "", GOOD}};
+    cr_expect(waited(seconds, 2, "x", 2) == 7);
+    cr_expect(waited(millis, 2, "x", 2) == 2.5);
+    cr_expect(waited(date, 2, "x", 2) == 30);
+}
+
+Test(remote_calls, waits_are_drawn_by_request_and_attempt) {
+    static const struct line lines[] = {{500, "", "{}"}, {500, "", "{}"}, {200, "", GOOD}};
+    double a = waited(lines, 3, "x", 3), b = waited(lines, 3, "x", 3), c = waited(lines, 3, "y", 3);
+    cr_expect(a == b && a != c);
+}
+
+Test(remote_calls, too_long_a_wait_is_a_failure) {
+    START(quick(), {429, "Retry-After: 86400\r\n", "{\"error\":{\"message\":\"tomorrow\"}}"});
+    expect_failure(ERR_LIMIT, "asks to wait 86400 s", 1);
+    end();
+}
+
+Test(remote_calls, attempts_end) {
+    struct chat_opts o = quick();
+    o.attempts = 3;
+    START(o, {429, "", "{\"error\":{\"message\":\"slow down, " KEY "\"}}"});
+    char says[80];
+    snprintf(says, sizeof says, "127.0.0.1:%d answered 429: slow down, ***", server.port);
+    expect_failure(ERR_LIMIT, says, 3);
+    expect_failure(ERR_LIMIT, "(attempt 3, the last)", 3);
+    end();
+    cr_expect(server.calls == 6);
+}
+
+Test(remote_calls, an_attempt_that_breaks_off_is_repeated_and_reckoned) {
+    struct chat_opts o = quick();
+    o.price = (struct chat_price){.set = 1, .in = 1, .out = 2};
+    START(o, {0, "", "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"choices\":[{\"mess"}, {0, "", ""}, {200, "", GOOD});
+    struct chat_reply r;
+    OK(call("x", &r, &e));
+    cr_expect(r.attempts == 3);
+    struct chat_account a = chat_account(client);
+    cr_expect(a.spent == (9 * 1 + 2 * 2) / 1e6 && a.uncertain > 2 * a.spent && a.reserved == 0, "%g %g", a.spent, a.uncertain);
+    chat_reply_fini(&r);
+    end();
+}
+
+Test(remote_calls, a_body_without_its_end_is_asked_for_again) {
+    START(quick(), {0, "", "HTTP/1.0 200 OK\r\n\r\n{\"choices\":[{\"message\":{\"content\":\"fi"}, {200, "", GOOD});
+    struct chat_reply r;
+    OK(call("x", &r, &e));
+    cr_expect(r.attempts == 2);
+    cr_expect_str_eq(r.text, "fine");
+    chat_reply_fini(&r);
+    end();
+}
+
+Test(remote_calls, too_many_halves_the_window_and_replies_widen_it) {
+    struct chat_opts o = quick();
+    o.in_flight = 8;
+    START(o, {429, "", "{}"}, {200, "", GOOD});
+    struct chat_reply r;
+    OK(call("x", &r, &e));
+    cr_expect(client->window == 4.25, "%g", client->window);
+    chat_reply_fini(&r);
+    for (int i = 0; i < 40; i++) {
+        OK(call("x", &r, &e));
+        chat_reply_fini(&r);
+    }
+    cr_expect(client->window == 8, "%g", client->window);
+    end();
+}
+
+Test(remote_calls, nobody_listens) {
+    struct chat_opts o = quick();
+    o.attempts = 2;
+    START(o, {200, "", GOOD});
+    chat_close(client);
+    fake_stop(&server);
+    open_with(o, CHAT_OPENAI, server.port);
+    expect_failure(ERR_IO, "no reply from 127.0.0.1", 2);
+    chat_close(client);
+}
+
+Test(remote_calls, a_server_that_says_nothing) {
+    struct chat_opts o = quick();
+    o.attempts = 2, o.timeout_s = 0.1;
+    start(o, serve_nothing, NULL);
+    expect_failure(ERR_TIMEOUT, "no reply from 127.0.0.1", 2);
+    end();
+    cr_expect(server.calls == 2);
+}
+
+/* ---- replies that are none ---- */
+
+Test(remote_calls, nonsense_is_not_asked_for_twice) {
+    START(quick(), {200, "", "<!DOCTYPE html><html><title>Sign in</title></html>"}, {200, "", "{\"choices\":\"A\"}"},
+          {200, "", "{\"choices\":[{\"message\":{\"content\":[[[[1]]]]}}]}"}, {200, "", ""},
+          {0, "", "SSH-2.0-OpenSSH_9.2\r\n\r\n"}, {200, "", "data: {\"choices\":[]}\n\n"}, {200, "", "{\"echo\":\"" KEY "\"}"});
+    expect_failure(ERR_FORMAT, "it says \"Sign in\"", 1);
+    expect_failure(ERR_FORMAT, "choices[0].message", 1);
+    expect_failure(ERR_FORMAT, "content as text", 1);
+    expect_failure(ERR_FORMAT, "no reply", 1);
+    expect_failure(ERR_FORMAT, "no reply", 1);
+    expect_failure(ERR_FORMAT, "expected JSON", 1);
+    expect_failure(ERR_FORMAT, "****", 1);
+    end();
+    cr_expect(server.calls == 7);
+}
+
+static void serve_endless(struct fake *f, int fd, const struct fake_call *call) {
+    static const char head[] = "HTTP/1.1 200 OK\r\n", body[] = "\r\n{\"a\":\"";
+    char block[4096];
+    const char *kind = strstr(call->body, "headers") ? "headers" : "body";
+    (void)f;
+    memset(block, 'x', sizeof block);
+    if (*kind == 'h') {
+        for (size_t i = 0; i + 16 <= sizeof block; i += 16) memcpy(block + i, "X-A: 123456789\r\n", 16);
+        fake_send(fd, head, sizeof head - 1);
+    } else {
+        fake_send(fd, head, sizeof head - 1), fake_send(fd, body, sizeof body - 1);
+    }
+    while (fake_send(fd, block, sizeof block)) {}
+}
+
+Test(remote_calls, what_never_ends_is_cut_off) {
+    struct chat_opts o = quick();
+    o.body_bytes = 100000;
+    start(o, serve_endless, NULL);
+    expect_failure(ERR_LIMIT, "longer than the 100000 bytes", 1);
+    struct chat_reply r;
+    struct err e = ERR_INIT;
+    cr_expect(call("headers", &r, &e) < 0 && r.attempts <= 6, "%s", e.msg);
+    chat_reply_fini(&r);
+    end();
+}
+
+Test(remote_calls, redirects_are_not_followed) {
+    START(quick(), {307, "Location: http://localhost:1/steal?" KEY "\r\n", ""}, {200, "", GOOD});
+    expect_failure(ERR_UNSUPPORTED, "redirects are not followed", 1);
+    end();
+    cr_expect(server.calls == 1);
+}
+
+Test(remote_calls, the_key_is_in_nothing_a_server_echoes) {
+    START(quick(), {200, "", "{\"model\":\"" KEY "\",\"choices\":[{\"message\":{\"content\":\"it is " KEY ".\"}}]}"},
+          {400, "", "{\"error\":{\"message\":\"Incorrect key: test-0123456789...\"}}"});
+    struct chat_reply r;
+    OK(call("x", &r, &e));
+    cr_expect(strstr(r.text, "it is ***") && !strstr(r.model, "0123"), "%s", r.text);
+    expect_no_key(&r);
+    chat_reply_fini(&r);
+    expect_failure(ERR_ARG, "Incorrect key: ****", 1);
+    end();
+}
+
+Test(remote_calls, what_is_withheld_is_a_reply) {
+    START(quick(), {400, "", "{\"error\":{\"message\":\"no\",\"code\":\"content_filter\"}}"},
+          {400, "", "{\"error\":{\"code\":\"other\"}}"});
+    struct chat_reply r;
+    OK(call("x", &r, &e));
+    cr_expect(r.finish == CHAT_FINISH_FILTER && !r.text[0] && r.attempts == 1);
+    chat_reply_fini(&r);
+    expect_failure(ERR_ARG, "answered 400", 1);
+    end();
+}
