@@ -24,11 +24,11 @@ say "One of them, thought through by the reasoner"
 "$candor" gym chain --split test --seed 5 -n 20 -o "$work/chain.jsonl"
 grep -v -m 1 '"choices"' "$work/chain.jsonl" >"$work/one.jsonl" # one without options: its stem is all of it
 question="$(sed -E 's/.*"question": ?"([^"]*)".*/\1/' "$work/one.jsonl")"
-"$candor" run -m r1 -p "<|q|>$question
+"$candor" run -m r4 -p "<|q|>$question
 <|a|>" -n 200
 
 say "The same 120 questions, greedily, by best of 4, by vote, and by gradient descent on the logits through the reward model"
-show reason -m r1 --rm rm1 --data "$work/q.jsonl" --method greedy,sc,bon,nabla --budget 4 --temp 1 --show -o "$work/rows.jsonl"
+show reason -m r4 --rm rm1 --data "$work/q.jsonl" --method greedy,sc,bon,nabla --budget 4 --temp 1 --show -o "$work/rows.jsonl"
 
 say "Every candidate is a row; this one changed a token by gradient"
 grep -m 1 '"row":"change"' "$work/rows.jsonl" || echo "no draw was changed by the gradient in this run"

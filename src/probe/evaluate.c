@@ -56,7 +56,14 @@ static int open_panel(const struct evaluator *v, struct panel *out, const char *
     return panel_open(out, &of, e);
 }
 
-static unsigned test_parts(const struct evaluator *v) { return v->own ? 1u << FIT_TEST : ALL_PARTS; }
+/* The same for measures that ask no monitor. */
+static int open_unmonitored(const struct evaluator *v, struct panel *out, const char *kind, int layer, unsigned parts, struct err *e) {
+    return panel_open(out, &(struct panel_of){.s = v->s, .p = v->p, .layer = layer, .kinds = kind, .parts = parts}, e);
+}
+
+static int is_own(const struct store *s, const struct probe *p) { return !strcmp(p->store, store_setting(s, "id")); }
+unsigned evaluate_parts(const struct store *s, const struct probe *p) { return is_own(s, p) ? 1u << FIT_TEST : ALL_PARTS; }
+static unsigned test_parts(const struct evaluator *v) { return evaluate_parts(v->s, v->p); }
 
 /* ---- along the thought ---- */
 
@@ -103,7 +110,7 @@ static int add_heat(const struct evaluator *v, json_t *f, const char *kind, stru
         double x[BINS];
         json_t *row = json_array();
         json_array_append_new(rows, json_pack("{s:i, s:o}", "layer", v->p->layer[i], "accuracy", row));
-        TRY(open_panel(v, &p, kind, i, test_parts(v), e));
+        TRY(open_unmonitored(v, &p, kind, i, test_parts(v), e));
         int rc = measure_heat(x, BINS, p.t, p.n, e);
         panel_close(&p);
         TRY(rc);
@@ -186,13 +193,18 @@ struct turns {
     int64_t *counts; /* [n, INFLECTION_KINDS] */
 };
 
-static int find_turns(struct turns *x, const struct panel *p, struct err *e) {
+static int turns_of(const struct evaluator *v, const struct trace *t, struct inflection *out, struct err *e) {
+    if (v->o->inflections) return v->o->inflections(v->o->ctx, t, out, TURNS, e);
+    return inflections(t->text + thought_byte(t), thought_len(t), out, TURNS);
+}
+
+static int find_turns(const struct evaluator *v, struct turns *x, const struct panel *p, struct err *e) {
     x->at = calloc(p->n * TURNS + 1, sizeof *x->at), x->n_at = calloc(p->n + 1, sizeof *x->n_at);
     x->counts = calloc(p->n * INFLECTION_KINDS + 1, sizeof *x->counts);
     if (!x->at || !x->n_at || !x->counts) return fail(e, ERR_NOMEM, "out of memory for inflections");
     for (size_t i = 0; i < p->n; i++) {
-        const struct trace *t = p->of[i];
-        x->n_at[i] = inflections(t->text + thought_byte(t), thought_len(t), x->at + i * TURNS, TURNS);
+        x->n_at[i] = turns_of(v, p->of[i], x->at + i * TURNS, e);
+        TRY(x->n_at[i]);
         for (int k = 0; k < x->n_at[i]; k++) x->counts[i * INFLECTION_KINDS + x->at[i * TURNS + k].kind]++;
     }
     return 0;
@@ -264,7 +276,7 @@ static int add_timing(const struct evaluator *v, json_t *f, const struct panel *
 
 static int add_turns(const struct evaluator *v, json_t *f, const struct panel *p, struct err *e) {
     struct turns x = {0};
-    int rc = find_turns(&x, p, e);
+    int rc = find_turns(v, &x, p, e);
     if (!rc) rc = add_turn_rates(v, f, p, &x, e);
     if (!rc) rc = add_timing(v, f, p, &x, e);
     free(x.at), free(x.n_at), free(x.counts);
@@ -355,7 +367,7 @@ static int add_exits(const struct evaluator *v, json_t *f, const char *kind, con
     json_t *exits = json_array(), *chosen = json_object();
     json_object_set_new(f, "exit", exits), json_object_set_new(f, "chosen", chosen);
     if (v->p->target == TARGET_RIGHT) return 0;
-    TRY(open_panel(v, &val, kind, v->p->best, 1u << FIT_VAL, e));
+    TRY(open_unmonitored(v, &val, kind, v->p->best, 1u << FIT_VAL, e));
     int rc = 0;
     for (int i = 0; !rc && i < 5; i++) rc = add_rival(v, exits, chosen, &rivals[i], test, &val, e);
     panel_close(&val);
@@ -457,7 +469,7 @@ static json_t *probe_json(const struct probe *p) {
 }
 
 int evaluate(json_t **out, const struct store *s, const struct probe *p, const struct evaluate_opts *o, struct err *e) {
-    struct evaluator v = {s, p, o, {o->reps, 0.95, o->seed}, !strcmp(p->store, store_setting(s, "id"))};
+    struct evaluator v = {s, p, o, {o->reps, 0.95, o->seed}, is_own(s, p)};
     struct probe_model m;
     const char **kinds;
     int n, rc;
@@ -468,6 +480,8 @@ int evaluate(json_t **out, const struct store *s, const struct probe *p, const s
     json_object_set_new(tree, "model", json_string(m.name)), json_object_set_new(tree, "store", json_string(store_dir(s)));
     json_object_set_new(tree, "traces_of", json_string(v.own ? "the probe's test questions" : "all questions"));
     json_object_set(tree, "settings", (json_t *)(uintptr_t)store_settings(s));
+    json_object_set_new(tree, "monitor", json_pack("{s:s}", "kind", o->monitor ? "caller" : "rules"));
+    json_object_set_new(tree, "inflections_by", json_pack("{s:s}", "kind", o->inflections ? "caller" : "rules"));
     json_object_set_new(tree, "probe", probe_json(p)), json_object_set_new(tree, "families", families);
     for (int i = rc = 0; !rc && i < n; i++) {
         if (o->stop && o->stop()) rc = fail(e, ERR_CANCELLED, "stopped while evaluating");

@@ -11,10 +11,13 @@
 #ifndef PROBE_EVALUATE_H
 #define PROBE_EVALUATE_H
 #include "probe/panel.h"
+#include "task/inflection.h"
 
 struct evaluate_opts {
     int (*monitor)(void *ctx, const struct trace *t, int step, int *choice, struct err *e); /* NULL: rules */
-    void *ctx;
+    /* Where the thought turns: as task/inflection.h says, how many or ERR_*; NULL: rules */
+    int (*inflections)(void *ctx, const struct trace *t, struct inflection *out, int cap, struct err *e);
+    void *ctx;       /* for both */
     int reps;        /* bootstrap */
     double max_loss; /* accuracy that an exit may cost on validation, 0.01: one point */
     uint64_t seed;
@@ -22,6 +25,8 @@ struct evaluate_opts {
     int (*stop)(void);
 };
 int evaluate(json_t **out, const struct store *s, const struct probe *p, const struct evaluate_opts *o, struct err *e);
+/* Which parts of the probe's split that is (panel.h): the callbacks are asked about their traces only. */
+unsigned evaluate_parts(const struct store *s, const struct probe *p);
 /* The families of a store, rising by first appearance; *names malloc'd array of borrowed strings. */
 int store_kinds(const struct store *s, const char ***names, int *n, struct err *e);
 #endif
