@@ -50,6 +50,11 @@ if(TARGET test_q8 AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_definitions(test_q8 PRIVATE TEST_TILES)
 endif()
 
+# What carries the questions about traces to a model lies in the program.
+if(TARGET test_judged_remote)
+  target_sources(test_judged_remote PRIVATE ${CMAKE_SOURCE_DIR}/src/cli/judging.c)
+endif()
+
 # Checks of the source and of what is installed: once, in the ordinary build.
 if(NOT CANDOR_SANITIZE)
   foreach(check rooms headers banned public)

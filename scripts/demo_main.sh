@@ -33,5 +33,15 @@ show reason -m r4 --rm rm1 --data "$work/q.jsonl" --method greedy,sc,bon,nabla -
 say "Every candidate is a row; this one changed a token by gradient"
 grep -m 1 '"row":"change"' "$work/rows.jsonl" || echo "no draw was changed by the gradient in this run"
 
+say "When does it know its answer? A probe on every layer, forced answers, a monitor of the text; and what stopping early saves"
+for family in recall-first chain; do
+    "$candor" gym "$family" --split test --seed 6 -n 1000 -o "$work/part.jsonl"
+    cat "$work/part.jsonl" >>"$work/thoughts.jsonl"
+done
+show theater collect -m r4 --data "$work/thoughts.jsonl" --max-new 200 -o "$work/traces"
+show theater train "$work/traces" -o "$work/probe.gguf"
+show theater evaluate "$work/traces" --probe "$work/probe.gguf" --reps 200 --live 50
+show theater show "$work/traces" 0 --probe "$work/probe.gguf"
+
 say "Identities of the theory, each with its bound and what was reached"
 show selftest

@@ -40,7 +40,7 @@ static int read_options(struct chat *c, struct args *a, struct err *e) {
     return 0;
 }
 
-int chat_open(struct chat *c, struct args *a, const char *path, struct err *e) {
+int chat_begin(struct chat *c, struct args *a, const char *path, struct err *e) {
     const char *file = arg_str(a, "template");
     *c = (struct chat){.req = {.messages = json_array(), .extra = json_object(), .add_generation_prompt = 1}};
     if (!c->req.messages || !c->req.extra) return fail(e, ERR_NOMEM, "out of memory");
@@ -90,7 +90,7 @@ int chat_ids(const struct chat *c, struct args *a, const struct tokenizer *words
     return rc;
 }
 
-void chat_close(struct chat *c) {
+void chat_end(struct chat *c) {
     chat_template_free(c->t);
     chat_request_free(&c->req);
 }

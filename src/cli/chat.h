@@ -22,14 +22,14 @@ struct chat {
 };
 int chat_check(struct args *a, struct err *e); /* what is wrong with the options, before anything is opened */
 /* path: the model, resolved. The request has no messages yet. */
-int chat_open(struct chat *c, struct args *a, const char *path, struct err *e);
+int chat_begin(struct chat *c, struct args *a, const char *path, struct err *e);
 int chat_read(struct chat *c, struct args *a, const char *file,
               struct err *e); /* messages of a JSON file (-: stdin); --set and files win */
 int chat_say(struct chat *c, const char *role, const char *text, size_t n, struct err *e); /* one more message */
 int chat_render_text(const struct chat *c, struct args *a, struct str *out, struct err *e);
 /* The rendered text as ids: special tokens are parsed, none is added. */
 int chat_ids(const struct chat *c, struct args *a, const struct tokenizer *words, struct toks *out, struct err *e);
-void chat_close(struct chat *c);
+void chat_end(struct chat *c);
 /* Line by line from stdin until its end or /exit. g: sampling, seed, max_new. */
 int converse(struct args *a, struct opened *o, struct chat *c, struct generation *g, struct err *e);
 #endif

@@ -41,13 +41,15 @@ struct command {
     int (*run)(struct args *a, struct err *e);
     const char *notes; /* paragraphs after the options, or NULL */
 };
-#define COMMAND_MAP(XX)                                                                                            \
-    XX(models)                                                                                                     \
-    XX(inspect)                                                                                                    \
-    XX(convert)                                                                                                    \
-    XX(tokenize)                                                                                                   \
-    XX(detokenize) XX(template) XX(run) XX(logits) XX(hidden) XX(grad) XX(perplexity) XX(gym) XX(train) XX(reason) \
-        XX(theater_collect) XX(theater_train) XX(theater_evaluate) XX(bench) XX(mem) XX(random) XX(quantize) XX(selftest)
+#define COMMAND_MAP(XX)                                                                                                      \
+    XX(models)                                                                                                               \
+    XX(inspect)                                                                                                              \
+    XX(convert)                                                                                                              \
+    XX(tokenize)                                                                                                             \
+    XX(detokenize)                                                                                                           \
+    XX(template)                                                                                                             \
+    XX(run) XX(logits) XX(hidden) XX(grad) XX(perplexity) XX(gym) XX(train) XX(reason) XX(theater_collect) XX(theater_train) \
+        XX(theater_evaluate) XX(theater_show) XX(bench) XX(mem) XX(random) XX(quantize) XX(selftest)
 #define XX(n) extern const struct command command_##n;
 COMMAND_MAP(XX)
 #undef XX

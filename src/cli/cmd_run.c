@@ -1,7 +1,9 @@
 /* candor run: generates text, streaming it as it comes. */
 #include "base/progress.h"
 #include "cli/chat.h"
+#include "cli/run_exit.h"
 #include "cli/speak.h"
+#include "cli/theater.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,8 @@ static const struct opt opts[] = {
      "through the model's chat template: -p is one user message, -f a JSON file of messages, neither: a conversation"},
     {"system", 0, "TEXT", NULL, "with --chat: the system message"},
     OPT_CHAT,
+    OPT_EXIT,
+    OPT_WORDS,
     OPT_KV,
     OPT_PRECISION,
     OPT_JSON,
@@ -77,6 +81,7 @@ static int generate_text(struct args *a, struct opened *o, const struct input *i
     if (in->n > n_ctx)
         return fail(e, ERR_LIMIT, "expected a prompt of at most %lld tokens (the context), found %lld", (long long)n_ctx,
                     (long long)in->n);
+    if (arg_has(a, "exit")) return run_exit(a, o, in, g, e);
     TRY(open_engine(o, &(struct engine_opts){.max_ctx = want < n_ctx ? (want < 1 ? 1 : want) : n_ctx, .max_sessions = 1}, e));
     int32_t *ends = NULL;
     int n_ends = o->tok && !arg_has(a, "ignore-eos") ? end_tokens(o->tok, &ends) : 0;
@@ -142,12 +147,12 @@ static int run_chat(struct args *a, struct opened *o, struct generation *g, stru
     struct chat c = {0};
     const char *text = arg_str(a, "prompt"), *system = arg_str(a, "system"), *file = arg_str(a, "file");
     int rc = open_tokenizer(o, e);
-    if (!rc) rc = chat_open(&c, a, o->path, e);
+    if (!rc) rc = chat_begin(&c, a, o->path, e);
     if (!rc && file) rc = chat_read(&c, a, file, e);
     if (!rc && system) rc = chat_say(&c, "system", system, strlen(system), e);
     if (!rc && text) rc = chat_say(&c, "user", text, strlen(text), e);
     if (!rc) rc = file || text ? answer(a, o, &c, g, e) : converse(a, o, &c, g, e);
-    chat_close(&c);
+    chat_end(&c);
     return rc;
 }
 

@@ -40,12 +40,12 @@ static int run(struct args *a, struct err *e) {
     TRY(arg_need(a, "file", &file, e));
     TRY(chat_check(a, e));
     TRY(resolve_model(name, path, e));
-    int rc = chat_open(&c, a, path, e);
+    int rc = chat_begin(&c, a, path, e);
     if (!rc) rc = chat_read(&c, a, file, e);
     if (!rc) rc = chat_render_text(&c, a, &out, e);
     if (!rc) rc = arg_has(a, "json") ? print_object(&out, path, e) : print_bytes(out.s ? out.s : "", out.len, e);
     str_free(&out);
-    chat_close(&c);
+    chat_end(&c);
     return rc;
 }
 

@@ -136,5 +136,6 @@ const struct command command_theater_train = {
     .run = run,
     .notes = "A probe is z = W_v H softmax(W_q H) over the states H of the first t tokens of a thought (Boppana et al. 2026); it "
              "is trained on every t\n"
-             "at once, exactly. The best layer is the one of the lowest validation loss; the test questions are never looked at.",
+             "at once, exactly. The best layer is the one most often right on validation questions; the test questions are never "
+             "looked at.",
 };

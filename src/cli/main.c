@@ -111,24 +111,30 @@ static const struct command *find_command(const char *first, const char *second,
     return NULL;
 }
 
-/* `candor theater` alone: the commands that begin with it; 0: there are none. */
-static int print_group(FILE *f, const char *first) {
-    size_t n = strlen(first);
+/* The words that may stand behind `first` ("collect, train"); 0: none. f: their commands with summaries, too. */
+static int group(const char *first, char *words, size_t size, FILE *f) {
+    size_t n = strlen(first), at = 0;
     int found = 0;
-    for (int i = 0; i < N_COMMANDS; i++)
-        if (!strncmp(commands[i]->name, first, n) && commands[i]->name[n] == ' ')
-            found++, fprintf(f, "  candor %-20s %s\n", commands[i]->name, commands[i]->summary);
+    for (int i = 0; i < N_COMMANDS; i++) {
+        const char *name = commands[i]->name;
+        if (strncmp(name, first, n) != 0 || name[n] != ' ') continue;
+        if (f) fprintf(f, "  candor %-20s %s\n", name, commands[i]->summary);
+        if (at < size) at += (size_t)snprintf(words + at, size - at, "%s%s", found ? ", " : "", name + n + 1);
+        found++;
+    }
     return found;
 }
 
 static int unknown(const char *first, const char *second) {
     struct err e = ERR_INIT;
+    char words[200] = "";
     int help = second && (!strcmp(second, "--help") || !strcmp(second, "-h"));
-    if (help && print_group(stdout, first)) return 0;
-    if (!help && second && print_group(stderr, first))
-        fail(&e, ERR_ARG, "unknown command \"%.60s %.60s\"", first, second);
-    else if (!help && print_group(stderr, first))
-        fail(&e, ERR_ARG, "\"%.60s\" needs one of these words behind it", first);
+    int found = group(first, words, sizeof words, help ? stdout : NULL);
+    if (help && found) return 0;
+    if (found && second)
+        fail(&e, ERR_ARG, "unknown command \"%.60s %.60s\": expected one of %s", first, second, words);
+    else if (found)
+        fail(&e, ERR_ARG, "\"%.60s\" needs one of these words behind it: %s", first, words);
     else
         fail(&e, ERR_ARG, "unknown command \"%.60s\" (see candor --help)", first);
     print_error(&e);

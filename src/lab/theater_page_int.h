@@ -5,16 +5,21 @@
 
 #define COUNT(a)  (sizeof(a) / sizeof *(a))
 #define BOOTSTRAP "95 %, bootstrap over questions"
-#define TEXT_COLUMN(n, l)      {.name = n, .label = l}
-#define SHARE_COLUMN(n, l)     {.name = n, .label = l, .type = PAGE_SHARE}
-#define SHARE_RANGE(n, l)      {.name = n, .label = l, .type = PAGE_SHARE, .interval = 1, .note = BOOTSTRAP}
-#define NUMBER_COLUMN(n, l, u) {.name = n, .label = l, .type = PAGE_NUMBER, .unit = u}
-#define NUMBER_RANGE(n, l, u)  {.name = n, .label = l, .type = PAGE_NUMBER, .unit = u, .interval = 1, .note = BOOTSTRAP}
+#define TEXT_COLUMN(n, l) \
+    { .name = n, .label = l }
+#define SHARE_COLUMN(n, l) \
+    { .name = n, .label = l, .type = PAGE_SHARE }
+#define SHARE_RANGE(n, l) \
+    { .name = n, .label = l, .type = PAGE_SHARE, .interval = 1, .note = BOOTSTRAP }
+#define NUMBER_COLUMN(n, l, u) \
+    { .name = n, .label = l, .type = PAGE_NUMBER, .unit = u }
+#define NUMBER_RANGE(n, l, u) \
+    { .name = n, .label = l, .type = PAGE_NUMBER, .unit = u, .interval = 1, .note = BOOTSTRAP }
 
 /* jansson's loops take no const. */
 static inline json_t *loose(const json_t *j) { return (json_t *)(uintptr_t)j; }
-#define EACH_FAMILY(tree, name, f)  json_object_foreach(loose(json_object_get(tree, "families")), name, f)
-#define EACH_OF(list, i, x)         json_array_foreach(loose(list), i, x)
+#define EACH_FAMILY(tree, name, f) json_object_foreach(loose(json_object_get(tree, "families")), name, f)
+#define EACH_OF(list, i, x)        json_array_foreach(loose(list), i, x)
 
 /* ---- cells ---- */
 

@@ -14,8 +14,9 @@ struct slot {
     struct trace t;
     struct session *s;
     struct toks prompt;
-    f16 *x;       /* [n_layers][max_new + 1][width] */
-    f16 *choices; /* [QUESTION_MAX_CHOICES, choice width] */
+    f16 *x;          /* [n_layers][max_new + 1][width] */
+    f16 *choices;    /* [QUESTION_MAX_CHOICES, choice width] */
+    int64_t max_new; /* what the context leaves of it */
     int bad;
 };
 struct collector {
@@ -95,7 +96,9 @@ static int slot_open(struct collector *c, struct slot *s, int64_t index, struct 
     TRY(c->ask->prompt(c->ask->ctx, q, &s->prompt, e));
     s->t.prompt = s->prompt.n;
     if (s->prompt.n < 1) return fail(e, ERR_FORMAT, "question %s: its prompt has no token", q->id);
-    if (s->prompt.n + c->o->max_new + FORCE_TRIAL + c->force.letter.n + c->force.free.n > ctx) {
+    s->max_new = ctx - s->prompt.n - FORCE_TRIAL - c->force.letter.n - c->force.free.n;
+    if (s->max_new > c->o->max_new) s->max_new = c->o->max_new;
+    if (s->max_new < 1) {
         s->t.out = OUT_NO_ROOM;
         return 0;
     }
@@ -123,7 +126,7 @@ static int decode(struct collector *c, int n, struct err *e) {
         c->of[m] = i;
         c->gen[m++] = (struct generation){.s = s->s,
                                           .last = s->prompt.ids[s->prompt.n - 1],
-                                          .max_new = c->o->max_new,
+                                          .max_new = s->max_new,
                                           .sampling = c->o->sampling,
                                           .seed = c->o->seed,
                                           .stream = (uint64_t)s->t.index,

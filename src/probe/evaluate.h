@@ -1,10 +1,13 @@
 /* Everything that is measured on a store with a probe, as one JSON tree: what `theater evaluate` prints and what the report page shows.
  *
- *   {"model", "probe", "store", "settings": {…},
+ *   {"model", "probe", "store", "settings": {…}, "evaluation": {bootstrap, seed, max_loss},
  *    "layers": [{layer, val_loss, val_accuracy}],
- *    "families": {KIND: {kind, traces, questions, accuracy, tokens, excluded, at: {probe, text, forced, monitor: [{at, value, lo, hi}]}, curves, heat, rate,
- *                  calibration, reliability, agreement, stability, shifts, inflections, timing, exit: [{policy, threshold, …}], chosen}},
- *    "between": [{a, b, reader, value, lo, hi}], "transfer": …}
+ *    "monitor": {kind: rules|…}, "inflections_by": {kind: rules|…},
+ *    "families": {KIND: {kind, traces, questions, accuracy, tokens, excluded, at: {probe, text, forced, monitor: [{at, value, lo, hi}]}, curves, heat,
+ *                  performativity: {probe, forced, ci95, ci95_forced}, rates, calibration, agreement, stability, inflections, timing,
+ *                  exit: [{policy, threshold, …}], chosen, live (live_eval.h), and in one number each probe_at_20, probe_at_90, forced_at_20,
+ *                  monitor_at_20, text_at_20, ece, brier}},
+ *    "examples": [two traces of each family, as show.h has them], "between": [{a, b, reader, value, lo, hi}], "transfer", "sizes" (transfer.h)}
  *
  * An estimate is {value, lo, hi}, null where it cannot be said. Intervals: 95 %, bootstrap over questions. Traces are those of the probe's test part
  * if the store is the one it was trained on, else all. Thresholds to be used (`chosen`) come from the validation part. */
@@ -27,6 +30,6 @@ struct evaluate_opts {
 int evaluate(json_t **out, const struct store *s, const struct probe *p, const struct evaluate_opts *o, struct err *e);
 /* Which parts of the probe's split that is (panel.h): the callbacks are asked about their traces only. */
 unsigned evaluate_parts(const struct store *s, const struct probe *p);
-/* The families of a store, rising by first appearance; *names malloc'd array of borrowed strings. */
+/* The families of a store, by first appearance: kinds up to a '/', so that the subjects of MMLU are one family. *names: one malloc'd block. */
 int store_kinds(const struct store *s, const char ***names, int *n, struct err *e);
 #endif

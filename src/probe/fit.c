@@ -1,7 +1,7 @@
 /* See fit.h. The states of a trace are widened once, multiplied by all heads' weights, scanned, and multiplied again by what the
  * scan gives back: five dot products a token each way. */
-#include "probe/fit_int.h"
 #include "base/rng.h"
+#include "probe/fit_int.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,7 @@ struct fitter {
     float *x;            /* [longest, width], standardised */
     double *y, *dy;      /* [longest, heads (1 + classes)]: q of all tokens, then v */
     double *u, *du;      /* [longest, heads × rank] */
+    float *part;         /* [outs, width] */
     float *cand, *code;  /* [classes, E], [classes, rank] of the trace at hand */
     double *dcode;
     float cand_scale;
@@ -166,16 +167,23 @@ static void candidates_back(struct fitter *f, int64_t T) {
         for (int r = 0; r < R; r++) add_scaled(f->grad + at_wb(f) + r * f->E, f->cand + c * f->E, f->dcode[c * R + r], f->E);
 }
 
+static void add_row(float *restrict out, const float *restrict x, float a, int64_t n) {
+    for (int64_t k = 0; k < n; k++) out[k] += a * x[k];
+}
+
+/* A trace's share of dW is summed in f32, and added to that of the batch in f64. */
 static void project_back(struct fitter *f, int64_t T) {
     int64_t W = f->d->width;
     int H = f->o->shape.heads, HC = H * f->o->shape.classes, HR = H * f->R;
     if (f->R) candidates_back(f, T);
+    memset(f->part, 0, (size_t)(f->outs * W) * sizeof *f->part);
     for (int64_t t = 0; t < T; t++) {
         const float *x = f->x + t * W;
-        for (int h = 0; h < H; h++) add_scaled(f->grad + h * W, x, f->dy[t * H + h], W);
-        for (int j = 0; j < HC; j++) add_scaled(f->grad + (H + j) * W, x, f->dy[T * H + t * HC + j], W);
-        for (int j = 0; j < HR; j++) add_scaled(f->grad + (H + HC + j) * W, x, f->du[t * HR + j], W);
+        for (int h = 0; h < H; h++) add_row(f->part + h * W, x, (float)f->dy[t * H + h], W);
+        for (int j = 0; j < HC; j++) add_row(f->part + (H + j) * W, x, (float)f->dy[T * H + t * HC + j], W);
+        for (int j = 0; j < HR; j++) add_row(f->part + (H + HC + j) * W, x, (float)f->du[t * HR + j], W);
     }
+    for (int64_t k = 0; k < f->outs * W; k++) f->grad[k] += f->part[k];
 }
 
 /* Loss of one trace; its gradient is added if back. cut > 0: only the prefix of that length counts. */
@@ -301,7 +309,7 @@ static int check(const struct fit_data *d, const struct fit_opts *o, struct err 
 static void fitter_free(struct fitter *f) {
     free(f->w), free(f->best), free(f->grad), free(f->mom), free(f->var), free(f->mean), free(f->scale), free(f->x);
     free(f->y), free(f->dy), free(f->work), free(f->weight), free(f->order), free(f->label);
-    free(f->u), free(f->du), free(f->cand), free(f->code), free(f->dcode);
+    free(f->part), free(f->u), free(f->du), free(f->cand), free(f->code), free(f->dcode);
 }
 
 static int fitter_new(struct fitter *f, const struct fit_data *d, const struct fit_opts *o, struct err *e) {
@@ -319,8 +327,9 @@ static int fitter_new(struct fitter *f, const struct fit_data *d, const struct f
     f->u = malloc(U * sizeof *f->u), f->du = malloc(U * sizeof *f->du),
     f->cand = malloc((C * (size_t)f->E + 1) * sizeof *f->cand);
     f->code = malloc((C * (size_t)f->R + 1) * sizeof *f->code), f->dcode = malloc((C * (size_t)f->R + 1) * sizeof *f->dcode);
-    if (!f->u || !f->du || !f->cand || !f->code || !f->dcode || !f->w || !f->best || !f->grad || !f->mom || !f->var || !f->mean ||
-        !f->scale || !f->x || !f->y || !f->dy || !f->work || !f->weight || !f->order || !f->label)
+    f->part = malloc((size_t)(f->outs * d->width) * sizeof *f->part);
+    if (!f->part || !f->u || !f->du || !f->cand || !f->code || !f->dcode || !f->w || !f->best || !f->grad || !f->mom || !f->var ||
+        !f->mean || !f->scale || !f->x || !f->y || !f->dy || !f->work || !f->weight || !f->order || !f->label)
         return fail(e, ERR_NOMEM, "out of memory for a probe of %lld parameters", (long long)f->P);
     return 0;
 }

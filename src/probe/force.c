@@ -90,6 +90,14 @@ static int read_choices(const struct forcer *f, const float *x, double lse, int 
     return 0;
 }
 
+int32_t force_letter(const struct forcer *f, int k) {
+    const char *s;
+    size_t n;
+    for (int j = 0; j < f->n_choice[k]; j++)
+        if (tokenizer_piece(f->tok, f->choice[k][j], &s, &n, NULL) >= 0 && n == 1) return f->choice[k][j];
+    return f->n_choice[k] ? f->choice[k][0] : -1;
+}
+
 int forced_choice(const struct forced *x, int n) {
     int at = -1;
     for (int k = 0; x->logp && k < n; k++)
@@ -139,7 +147,7 @@ static int trials(struct forcer *f, struct session **s, int n, const struct ques
     for (int i = 0; !rc && i < n; i++) {
         double sum = 0;
         for (int64_t k = 0; k < gen[i].n; k++) sum += exp(mem[i].logp[k]);
-        out[i].token = gen[i].n ? mem[i].ids[0] : -1, out[i].p = gen[i].n ? sum / (double)gen[i].n : 0;
+        out[i].token = gen[i].n ? mem[i].ids[0] : -1, out[i].tokens = gen[i].n, out[i].p = gen[i].n ? sum / (double)gen[i].n : 0;
         rc = trial_text(f, q, mem[i].ids, gen[i].n, &out[i].answer, e);
     }
     free(gen), free(mem);

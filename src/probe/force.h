@@ -37,6 +37,8 @@ const struct toks *force_words(const struct forcer *f, const struct question *q)
 /* out[n]: forced answers after the first len[i] positions of s. len rising or not, each ≤ session_len(s). out is written afresh. */
 int force_at(struct forcer *f, const struct session *s, const int64_t *len, int n, const struct question *q, struct forced *out,
              struct err *e);
+/* The token that spells choice k, without blanks if there is such a one; -1: there is none. */
+int32_t force_letter(const struct forcer *f, int k);
 /* The likeliest choice, -1 without choices. */
 int forced_choice(const struct forced *x, int n_choices);
 #endif

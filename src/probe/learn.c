@@ -21,10 +21,11 @@ struct learner {
 /* ---- classes ---- */
 
 int kind_in(const char *kinds, const char *kind) {
-    size_t n = strlen(kind);
-    if (!kinds || !*kinds) return 1;
-    for (const char *p = kinds; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
-        if (!strncmp(p, kind, n) && (p[n] == ',' || !p[n])) return 1;
+    if (!kinds || !*kinds || !strcmp(kinds, kind)) return 1;
+    for (const char *p = kinds; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+        size_t n = strcspn(p, ",");
+        if (n && !strncmp(p, kind, n) && (!kind[n] || kind[n] == '/')) return 1;
+    }
     return 0;
 }
 
@@ -187,8 +188,8 @@ static int raw_read(const struct probe *p, int at, const struct store *s, const 
     int place = store_layer_find(s, p->layer[at]);
     if (place < 0) return fail(e, ERR_STATE, "%s: layer %d is not stored", store_dir(s), p->layer[at]);
     if (strcmp(store_setting(s, "tap"), tap_name(p->tap)) != 0 || store_width(s) != p->width)
-        return fail(e, ERR_STATE, "%s: expected states of %s of width %lld, as the probe reads, found %s of width %lld", store_dir(s), tap_name(p->tap),
-                    (long long)p->width, store_setting(s, "tap"), (long long)store_width(s));
+        return fail(e, ERR_STATE, "%s: expected states of %s of width %lld, as the probe reads, found %s of width %lld",
+                    store_dir(s), tap_name(p->tap), (long long)p->width, store_setting(s, "tap"), (long long)store_width(s));
     if (f->rank && (t->choice0 < 0 || f->cand_width != store_choice_width(s)))
         return fail(e, ERR_STATE, "%s: expected features of %lld numbers for each choice, as the probe needs", store_dir(s),
                     (long long)f->cand_width);
@@ -199,7 +200,7 @@ static int raw_read(const struct probe *p, int at, const struct store *s, const 
 int probe_read(const struct probe *p, int at, const struct store *s, const struct trace *t, double *out, struct err *e) {
     int C = p->shape.classes;
     TRY(raw_read(p, at, s, t, out, e));
-    for (int64_t r = 0; r < t->rows; r++) probe_softmax(out + r * C, C, p->temperature);
+    for (int64_t r = 0; r < t->rows; r++) probe_softmax(out + r * C, C, probe_temperature(p, t->q.kind));
     return 0;
 }
 
@@ -216,33 +217,54 @@ static int layer_accuracy(struct learner *l, struct probe *p, int at, double *z,
     return 0;
 }
 
-/* The layer of the lowest validation loss; the embeddings are a control and never chosen while there is another. */
+/* The layer that is right most often on validation readings (losses of layers differ by overconfidence, which a temperature mends); the embeddings are a control and never chosen while there is another. */
 static int choose_best(struct learner *l, struct probe *p, double *z, struct err *e) {
     p->best = -1, p->temperature = 1;
     for (int i = 0; i < p->n_layers; i++) {
         TRY(layer_accuracy(l, p, i, z, e));
         if (p->layer[i] < 0 && p->n_layers > 1) continue;
-        if (p->best < 0 || p->fit[i].val_loss < p->fit[p->best].val_loss) p->best = i;
+        if (p->best < 0 || p->val_accuracy[i] > p->val_accuracy[p->best]) p->best = i;
     }
     return 0;
 }
 
-static int calibrate(struct learner *l, struct probe *p, int64_t val_rows, struct err *e) {
+/* The temperature of the validation readings of one family (NULL: of all). Each trace counts once, however long. */
+static int fit_temperature(struct learner *l, struct probe *p, const char *kind, double *out, struct err *e) {
     int C = p->shape.classes;
-    double *z = malloc((size_t)(val_rows * C) * sizeof *z);
-    int *label = malloc((size_t)val_rows * sizeof *label);
-    int64_t at = 0;
-    int rc = z && label ? 0 : fail(e, ERR_NOMEM, "out of memory for %lld validation readings", (long long)val_rows);
+    int64_t rows = 0, at = 0;
+    for (int64_t i = 0; i < l->n; i++)
+        if (l->ft[i].part == FIT_VAL && (!kind || !strcmp(kind, l->t[i]->q.kind))) rows += l->ft[i].rows;
+    double *z = malloc((size_t)(rows * (C + 1)) * sizeof *z), *weight = z ? z + rows * C : NULL;
+    int *label = malloc((size_t)rows * sizeof *label);
+    int rc = z && label ? 0 : fail(e, ERR_NOMEM, "out of memory for %lld validation readings", (long long)rows);
     for (int64_t i = 0; !rc && i < l->n; i++) {
-        if (l->ft[i].part != FIT_VAL) continue;
+        if (l->ft[i].part != FIT_VAL || (kind && strcmp(kind, l->t[i]->q.kind) != 0)) continue;
         rc = raw_read(p, p->best, l->s, l->t[i], z + at * C, e);
-        for (int64_t r = 0; r < l->ft[i].rows; r++) label[at++] = l->ft[i].label;
+        for (int64_t r = 0; r < l->ft[i].rows; r++) label[at] = l->ft[i].label, weight[at++] = 1 / (double)l->ft[i].rows;
     }
     struct temperature fitted = {.t = 1};
-    if (!rc) rc = temperature_fit(&fitted, z, label, NULL, (size_t)at, (size_t)C, e);
-    p->temperature = fitted.t;
+    if (!rc) rc = temperature_fit(&fitted, z, label, weight, (size_t)rows, (size_t)C, e);
+    *out = (float)fitted.t; /* as a probe file stores it */
     free(z), free(label);
     return rc;
+}
+
+static int calibrate(struct learner *l, struct probe *p, struct err *e) {
+    TRY(fit_temperature(l, p, NULL, &p->temperature, e));
+    p->n_kinds = 0;
+    for (int64_t i = 0; i < l->n && p->n_kinds < PROBE_KINDS; i++) {
+        const char *kind = l->t[i]->q.kind;
+        int64_t traces = 0;
+        int k = 0;
+        while (k < p->n_kinds && strcmp(p->kind[k], kind) != 0) k++;
+        if (k < p->n_kinds || strlen(kind) >= sizeof p->kind[0]) continue;
+        for (int64_t j = 0; j < l->n; j++) traces += l->ft[j].part == FIT_VAL && !strcmp(kind, l->t[j]->q.kind);
+        if (traces < LEARN_KIND) continue;
+        snprintf(p->kind[k], sizeof p->kind[k], "%s", kind);
+        p->n_kinds++;
+        TRY(fit_temperature(l, p, kind, &p->kind_temperature[k], e));
+    }
+    return 0;
 }
 
 /* Thresholds at which exits are wrong (not the model's own answer) for at most alpha of questions. */
@@ -263,15 +285,13 @@ static int promise(struct learner *l, struct probe *p, struct err *e) {
 }
 
 static int conclude(struct learner *l, struct probe *p, struct err *e) {
-    int64_t longest = 0, val_rows = 0;
-    for (int64_t i = 0; i < l->n; i++) {
+    int64_t longest = 0;
+    for (int64_t i = 0; i < l->n; i++)
         if (l->ft[i].rows > longest) longest = l->ft[i].rows;
-        if (l->ft[i].part == FIT_VAL) val_rows += l->ft[i].rows;
-    }
     double *z = malloc((size_t)(longest * p->shape.classes) * sizeof *z);
     int rc = z ? choose_best(l, p, z, e) : fail(e, ERR_NOMEM, "out of memory for a trace's readings");
     free(z);
-    if (!rc) rc = calibrate(l, p, val_rows, e);
+    if (!rc) rc = calibrate(l, p, e);
     return rc ? rc : promise(l, p, e);
 }
 

@@ -5,6 +5,8 @@
 #include "probe/probe.h"
 #include "probe/store.h"
 
+/* A family has a temperature of its own from so many validation traces on. */
+enum { LEARN_KIND = 30 };
 struct learn_opts {
     enum probe_target target;
     const char *kinds;   /* question families by commas; NULL: all */
@@ -25,7 +27,7 @@ int learn(struct probe *out, const struct store *s, const struct learn_opts *o, 
 /* The class of a trace for this probe: −1 if it has none. */
 int probe_class(const struct probe *p, const struct trace *t);
 int probe_truth(const struct probe *p, const struct trace *t); /* of the right answer; −1: none */
-/* Whether `kind` is one of the families that a list by commas names; NULL or "": all are. */
+/* Whether `kind` is one of the families that a list by commas names ("mmlu" names "mmlu/anatomy" too); NULL or "": all are. */
 int kind_in(const char *kinds, const char *kind);
 /* Calibrated readings of the probe's layer `at` (place): p[rows, classes]. */
 int probe_read(const struct probe *p, int at, const struct store *s, const struct trace *t, double *out, struct err *e);

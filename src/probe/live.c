@@ -3,6 +3,7 @@
 #include "probe/live.h"
 #include "base/progress.h"
 #include "run/generate.h"
+#include "run/hidden.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct flight {
     int64_t start;      /* tokens before the thought */
     int at_step;        /* the token before the newest one ended a step */
     enum stop_at stop;
+    double logprob; /* of the newest token */
     int failed;
     double ema, var;
     int64_t agreed;
@@ -71,13 +73,18 @@ static enum stop_at judge(struct flight *f, int64_t tokens) {
     return f->p->rule != LIVE_NEVER && f->p->rule != LIVE_PROBE && f->at_step ? STOP_LOOK : STOP_NOT;
 }
 
+static int tell(struct flight *f, int32_t id, double logprob, int64_t i) {
+    return f->l->on_token ? f->l->on_token(f->l->ctx, id, logprob, i) : 0;
+}
+
+/* A token that a look may yet drop is told after it. */
 static int on_token(void *ctx, int32_t id, double logprob, int64_t i) {
     struct flight *f = ctx;
     const struct think_words *w = &f->l->force->words;
     int64_t tokens = f->done + i; /* that are fed */
     const char *piece;
     size_t n;
-    (void)logprob;
+    f->logprob = logprob;
     f->stop = f->thinking && !f->over ? judge(f, tokens) : STOP_NOT;
     if (f->stop == STOP_EXIT) return 1;
     if (tokenizer_piece(f->l->force->tok, id, &piece, &n, f->e) < 0 || str_add(&f->text, piece, n) < 0) return f->failed = 1;
@@ -90,8 +97,7 @@ static int on_token(void *ctx, int32_t id, double logprob, int64_t i) {
         f->at_step = !f->over && step_ended(f);
         f->out->thought += !f->over;
     }
-    if (f->l->on_token) f->l->on_token(f->l->ctx, id, logprob, tokens);
-    return f->stop == STOP_LOOK;
+    return f->stop == STOP_LOOK || tell(f, id, logprob, tokens);
 }
 
 /* ---- at steps ---- */
@@ -136,9 +142,10 @@ static int look(struct flight *f, int *leave, struct err *e) {
     int64_t len = session_len(f->s);
     *leave = 0;
     if (f->p->rule == LIVE_DEER && !breath(f)) return 0;
+    if (len + force_words(f->l->force, f->q)->n + FORCE_TRIAL > engine_options(f->l->force->g).max_ctx) return 0;
     TRY(force_at(f->l->force, f->s, &len, 1, f->q, &x, e));
     f->out->looks++;
-    f->out->look_tokens += force_words(f->l->force, f->q)->n;
+    f->out->look_tokens += force_words(f->l->force, f->q)->n + x.tokens;
     f->out->forced_p = x.p, f->out->forced_class = forced_choice(&x, f->q->n_choices);
     remember(f, &x);
     *leave = satisfied(f, &x);
@@ -158,23 +165,42 @@ static int compare(struct flight *f, struct err *e) {
     return 0;
 }
 
-static int tell(struct flight *f, int32_t id, int64_t i) { return f->l->on_token ? f->l->on_token(f->l->ctx, id, NAN, i) : 0; }
+static int on_answer(void *ctx, int32_t id, double logprob, int64_t i) {
+    struct flight *f = ctx;
+    return tell(f, id, logprob, f->out->n + i);
+}
+
+/* The probe's choice, where its classes are choices; −1: the model is to say. */
+static int32_t own_letter(const struct flight *f) {
+    const struct probe *p = f->l->watch ? f->l->watch->p : NULL;
+    int class = f->out->class;
+    if (f->p->rule != LIVE_PROBE || !f->p->letter || p->by_token || p->target == TARGET_RIGHT) return -1;
+    return class >= 0 && class < f->q->n_choices ? force_letter(f->l->force, class) : -1;
+}
 
 /* The session stands behind the last token that stays. */
 static int write_answer(struct flight *f, struct err *e) {
     const struct toks *w = force_words(f->l->force, f->q);
     struct live_out *o = f->out;
+    int quit = 0;
     TRY(compare(f, e));
     o->exited = 1, o->reading = reading(f, o->n);
     if (w->n > 1) TRY(session_feed(f->s, w->ids, w->n - 1, NULL, e));
     for (int64_t i = 0; i < w->n; i++) {
         f->ids[o->n++] = w->ids[i];
-        tell(f, w->ids[i], o->n - 1);
+        quit |= tell(f, w->ids[i], NAN, o->n - 1);
     }
     o->injected = w->n;
+    if (quit) return 0;
+    int32_t letter = own_letter(f);
+    if (letter >= 0) {
+        f->ids[o->n++] = letter, o->injected++;
+        tell(f, letter, NAN, o->n - 1);
+        return 0;
+    }
     struct generation g = f->gen;
     g.last = w->ids[w->n - 1], g.max_new = f->l->max_answer, g.ids = f->ids + o->n, g.first = o->n, g.n = 0;
-    g.on_token = f->l->on_token, g.ctx = f->l->ctx;
+    g.on_token = on_answer, g.ctx = f;
     TRY(generate(f->l->force->g, &g, 1, e));
     o->n += g.n, o->answer = g.n;
     return 0;
@@ -182,22 +208,32 @@ static int write_answer(struct flight *f, struct err *e) {
 
 static int piece(struct flight *f, const struct gen_taps *taps, int *again, struct err *e) {
     struct live_out *o = f->out;
-    int leave = 0;
     *again = 0, f->stop = STOP_NOT;
     f->gen.ids = f->ids + f->done, f->gen.first = f->done, f->gen.max_new = f->l->max_new - f->done;
     TRY(generate_tapped(f->l->force->g, &f->gen, 1, f->l->watch ? taps : NULL, e));
     if (f->failed) return e && e->code ? e->code : fail(e, ERR_NOMEM, "out of memory for a thought");
     f->done += f->gen.n, o->n = f->done;
-    if (f->gen.stop != GEN_CALLER || f->stop == STOP_NOT) return 0;
-    if (f->stop == STOP_LOOK) TRY(look(f, &leave, e));
-    if (f->stop == STOP_EXIT || leave) {
-        o->n = f->done - 1;
-        if (leave) o->thought -= f->thinking && !f->over;
+    if (f->stop == STOP_NOT) return 0;
+    int goes_on = f->gen.stop == GEN_CALLER, leave = f->stop == STOP_EXIT;
+    int64_t last = f->done - 1;
+    if (f->stop == STOP_LOOK && goes_on) TRY(look(f, &leave, e));
+    if (leave) {
+        o->n = last;
+        o->thought -= f->stop == STOP_LOOK && f->thinking && !f->over;
         return write_answer(f, e);
     }
-    f->gen.last = f->ids[f->done - 1];
-    *again = 1;
+    f->gen.last = f->ids[last];
+    *again = !tell(f, f->ids[last], f->logprob, last) && goes_on;
     return 0;
+}
+
+/* A probe's file says what it reads; the model has it. */
+static int same_rows(const struct live *l, const struct probe *p, int layer, struct err *e) {
+    const struct model_cfg *c = model_cfg(engine_model(l->force->g));
+    int64_t width = hidden_width(c, layer < 0 ? TAP_RESID_IN : p->tap);
+    if (width == p->width && layer < c->n_layer) return 0;
+    return fail(e, ERR_ARG, "the probe reads layer %d of width %lld, the model has %d layers and %s of width %lld", layer,
+                (long long)p->width, c->n_layer, tap_name(p->tap), (long long)width);
 }
 
 int live_run(struct live *l, const struct live_policy *p, struct session *s, int32_t last, const struct question *q,
@@ -210,6 +246,7 @@ int live_run(struct live *l, const struct live_policy *p, struct session *s, int
     double t0 = clock_s();
     *out = (struct live_out){.class = -1, .forced_class = -1, .p = NAN, .forced_p = NAN};
     if (p->rule == LIVE_PROBE && !l->watch) return fail(e, ERR_ARG, "exit by probe: expected a probe");
+    if (pr) TRY(same_rows(l, pr, layer, e));
     f.ids = malloc((size_t)(l->max_new + l->max_answer + force_words(l->force, q)->n + 1) * sizeof *f.ids);
     if (!f.ids) return fail(e, ERR_NOMEM, "out of memory for %lld tokens", (long long)l->max_new);
     f.gen = (struct generation){.s = s,

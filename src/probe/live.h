@@ -20,6 +20,7 @@ struct live_policy {
     enum live_rule rule;
     double threshold;
     int64_t count;
+    int letter; /* PROBE, with choices: 1: the probe's choice is written for the model; 0: the model writes its answer */
 };
 const char *live_rule_name(enum live_rule r);
 struct live {
@@ -33,8 +34,9 @@ struct live {
     int64_t max_answer; /* after an exit */
     int compare;        /* force the answer at the exit too, uncounted, to print its confidence beside the probe's */
     int opened;         /* the prompt already opened the thought (else the mark is awaited, if there is one) */
-    int (*on_token)(void *ctx, int32_t id, double logprob,
-                    int64_t i); /* every token that stays, the injected ones too; may be NULL */
+    int (*on_token)(
+        void *ctx, int32_t id, double logprob,
+        int64_t i); /* every token that stays, by its place in ids, the injected ones too; nonzero ends the run; may be NULL */
     void *ctx;
 };
 struct live_out {

@@ -1,6 +1,7 @@
 /* See panel.h. */
 #include "probe/panel.h"
 #include "base/hash.h"
+#include "task/monitor.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,9 +66,15 @@ static int add_forced(struct panel *p, const struct probe *pr, const struct trac
     return 0;
 }
 
+int monitor_by_rules(void *ctx, const struct trace *t, int step, int *choice, struct err *e) {
+    (void)ctx, (void)e;
+    *choice = monitor_rules(&t->q, t->text + thought_byte(t), t->steps[step].byte);
+    return 0;
+}
+
 static int add_monitor(struct panel *p, const struct panel_of *of, const struct trace *t, struct reading_trace *r,
                        struct err *e) {
-    if (!of->monitor) return 0;
+    if (!of->monitor || of->p->target == TARGET_RIGHT) return 0; /* a monitor names answers */
     int *choice = keep(p, (size_t)t->n_steps * sizeof *choice);
     if (!choice) return fail(e, ERR_NOMEM, "out of memory for a monitor");
     for (int i = 0; i < t->n_steps; i++) {
@@ -110,6 +117,7 @@ static int open_all(struct panel *p, const struct panel_of *of, struct err *e) {
     if (!p->t || !p->of) return fail(e, ERR_NOMEM, "out of memory for %zu traces", n);
     for (size_t i = 0; i < n; i++) {
         const struct trace *t = store_trace(of->s, (int64_t)i);
+        if (of->one && t != of->one) continue;
         if (!kind_in(of->kinds, t->q.kind) || !(of->parts >> probe_part(of->p->split_seed, t->q.id) & 1)) continue;
         int label = t->out ? -1 : probe_class(of->p, t);
         if (t->out)

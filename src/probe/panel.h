@@ -14,6 +14,7 @@ struct panel_of {
     /* Reads text so far, says a class or −1 (N/A); NULL: no monitor. Called once a step, in order. */
     int (*monitor)(void *ctx, const struct trace *t, int step, int *choice, struct err *e);
     void *ctx;
+    const struct trace *one; /* this trace of the store alone; NULL: all */
 };
 struct panel {
     struct reading_trace *t;
@@ -24,6 +25,8 @@ struct panel {
     size_t n_mem, cap_mem;
 };
 enum { ALL_PARTS = 7 };
+/* The monitor that reads by rules (task/monitor.h), as panel_of wants one; ctx is not used. */
+int monitor_by_rules(void *ctx, const struct trace *t, int step, int *choice, struct err *e);
 int panel_open(struct panel *out, const struct panel_of *of, struct err *e);
 void panel_close(struct panel *p);
 #endif

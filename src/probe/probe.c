@@ -33,6 +33,12 @@ enum fit_part probe_part(uint64_t split_seed, const char *id) {
     return tenth == 0 ? FIT_TEST : tenth == 1 ? FIT_VAL : FIT_TRAIN;
 }
 
+double probe_temperature(const struct probe *p, const char *kind) {
+    for (int i = 0; kind && i < p->n_kinds; i++)
+        if (!strcmp(p->kind[i], kind)) return p->kind_temperature[i];
+    return p->temperature;
+}
+
 void probe_softmax(double *z, int n, double temperature) {
     for (int k = 0; k < n; k++) z[k] /= temperature;
     log_softmax(z, n, z);
@@ -80,6 +86,23 @@ static void put_layer(struct gguf_writer *g, const struct probe *p, int i, float
     if (p->fit[i].rank) put_candidates(g, p, i);
 }
 
+/* A threshold keeps its promise only if rounding does not lower it. */
+static float float_above(double x) {
+    float f = (float)x;
+    return (double)f < x ? nextafterf(f, INFINITY) : f;
+}
+
+static void put_kinds(struct gguf_writer *g, const struct probe *p) {
+    struct meta_str names[PROBE_KINDS];
+    float t[PROBE_KINDS];
+    for (int i = 0; i < p->n_kinds; i++) {
+        names[i] = (struct meta_str){.s = p->kind[i], .n = strlen(p->kind[i])};
+        t[i] = (float)p->kind_temperature[i];
+    }
+    gguf_put_strs(g, "probe.temperature.kinds", names, (uint64_t)p->n_kinds);
+    gguf_put_f32s(g, "probe.temperature.of_kinds", t, (uint64_t)p->n_kinds);
+}
+
 static void put_meta(struct gguf_writer *g, const struct probe *p) {
     float acc[512], alpha[PROBE_ALPHAS], thr[PROBE_ALPHAS];
     put_str(g, "general.architecture", "candor-probe");
@@ -102,7 +125,8 @@ static void put_meta(struct gguf_writer *g, const struct probe *p) {
     for (int i = 0; i < p->n_layers; i++) acc[i] = (float)p->val_accuracy[i];
     gguf_put_f32s(g, "probe.validation_accuracy", acc, (uint64_t)p->n_layers);
     gguf_put_f64(g, "probe.temperature", p->temperature);
-    for (int i = 0; i < p->n_alphas; i++) alpha[i] = (float)p->alpha[i], thr[i] = (float)p->threshold[i];
+    put_kinds(g, p);
+    for (int i = 0; i < p->n_alphas; i++) alpha[i] = (float)p->alpha[i], thr[i] = float_above(p->threshold[i]);
     gguf_put_f32s(g, "probe.conformal.alpha", alpha, (uint64_t)p->n_alphas);
     gguf_put_f32s(g, "probe.conformal.threshold", thr, (uint64_t)p->n_alphas);
     if (p->by_token) gguf_put_i32s(g, "probe.class_tokens", p->token, (uint64_t)p->shape.classes);
@@ -159,12 +183,17 @@ static int get_word(const struct source *s, const char *key, const char *const *
     return fail_at(e, ERR_FORMAT, s->path, -1, "\"%s\": \"%s\" is not known", key, v);
 }
 
-static int get_tensor(const struct source *s, const char *name, int64_t n, float *out, struct err *e) {
-    const struct tensor *t = weights_tensor(s->w, name);
+static int find_tensor(const struct source *s, const char *name, int64_t n, const struct tensor **out, struct err *e) {
+    const struct tensor *t = *out = weights_tensor(s->w, name);
     int64_t count = 1;
     for (int i = 0; t && i < t->n_dims; i++) count *= t->dims[i];
-    if (!t || t->m.fmt != FMT_F32 || count != n)
-        return fail_at(e, ERR_FORMAT, s->path, -1, "expected tensor %s of %lld F32 numbers", name, (long long)n);
+    if (t && t->m.fmt == FMT_F32 && count == n) return 0;
+    return fail_at(e, ERR_FORMAT, s->path, -1, "expected tensor %s of %lld F32 numbers", name, (long long)n);
+}
+
+static int get_tensor(const struct source *s, const char *name, int64_t n, float *out, struct err *e) {
+    const struct tensor *t;
+    TRY(find_tensor(s, name, n, &t, e));
     memcpy(out, t->m.data, (size_t)n * sizeof *out);
     for (int64_t i = 0; i < n; i++)
         if (!isfinite(out[i])) return fail_at(e, ERR_FORMAT, s->path, -1, "tensor %s is not finite", name);
@@ -183,11 +212,25 @@ static int get_candidates(const struct source *s, struct probe *p, int i, struct
     return get_tensor(s, name, f->rank * f->cand_width, f->wb, e);
 }
 
+/* The large parts are there: so the memory taken for them is bounded by the file. */
+static int has_layer(const struct source *s, const struct probe *p, int i, int64_t rank, int64_t cand_width, struct err *e) {
+    static const char *const parts[] = {"v", "u", "candidate"};
+    const int64_t n[] = {p->shape.heads * p->shape.classes * p->width, p->shape.heads * rank * p->width, rank * cand_width};
+    char name[64];
+    const struct tensor *t;
+    for (int k = 0; k < (rank ? 3 : 1); k++) {
+        snprintf(name, sizeof name, "layer.%d.%s", p->layer[i], parts[k]);
+        TRY(find_tensor(s, name, n[k], &t, e));
+    }
+    return 0;
+}
+
 static int get_layer(const struct source *s, struct probe *p, int i, int rank, int64_t cand_width, struct err *e) {
     char name[64];
     float bias[SCAN_CLASSES];
     int64_t HW = p->shape.heads * p->width;
     struct fit_probe *f = &p->fit[i];
+    TRY(has_layer(s, p, i, rank, cand_width, e));
     float *m = malloc((size_t)fit_size(p->shape, p->width, rank, cand_width) * sizeof *m);
     if (!m) return fail(e, ERR_NOMEM, "out of memory for a probe");
     fit_place(f, m, p->shape, p->width, rank, cand_width);
@@ -205,7 +248,7 @@ static int get_layer(const struct source *s, struct probe *p, int i, int rank, i
 static int get_layers(const struct source *s, struct probe *p, struct err *e) {
     struct meta_value v;
     int64_t best, layer, rank, cand;
-    if (meta_get(s->w, "probe.layers", &v) != 1 || v.count < 1 || v.count > 512)
+    if (meta_get(s->w, "probe.layers", &v) != 1 || v.type != META_ARR || v.count < 1 || v.count > 512)
         return fail_at(e, ERR_FORMAT, s->path, -1, "expected \"probe.layers\" in a probe file");
     p->n_layers = (int)v.count;
     p->layer = calloc(v.count, sizeof *p->layer), p->fit = calloc(v.count, sizeof *p->fit);
@@ -219,6 +262,9 @@ static int get_layers(const struct source *s, struct probe *p, struct err *e) {
         TRY(meta_arr_i64(s->w, "probe.layers", (uint64_t)i, &layer, e));
         if (layer < -1 || layer >= p->model.layers)
             return fail_at(e, ERR_FORMAT, s->path, -1, "\"probe.layers\": %lld is no layer", (long long)layer);
+        if (i && layer <= p->layer[i - 1])
+            return fail_at(e, ERR_FORMAT, s->path, -1, "\"probe.layers\": expected rising numbers, found %lld behind %d",
+                           (long long)layer, p->layer[i - 1]);
         p->layer[i] = (int)layer;
         if (layer == best) p->best = i;
         TRY(get_layer(s, p, i, (int)rank, cand, e));
@@ -227,15 +273,39 @@ static int get_layers(const struct source *s, struct probe *p, struct err *e) {
     return p->best < 0 ? fail_at(e, ERR_FORMAT, s->path, -1, "\"probe.best_layer\": not one of its layers") : 0;
 }
 
+static int get_kinds(const struct source *s, struct probe *p, struct err *e) {
+    struct meta_value v, w;
+    struct meta_str name;
+    if (meta_get(s->w, "probe.temperature.kinds", &v) != 1) return 0;
+    if (v.type != META_ARR || v.count > PROBE_KINDS || meta_get(s->w, "probe.temperature.of_kinds", &w) != 1 ||
+        w.type != META_ARR || w.count != v.count)
+        return fail_at(e, ERR_FORMAT, s->path, -1, "expected as many temperatures as families, at most %d", PROBE_KINDS);
+    for (int i = 0; i < (int)v.count; i++) {
+        double *t = &p->kind_temperature[i];
+        TRY(meta_arr_str(s->w, "probe.temperature.kinds", (uint64_t)i, &name, e));
+        TRY(meta_arr_f64(s->w, "probe.temperature.of_kinds", (uint64_t)i, t, e));
+        if (!(*t > 0) || !isfinite(*t) || name.n >= sizeof p->kind[i])
+            return fail_at(e, ERR_FORMAT, s->path, -1, "expected families with temperatures above 0");
+        memcpy(p->kind[i], name.s, name.n);
+    }
+    p->n_kinds = (int)v.count;
+    return 0;
+}
+
 static int get_thresholds(const struct source *s, struct probe *p, struct err *e) {
     struct meta_value v, w;
     if (meta_get(s->w, "probe.conformal.alpha", &v) != 1) return 0;
-    if (v.count > PROBE_ALPHAS || meta_get(s->w, "probe.conformal.threshold", &w) != 1 || w.count != v.count)
+    if (v.type != META_ARR || v.count > PROBE_ALPHAS || meta_get(s->w, "probe.conformal.threshold", &w) != 1 ||
+        w.type != META_ARR || w.count != v.count)
         return fail_at(e, ERR_FORMAT, s->path, -1, "expected as many conformal thresholds as levels, at most %d", PROBE_ALPHAS);
     p->n_alphas = (int)v.count;
     for (int i = 0; i < p->n_alphas; i++) {
         TRY(meta_arr_f64(s->w, "probe.conformal.alpha", (uint64_t)i, &p->alpha[i], e));
         TRY(meta_arr_f64(s->w, "probe.conformal.threshold", (uint64_t)i, &p->threshold[i], e));
+        if (!(p->alpha[i] > 0 && p->alpha[i] < 1) || isnan(p->threshold[i]))
+            return fail_at(e, ERR_FORMAT, s->path, -1,
+                           "expected conformal levels between 0 and 1, each with a threshold, found %g with %g", p->alpha[i],
+                           p->threshold[i]);
     }
     return 0;
 }
@@ -244,11 +314,14 @@ static int get_classes(const struct source *s, struct probe *p, struct err *e) {
     struct meta_value v;
     int64_t id;
     if (meta_get(s->w, "probe.class_tokens", &v) != 1) return 0;
-    if (v.count != (uint64_t)p->shape.classes)
+    if (v.type != META_ARR || v.count != (uint64_t)p->shape.classes)
         return fail_at(e, ERR_FORMAT, s->path, -1, "expected a token for each of %d classes", p->shape.classes);
     p->by_token = 1;
     for (int k = 0; k < p->shape.classes; k++) {
         TRY(meta_arr_i64(s->w, "probe.class_tokens", (uint64_t)k, &id, e));
+        if (id < 0 || id >= p->model.vocab)
+            return fail_at(e, ERR_FORMAT, s->path, -1, "\"probe.class_tokens\": %lld is not in a vocabulary of %lld",
+                           (long long)id, (long long)p->model.vocab);
         p->token[k] = (int32_t)id;
     }
     return 0;
@@ -291,6 +364,7 @@ static int get_all(const struct source *s, struct probe *p, struct err *e) {
         return fail_at(e, ERR_FORMAT, s->path, -1, "expected \"probe.temperature\" above 0");
     TRY(get_classes(s, p, e));
     TRY(get_thresholds(s, p, e));
+    TRY(get_kinds(s, p, e));
     return get_layers(s, p, e);
 }
 

@@ -11,7 +11,7 @@
 #include "model/model.h"
 #include "probe/fit.h"
 
-enum { PROBE_NAME = 128, PROBE_ALPHAS = 8 };
+enum { PROBE_NAME = 128, PROBE_ALPHAS = 8, PROBE_KINDS = 16 };
 enum probe_target { TARGET_OWN, TARGET_TRUTH, TARGET_RIGHT }; /* the model's own answer, the right one, whether they agree */
 struct probe_model {
     char name[PROBE_NAME]; /* general.name, or the file's */
@@ -29,6 +29,10 @@ struct probe {
     struct fit_probe *fit; /* [n_layers] */
     double *val_accuracy;  /* [n_layers] mean over validation readings */
     double temperature;    /* of the best layer: softmax(z / temperature) */
+    /* The same of single families, where there were enough validation traces (learn.h): others take the one above. */
+    char kind[PROBE_KINDS][64];
+    double kind_temperature[PROBE_KINDS];
+    int n_kinds;
     double alpha[PROBE_ALPHAS],
         threshold[PROBE_ALPHAS]; /* exits at ≥ threshold are wrong for at most alpha of questions (measure.h) */
     int n_alphas;
@@ -46,6 +50,8 @@ const char *probe_target_name(enum probe_target t);
 int probe_target_parse(const char *s, enum probe_target *out, struct err *e);
 /* Whether the probe can read this model: width, layers and vocabulary must be equal (another storage format may differ; a name only warns). */
 int probe_fits(const struct probe *p, const struct probe_model *m, const char *path, struct err *e);
+/* The temperature for questions of this family; NULL: of none. */
+double probe_temperature(const struct probe *p, const char *kind);
 /* softmax(z / temperature), in place; n classes. */
 void probe_softmax(double *z, int n, double temperature);
 #endif

@@ -234,7 +234,7 @@ static int read_logp(struct reader *r, const json_t *o, int n, struct forced *f)
 
 static int read_step(struct reader *r, const json_t *o, struct trace *t, struct trace_step *s) {
     s->reading = integer(r, o, "reading", 0, t->close - t->open);
-    s->byte = (size_t)integer(r, o, "byte", 0, (int64_t)t->len);
+    s->byte = (size_t)integer(r, o, "byte", 0, (int64_t)thought_len(t));
     s->forced = (struct forced){.mass = number(o, "mass"), .p = number(o, "p"), .entropy = number(o, "entropy"), .token = -1};
     if (json_object_get(o, "trial")) {
         s->forced.answer = string(r, o, "trial", NULL);

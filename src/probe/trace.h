@@ -22,6 +22,7 @@ struct forced {
     double mass;    /* probability of all choices together, before that */
     char *answer;   /* without choices: the trial answer's normal form, "" where it has none */
     int32_t token;  /* its first token */
+    int64_t tokens; /* of the trial answer; 0 with choices */
     double p;       /* mean probability of its tokens; with choices, of the likeliest */
     double entropy; /* bits, of the next token, all of the vocabulary */
 };

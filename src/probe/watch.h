@@ -10,16 +10,19 @@ struct watch {
     const struct probe *p; /* borrowed */
     const struct fit_probe *fit;
     struct scan scan;
-    float *x;   /* [width] */
-    float *g;   /* [classes, rank] codes of the question's candidates */
-    int64_t n;  /* rows seen */
+    float *x;  /* [width] */
+    f16 *h;    /* [width] */
+    float *g;  /* [classes, rank] codes of the question's candidates */
+    int64_t n; /* rows seen */
+    double temperature;
     int broken; /* a state was not finite: no reading any more */
 };
 /* at: place of the layer in the probe, usually p->best. */
 int watch_open(struct watch *w, const struct probe *p, int at, struct err *e);
 void watch_close(struct watch *w);
-/* A new trace; cand[n_cand, candidate width]: features of its question's choices (choices.h), unless the probe has no candidate head. */
-void watch_start(struct watch *w, const f16 *cand, int n_cand);
+/* A new trace; cand[n_cand, candidate width]: features of its question's choices (choices.h), unless the probe has no candidate head. kind: the
+ * question's family (for the temperature), or NULL. */
+void watch_start(struct watch *w, const char *kind, const f16 *cand, int n_cand);
 void watch_again(struct watch *w); /* the same trace from its beginning */
 void watch_row(struct watch *w, struct device *d, const num *x);
 /* p[classes], calibrated; returns the likeliest class, -1 before the first row or when broken. */

@@ -57,6 +57,9 @@ void questions_fini(struct questions *qs);
  * follows. ERR_STATE, and nothing changed, where a question with choices has a worked thought, which names them by letter. */
 int questions_shuffle(struct questions *qs, uint64_t seed, struct err *e);
 
+/* A question out of a prompt's text: its choices are the last lines "A) …", "B) …", … (none: n_choices 0). id, kind and answer mean nothing. */
+int question_from_text(struct question *out, const char *text, size_t n, struct err *e);
+
 /* Appends one JSON object and a newline; trace and final only if `traces` and if they are there. */
 int question_json(const struct question *q, int traces, struct str *out, struct err *e);
 

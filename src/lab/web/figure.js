@@ -9,7 +9,7 @@ import { symbolPath } from "./charts/marks.js";
 const NARROWEST = 260; // px: below, a drawing is shrunk as a picture
 const COLOURS = 8; // --s1 … in style.css
 const DASHES = [null, "7 3", "2 3", "9 3 2 3"];
-const SYMBOLS = ["circle", "square", "triangle", "diamond2", "star", "times"];
+const SYMBOLS = ["circle", "square", "triangle", "diamond2", "star", "cross"];
 
 /** Series differ by colour, dash and symbol, so that colour is never alone in telling them apart. */
 function makeSeries(data) {

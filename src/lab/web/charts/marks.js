@@ -1,6 +1,6 @@
 // What charts share: the frame with its labelled axes, small multiples, constants to compare with, tips.
 import * as Plot from "@observablehq/plot";
-import { symbolCircle, symbolDiamond2, symbolSquare, symbolStar, symbolTimes, symbolTriangle, symbol } from "d3-shape";
+import { symbolCircle, symbolCross, symbolDiamond2, symbolSquare, symbolStar, symbolTriangle, symbol } from "d3-shape";
 import { describe, distinct } from "../data.js";
 
 const SHAPES = {
@@ -9,7 +9,7 @@ const SHAPES = {
   triangle: symbolTriangle,
   diamond2: symbolDiamond2,
   star: symbolStar,
-  times: symbolTimes,
+  cross: symbolCross,
 };
 
 /** The outline of a symbol for legends. */
