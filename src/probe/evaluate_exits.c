@@ -2,9 +2,9 @@
 #include "probe/evaluate_int.h"
 
 enum { GRID = 24 };
-/* A threshold is chosen if the loss of accuracy on validation questions stays within the bound even one standard error further down: the best
- * of many thresholds looks better where it was chosen than it is. */
-static const struct resampling one_error = {200, 0.6827, 42};
+/* A threshold is chosen if the loss of accuracy on validation questions stays within the bound at the far end of its 95 % interval: the best of many
+ * thresholds looks better where it was chosen than it is. */
+static const struct resampling sure = {500, 0.95, 42};
 
 /* What an exit costs: the injected words and the answer; a forced look costs its words again. */
 struct costs {
@@ -67,7 +67,7 @@ static int add_rival(const struct evaluator *v, json_t *exits, json_t *chosen, c
     int64_t best = -1;
     TRY(measure_exit(x, g, (size_t)n, test->t, test->n, &v->how, e));
     if (val->n) {
-        TRY(measure_exit(y, g, (size_t)n, val->t, val->n, &one_error, e));
+        TRY(measure_exit(y, g, (size_t)n, val->t, val->n, &sure, e));
         best = exit_choose(y, (size_t)n, v->o->max_loss, 1);
     }
     for (int i = 0; i < n; i++) {
@@ -100,7 +100,7 @@ int evaluate__choose(struct exit_policy *out, const struct panel *val, double ma
     struct exit_policy g[32];
     struct exit_point x[32];
     int n = grid(g, EXIT_CONFIDENCE, PROBE_TOKENS, costs_of(val));
-    TRY(measure_exit(x, g, (size_t)n, val->t, val->n, &one_error, e));
+    TRY(measure_exit(x, g, (size_t)n, val->t, val->n, &sure, e));
     int64_t best = exit_choose(x, (size_t)n, max_loss, 1);
     if (best < 0) return 0;
     *out = g[best];
