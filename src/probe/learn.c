@@ -267,7 +267,8 @@ static int calibrate(struct learner *l, struct probe *p, struct err *e) {
     return 0;
 }
 
-/* Thresholds at which exits are wrong (not the model's own answer) for at most alpha of questions. */
+/* Thresholds at which exits are wrong (not the model's own answer) for at most alpha of questions. The promise is approximate: the same
+ * validation traces chose epoch, layer and temperature. */
 static int promise(struct learner *l, struct probe *p, struct err *e) {
     static const double alphas[] = {0.01, 0.02, 0.05, 0.1, 0.2};
     const struct panel_of of = {.s = l->s, .p = p, .layer = p->best, .kinds = l->o->kinds, .parts = 1u << FIT_VAL};
