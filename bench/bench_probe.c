@@ -88,7 +88,7 @@ static void random_probe(struct probe *p, const struct model *m, int layer, int 
                         .n_layers = 1,
                         .layer = layers,
                         .fit = &fit,
-                        .temperature = 1};
+                        .temperature = {1, 0.5, 0.5}};
     int64_t n = fit_size(p->shape, p->width, rank, choice_width(m));
     float *w = malloc((size_t)n * sizeof *w);
     for (int64_t i = 0; i < n; i++) w[i] = (float)(0.01 * rng_normal(&r));

@@ -272,14 +272,14 @@ static struct probe made_probe(struct layer *l, int rank, int by_token) {
     const int64_t n = 24;
     struct probe p = {.model = {"a model", "Q8_0", W, 3, 50}, .tap = TAP_RESID_OUT, .target = TARGET_TRUTH, .width = W};
     make_signs(l, n, 2, 3, 4);
-    p.shape = (struct scan_shape){POOL_ATTENTION, 2, C}, p.n_layers = 2, p.best = 1, p.temperature = 1.0 / 3,
-    p.split_seed = 1234567890123;
+    p.shape = (struct scan_shape){POOL_ATTENTION, 2, C}, p.n_layers = 2, p.best = 1,
+    p.temperature = (struct temperatures){1.0f / 3, 0.25, -0.5}, p.split_seed = 1234567890123;
     p.layer = calloc(2, sizeof *p.layer), p.fit = calloc(2, sizeof *p.fit), p.val_accuracy = calloc(2, sizeof *p.val_accuracy);
     p.layer[0] = -1, p.layer[1] = 2, p.val_accuracy[0] = 0.25, p.val_accuracy[1] = 0.75;
     for (int i = 0; i < 2; i++) fit_signs(l, &p.fit[i], p.shape, rank), p.fit[i].wq[0] += (float)i;
     p.n_alphas = 3, p.alpha[0] = 0.25, p.alpha[1] = 0.5, p.alpha[2] = 0.75;
     p.threshold[0] = INFINITY, p.threshold[1] = 0.1, p.threshold[2] = 0.7;
-    p.by_token = by_token, p.n_kinds = 1, p.kind_temperature[0] = 0.5;
+    p.by_token = by_token, p.n_kinds = 1, p.kind_temperature[0] = (struct temperatures){0.5, 0, 0};
     snprintf(p.kind[0], sizeof p.kind[0], "chain");
     for (int k = 0; by_token && k < C; k++) p.token[k] = 7 * k;
     snprintf(p.kinds, sizeof p.kinds, "chain,recall"), snprintf(p.store, sizeof p.store, "0123");
@@ -299,10 +299,11 @@ static void same_probe(const struct probe *a, const struct probe *b) {
     cr_expect(a->model.layers == b->model.layers && a->model.vocab == b->model.vocab && a->tap == b->tap &&
               a->target == b->target);
     cr_expect(a->shape.pool == b->shape.pool && a->shape.heads == b->shape.heads && a->shape.classes == b->shape.classes);
-    cr_expect(a->width == b->width && a->n_layers == b->n_layers && a->best == b->best && a->temperature == b->temperature);
+    cr_expect(a->width == b->width && a->n_layers == b->n_layers && a->best == b->best);
+    cr_expect(!memcmp(&a->temperature, &b->temperature, sizeof a->temperature));
     cr_expect(a->split_seed == b->split_seed && !strcmp(a->kinds, b->kinds) && !strcmp(a->store, b->store));
     cr_expect(a->by_token == b->by_token && !memcmp(a->token, b->token, sizeof a->token) && a->n_alphas == b->n_alphas);
-    cr_expect(probe_temperature(b, "chain") == 0.5 && probe_temperature(b, "recall") == a->temperature);
+    cr_expect(probe_temperature(b, "chain")->level == 0.5 && probe_temperature(b, "recall") == &b->temperature);
     for (int i = 0; i < a->n_layers; i++) {
         cr_expect(a->layer[i] == b->layer[i] && a->val_accuracy[i] == b->val_accuracy[i]);
         same_weights(a, b, i);
@@ -356,7 +357,7 @@ Test(candidates, a_watch_reads_what_the_stored_trace_gives) {
                 dev_put(d, row, wide, W);
                 watch_row(&w, d, row);
                 int at = watch_read(&w, y);
-                probe_softmax(z + r * C, C, p.temperature);
+                probe_softmax(z + r * C, C, &p.temperature, r + 1);
                 cr_expect(!memcmp(y, z + r * C, sizeof y) && at == best(y, C), "rank %d, trace %d, row %d", rank, (int)i, (int)r);
             }
         }

@@ -273,7 +273,7 @@ static struct probe random_probe(const struct reasoner *x, int rank, int layer) 
     const struct model_cfg *c = model_cfg(x->m);
     struct probe p = {
         .model = {"r", "F32", c->n_embd, c->n_layer, c->n_vocab}, .tap = TAP_RESID_OUT, .width = c->n_embd, .n_layers = 1};
-    p.shape = (struct scan_shape){POOL_ATTENTION, 2, 4}, p.temperature = 1.5;
+    p.shape = (struct scan_shape){POOL_ATTENTION, 2, 4}, p.temperature = (struct temperatures){1.5, 0, 0};
     p.layer = calloc(1, sizeof *p.layer), p.fit = calloc(1, sizeof *p.fit), p.val_accuracy = calloc(1, sizeof *p.val_accuracy);
     p.layer[0] = layer;
     int64_t cand = rank ? choice_width(x->m) : 0, n = fit_size(p.shape, p.width, rank, cand);

@@ -10,8 +10,12 @@ TestSuite(probe_file, .timeout = 60);
 enum { W = 4, C = 3, H = 2, R = 2, CAND = 5, LAYERS = 2 };
 
 static void good(const char *path) {
-    struct probe p = {
-        .model = {"a model", "F32", W, 3, 50}, .tap = TAP_RESID_OUT, .width = W, .n_layers = LAYERS, .best = 1, .temperature = 2};
+    struct probe p = {.model = {"a model", "F32", W, 3, 50},
+                      .tap = TAP_RESID_OUT,
+                      .width = W,
+                      .n_layers = LAYERS,
+                      .best = 1,
+                      .temperature = {2, 0.5, -0.25}};
     float *m[LAYERS];
     p.shape = (struct scan_shape){POOL_ATTENTION, H, C};
     p.layer = (int[]){0, 2}, p.fit = (struct fit_probe[LAYERS]){{0}, {0}}, p.val_accuracy = (double[]){0.5, 0.75};
@@ -23,7 +27,7 @@ static void good(const char *path) {
     }
     p.n_alphas = 2, p.alpha[0] = 0.25, p.alpha[1] = 0.5, p.threshold[0] = INFINITY, p.threshold[1] = 0.5;
     p.by_token = 1, p.token[0] = 4, p.token[1] = 2, p.token[2] = 49;
-    p.n_kinds = 1, p.kind_temperature[0] = 0.5, snprintf(p.kind[0], sizeof p.kind[0], "chain");
+    p.n_kinds = 1, p.kind_temperature[0] = (struct temperatures){0.5, 0, 0}, snprintf(p.kind[0], sizeof p.kind[0], "chain");
     snprintf(p.kinds, sizeof p.kinds, "chain"), snprintf(p.store, sizeof p.store, "0123");
     OK(probe_save(&p, path, &e));
     for (int i = 0; i < LAYERS; i++) free(m[i]);
@@ -92,6 +96,7 @@ static void as_nan(struct gguf_writer *g, const char *key) { gguf_put_f64(g, key
 static void as_nans(struct gguf_writer *g, const char *key) { gguf_put_f32s(g, key, (float[]){NAN, NAN}, 2); }
 static void as_one_nan(struct gguf_writer *g, const char *key) { gguf_put_f32s(g, key, (float[]){NAN}, 1); }
 static void as_halves(struct gguf_writer *g, const char *key) { gguf_put_f32s(g, key, (float[]){0.5f, 1.5f, 2.5f}, 3); }
+static void as_cold(struct gguf_writer *g, const char *key) { gguf_put_f32s(g, key, (float[]){0, 0.5f, 0}, 3); }
 static void as_none(struct gguf_writer *g, const char *key) { gguf_put_i32s(g, key, (int32_t[]){0}, 0); }
 static void as_falling(struct gguf_writer *g, const char *key) { gguf_put_i32s(g, key, (int32_t[]){2, 0}, 2); }
 static void as_twice(struct gguf_writer *g, const char *key) { gguf_put_i32s(g, key, (int32_t[]){2, 2}, 2); }
@@ -178,6 +183,9 @@ Test(probe_file, a_value_out_of_range_is_named) {
     refuse(from, &(struct change){.key = "probe.best_layer", .put = as_minus_two}, "probe.best_layer");
     refuse(from, &(struct change){.key = "probe.temperature", .put = as_zero}, "probe.temperature");
     refuse(from, &(struct change){.key = "probe.temperature", .put = as_nan}, "probe.temperature");
+    refuse(from, &(struct change){.key = "probe.temperature", .put = as_nans}, "three numbers");
+    refuse(from, &(struct change){.key = "probe.temperature", .put = as_halves}, "spread < 1");
+    refuse(from, &(struct change){.key = "probe.temperature", .put = as_cold}, "level > 0");
     refuse(from, &(struct change){.key = "probe.pool", .put = as_mean}, "more than one head");
     tmp_end_strict();
 }

@@ -96,6 +96,87 @@ Test(stats_fit, scaling_the_logits_scales_the_temperature) {
     cr_expect_gt(u.loss_before, u.loss_after);
 }
 
+/* ---- a temperature for each reading ---- */
+
+enum { READINGS = 6000, PLACES = 12 };
+struct reading_set {
+    double z[READINGS * K], at[READINGS];
+    int label[READINGS];
+};
+
+/* Labels as often as logits at these temperatures say; spreads of readings differ by a factor of ten. */
+static void readings_draw(struct reading_set *d, const struct temperatures *truth) {
+    uint64_t s = 7;
+    for (int i = 0; i < READINGS; i++) {
+        double u[K + 1], sum = 0, run = 0, wide = 0.5 + 0.5 * (i % 10);
+        for (int c = 0; c <= K; c++) s = s * 6364136223846793005u + 1442695040888963407u, u[c] = (double)(s >> 11) * 0x1p-53;
+        for (int c = 0; c < K; c++) d->z[i * K + c] = wide * (2 * u[c] - 1);
+        d->at[i] = 1 + i % PLACES;
+        double t = temperature_of(truth, d->z + i * K, K, d->at[i]);
+        for (int c = 0; c < K; c++) sum += exp(d->z[i * K + c] / t);
+        int y = 0;
+        for (; y < K - 1; y++)
+            if ((run += exp(d->z[i * K + y] / t) / sum) >= u[K]) break;
+        d->label[i] = y;
+    }
+}
+
+static double readings_loss(const struct reading_set *d, const struct temperatures *t, double prior) {
+    double loss = 0;
+    for (int i = 0; i < READINGS; i++) {
+        const double *z = d->z + i * K;
+        double one = temperature_of(t, z, K, d->at[i]), sum = 0;
+        for (int c = 0; c < K; c++) sum += exp(z[c] / one);
+        loss += (log(sum) - z[d->label[i]] / one) / READINGS;
+    }
+    return loss + prior * (t->spread * t->spread + t->position * t->position) / 2;
+}
+
+Test(stats_fit, temperatures_of_readings_are_found_again) {
+    static struct reading_set d;
+    const struct temperatures truth = {1.5, 0.5, -0.4};
+    struct temperatures t;
+    readings_draw(&d, &truth);
+    cr_assert_eq(temperatures_fit(&t, d.z, d.label, NULL, d.at, READINGS, K, 500, NULL), 0);
+    cr_expect(fabs(t.level - 1.5) < 0.3 && fabs(t.spread - 0.5) < 0.15 && fabs(t.position + 0.4) < 0.15, "%g %g %g", t.level,
+              t.spread, t.position);
+    double least = readings_loss(&d, &t, 1.0 / 500);
+    cr_expect_lt(least, readings_loss(&d, &truth, 1.0 / 500));
+    for (int i = 0; i < 6; i++) { /* no way down is left */
+        struct temperatures near = t;
+        double *x[] = {&near.level, &near.spread, &near.position};
+        *x[i / 2] += i % 2 ? 0.01 : -0.01;
+        cr_expect_gt(readings_loss(&d, &near, 1.0 / 500), least, "%d", i);
+    }
+}
+
+Test(stats_fit, temperatures_follow_the_scale_of_the_logits) {
+    static struct reading_set d;
+    struct temperatures t, u;
+    readings_draw(&d, &(struct temperatures){0.7, 0.3, 0.2});
+    cr_assert_eq(temperatures_fit(&t, d.z, d.label, NULL, d.at, READINGS, K, 100, NULL), 0);
+    for (int i = 0; i < READINGS * K; i++) d.z[i] = 10 * d.z[i] + i / K;
+    cr_assert_eq(temperatures_fit(&u, d.z, d.label, NULL, d.at, READINGS, K, 100, NULL), 0);
+    near("spread", u.spread, t.spread, 1e-4);
+    near("position", u.position, t.position, 1e-4);
+    near("level", u.level, t.level * pow(10, 1 - t.spread), 1e-3);
+}
+
+Test(stats_fit, a_prior_keeps_few_sequences_at_one_temperature) {
+    static struct reading_set d;
+    struct temperatures t;
+    readings_draw(&d, &(struct temperatures){1.5, 0.5, -0.4});
+    cr_assert_eq(temperatures_fit(&t, d.z, d.label, NULL, d.at, READINGS, K, 100000, NULL), 0);
+    double free_spread = t.spread, weight[READINGS], none[] = {0.5};
+    cr_assert_eq(temperatures_fit(&t, d.z, d.label, NULL, d.at, READINGS, K, 1, NULL), 0);
+    cr_expect(fabs(t.spread) < fabs(free_spread) && t.level > 0, "%g, %g", t.spread, free_spread);
+    for (int i = 0; i < READINGS; i++) weight[i] = i < 100;
+    cr_assert_eq(temperatures_fit(&t, d.z, d.label, weight, d.at, READINGS, K, 10, NULL), 0);
+    cr_expect(isfinite(t.level) && t.spread < 1);
+    cr_expect_eq(temperatures_fit(&t, d.z, d.label, NULL, none, 1, K, 1, NULL), ERR_RANGE);
+    cr_expect_eq(temperatures_fit(&t, d.z, d.label, NULL, d.at, READINGS, K, 0, NULL), ERR_RANGE);
+}
+
 Test(stats_fit, temperature_at_the_ends_and_of_nothing) {
     struct temperature t;
     const double sharp[] = {4, 0, 0, 3}, flat[] = {1, 1, 5, 5};

@@ -24,7 +24,8 @@ static const struct opt opts[] = {
     {"batch", 0, "N", "32", "traces of one update"},
     {"lr", 0, "X", "0.003", "learning rate"},
     {"weight-decay", 0, "X", "0.001", "decoupled weight decay"},
-    {"split-seed", 0, "N", "42", "which questions are for training, validation and test (8 : 1 : 1)"},
+    {"split-seed", 0, "N", "42",
+     "which questions are for training, validation and test (8 : 1 : 1; half of validation for conformal thresholds)"},
     OPT_JSON,
     {0},
 };
@@ -63,8 +64,9 @@ static int read_opts(struct learn_opts *o, struct args *a, struct err *e) {
 }
 
 static int print_rows(const struct probe *p, const struct learned *l, const char *path) {
-    printf("%" PRId64 " traces: %" PRId64 " to train on, %" PRId64 " to choose by, %" PRId64 " kept for tests\n", l->traces,
-           l->part[FIT_TRAIN], l->part[FIT_VAL], l->part[FIT_TEST]);
+    printf("%" PRId64 " traces: %" PRId64 " to train on, %" PRId64 " to choose by, %" PRId64 " for conformal thresholds, %" PRId64
+           " kept for tests\n",
+           l->traces, l->part[FIT_TRAIN], l->part[FIT_VAL], l->part[FIT_CONFORMAL], l->part[FIT_TEST]);
     for (int i = TRACE_OK + 1; i < TRACE_OUTS; i++)
         if (l->out[i]) printf("left out: %" PRId64 " (%s)\n", l->out[i], trace_out_name((enum trace_out)i));
     if (l->other_kind) printf("left out: %" PRId64 " (another family)\n", l->other_kind);
@@ -76,7 +78,8 @@ static int print_rows(const struct probe *p, const struct learned *l, const char
                i == p->best      ? "  <- best"
                : p->layer[i] < 0 ? "  (text only)"
                                  : "");
-    printf("\n%d classes, temperature %.3f; %.1f s\nwrote %s\n", p->shape.classes, p->temperature, l->seconds, path);
+    printf("\n%d classes, temperature %.3f · spread^%.2f · position^%.2f; %.1f s\nwrote %s\n", p->shape.classes,
+           p->temperature.level, p->temperature.spread, p->temperature.position, l->seconds, path);
     return 0;
 }
 
@@ -91,11 +94,12 @@ static int print_object(const struct probe *p, const struct learned *l, const ch
     json_object_set_new(out, "other_kind", json_integer(l->other_kind));
     json_object_set_new(out, "other_form", json_integer(l->other_form));
     json_object_set_new(out, "no_class", json_integer(l->no_class));
-    return print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:i, s:i, s:f, s:f}", "out", path, "traces",
+    return print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:i, s:i, s:o, s:f}", "out", path, "traces",
                                 (json_int_t)l->traces, "train", (json_int_t)l->part[FIT_TRAIN], "val",
-                                (json_int_t)l->part[FIT_VAL], "test", (json_int_t)l->part[FIT_TEST], "excluded", out, "layers",
-                                layers, "best_layer", p->layer[p->best], "classes", p->shape.classes, "temperature",
-                                p->temperature, "seconds", l->seconds),
+                                (json_int_t)l->part[FIT_VAL], "conformal", (json_int_t)l->part[FIT_CONFORMAL], "test",
+                                (json_int_t)l->part[FIT_TEST], "excluded", out, "layers", layers, "best_layer", p->layer[p->best],
+                                "classes", p->shape.classes, "temperature", temperatures_json(&p->temperature), "seconds",
+                                l->seconds),
                       e);
 }
 

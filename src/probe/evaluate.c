@@ -279,9 +279,9 @@ static json_t *probe_json(const struct probe *p) {
                               json_pack("{s:i, s:o}", "layer", p->layer[i], "val_accuracy", json__real(p->val_accuracy[i])));
     for (int i = 0; i < p->n_alphas; i++)
         json_array_append_new(promise, json_pack("{s:f, s:o}", "alpha", p->alpha[i], "threshold", json__real(p->threshold[i])));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:o, s:o}", "model", p->model.name, "format", p->model.format,
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:o}", "model", p->model.name, "format", p->model.format,
                      "tap", tap_name(p->tap), "target", probe_target_name(p->target), "kinds", p->kinds, "heads", p->shape.heads,
-                     "classes", p->shape.classes, "best_layer", p->layer[p->best], "temperature", p->temperature, "layers",
+                     "classes", p->shape.classes, "best_layer", p->layer[p->best], "temperature", temperatures_json(&p->temperature), "layers",
                      layers, "conformal", promise);
 }
 

@@ -89,7 +89,7 @@ int evaluate__exits(const struct evaluator *v, json_t *f, const char *kind, cons
     json_t *exits = json_array(), *chosen = json_object();
     json_object_set_new(f, "exit", exits), json_object_set_new(f, "chosen", chosen);
     if (v->p->target == TARGET_RIGHT) return 0;
-    TRY(evaluate__unmonitored(v, &val, kind, v->p->best, 1u << FIT_VAL, e));
+    TRY(evaluate__unmonitored(v, &val, kind, v->p->best, CHOOSING_PARTS, e));
     int rc = 0;
     for (int i = 0; !rc && i < 5; i++) rc = add_rival(v, exits, chosen, &rivals[i], test, &val, e);
     panel_close(&val);

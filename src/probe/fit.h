@@ -12,7 +12,8 @@
 #include "probe/scan.h"
 
 enum { FIT_RANK = 256 };
-enum fit_part { FIT_TRAIN, FIT_VAL, FIT_TEST };
+/* FIT_CONFORMAL: kept apart from the choices that FIT_VAL makes, so that a conformal threshold keeps its promise. */
+enum fit_part { FIT_TRAIN, FIT_VAL, FIT_TEST, FIT_CONFORMAL };
 struct fit_trace {
     int64_t row0, rows; /* of the states; rows >= 1 */
     int label;          /* class, 0 … classes − 1 */

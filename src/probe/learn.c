@@ -200,7 +200,7 @@ static int raw_read(const struct probe *p, int at, const struct store *s, const 
 int probe_read(const struct probe *p, int at, const struct store *s, const struct trace *t, double *out, struct err *e) {
     int C = p->shape.classes;
     TRY(raw_read(p, at, s, t, out, e));
-    for (int64_t r = 0; r < t->rows; r++) probe_softmax(out + r * C, C, probe_temperature(p, t->q.kind));
+    for (int64_t r = 0; r < t->rows; r++) probe_softmax(out + r * C, C, probe_temperature(p, t->q.kind), r + 1);
     return 0;
 }
 
@@ -219,7 +219,7 @@ static int layer_accuracy(struct learner *l, struct probe *p, int at, double *z,
 
 /* The layer that is right most often on validation readings (losses of layers differ by overconfidence, which a temperature mends); the embeddings are a control and never chosen while there is another. */
 static int choose_best(struct learner *l, struct probe *p, double *z, struct err *e) {
-    p->best = -1, p->temperature = 1;
+    p->best = -1, p->temperature = (struct temperatures){1, 0, 0};
     for (int i = 0; i < p->n_layers; i++) {
         TRY(layer_accuracy(l, p, i, z, e));
         if (p->layer[i] < 0 && p->n_layers > 1) continue;
@@ -228,23 +228,26 @@ static int choose_best(struct learner *l, struct probe *p, double *z, struct err
     return 0;
 }
 
-/* The temperature of the validation readings of one family (NULL: of all). Each trace counts once, however long. */
-static int fit_temperature(struct learner *l, struct probe *p, const char *kind, double *out, struct err *e) {
+/* The temperatures of the validation readings of one family (NULL: of all). Each trace counts once, however long. */
+static int fit_temperature(struct learner *l, struct probe *p, const char *kind, struct temperatures *out, struct err *e) {
     int C = p->shape.classes;
-    int64_t rows = 0, at = 0;
+    int64_t rows = 0, at = 0, traces = 0;
     for (int64_t i = 0; i < l->n; i++)
         if (l->ft[i].part == FIT_VAL && (!kind || !strcmp(kind, l->t[i]->q.kind))) rows += l->ft[i].rows;
-    double *z = malloc((size_t)(rows * (C + 1)) * sizeof *z), *weight = z ? z + rows * C : NULL;
+    double *z = malloc((size_t)(rows * (C + 2)) * sizeof *z), *weight = z ? z + rows * C : NULL,
+           *place = z ? weight + rows : NULL;
     int *label = malloc((size_t)rows * sizeof *label);
     int rc = z && label ? 0 : fail(e, ERR_NOMEM, "out of memory for %lld validation readings", (long long)rows);
     for (int64_t i = 0; !rc && i < l->n; i++) {
         if (l->ft[i].part != FIT_VAL || (kind && strcmp(kind, l->t[i]->q.kind) != 0)) continue;
         rc = raw_read(p, p->best, l->s, l->t[i], z + at * C, e);
-        for (int64_t r = 0; r < l->ft[i].rows; r++) label[at] = l->ft[i].label, weight[at++] = 1 / (double)l->ft[i].rows;
+        for (int64_t r = 0; r < l->ft[i].rows; r++, at++)
+            label[at] = l->ft[i].label, weight[at] = 1 / (double)l->ft[i].rows, place[at] = (double)r + 1;
+        traces++;
     }
-    struct temperature fitted = {.t = 1};
-    if (!rc) rc = temperature_fit(&fitted, z, label, weight, (size_t)rows, (size_t)C, e);
-    *out = (float)fitted.t; /* as a probe file stores it */
+    struct temperatures t = {1, 0, 0};
+    if (!rc) rc = temperatures_fit(&t, z, label, weight, place, (size_t)rows, (size_t)C, (size_t)traces, e);
+    *out = (struct temperatures){(float)t.level, (float)t.spread, (float)t.position}; /* as a probe file stores them */
     free(z), free(label);
     return rc;
 }
@@ -267,11 +270,11 @@ static int calibrate(struct learner *l, struct probe *p, struct err *e) {
     return 0;
 }
 
-/* Thresholds at which exits are wrong (not the model's own answer) for at most alpha of questions. The promise is approximate: the same
- * validation traces chose epoch, layer and temperature. */
+/* Thresholds at which exits are wrong (not the model's own answer) for at most alpha of questions, by traces that chose nothing: neither
+ * epoch, layer nor temperature. */
 static int promise(struct learner *l, struct probe *p, struct err *e) {
     static const double alphas[] = {0.01, 0.02, 0.05, 0.1, 0.2};
-    const struct panel_of of = {.s = l->s, .p = p, .layer = p->best, .kinds = l->o->kinds, .parts = 1u << FIT_VAL};
+    const struct panel_of of = {.s = l->s, .p = p, .layer = p->best, .kinds = l->o->kinds, .parts = 1u << FIT_CONFORMAL};
     struct panel panel;
     struct conformal c;
     int rc = panel_open(&panel, &of, e);

@@ -17,7 +17,7 @@ struct learn_opts {
 };
 #define LEARN_DEFAULT ((struct learn_opts){TARGET_OWN, NULL, -1, -2, FIT_DEFAULT, 42})
 struct learned {
-    int64_t traces, part[3], out[TRACE_OUTS];
+    int64_t traces, part[4], out[TRACE_OUTS];
     int64_t other_kind, other_form, no_class; /* left out: other family; (no) choices; an answer that is no class of the probe */
     double seconds;
 };

@@ -24,7 +24,7 @@ struct panel {
     void **mem;
     size_t n_mem, cap_mem;
 };
-enum { ALL_PARTS = 7 };
+enum { ALL_PARTS = 15, CHOOSING_PARTS = 1u << FIT_VAL | 1u << FIT_CONFORMAL }; /* what may choose: never the test part */
 /* The monitor that reads by rules (task/monitor.h), as panel_of wants one; ctx is not used. */
 int monitor_by_rules(void *ctx, const struct trace *t, int step, int *choice, struct err *e);
 int panel_open(struct panel *out, const struct panel_of *of, struct err *e);

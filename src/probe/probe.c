@@ -2,6 +2,7 @@
 #include "probe/probe.h"
 #include "base/hash.h"
 #include "weights/gguf_write.h"
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,20 +30,25 @@ void probe_fini(struct probe *p) {
 }
 
 enum fit_part probe_part(uint64_t split_seed, const char *id) {
-    uint64_t tenth = hash_mix(hash_text(id) ^ hash_mix(split_seed)) % 10;
-    return tenth == 0 ? FIT_TEST : tenth == 1 ? FIT_VAL : FIT_TRAIN;
+    uint64_t h = hash_mix(hash_text(id) ^ hash_mix(split_seed)), tenth = h % 10;
+    return tenth == 0 ? FIT_TEST : tenth > 1 ? FIT_TRAIN : h / 10 % 2 ? FIT_CONFORMAL : FIT_VAL;
 }
 
-double probe_temperature(const struct probe *p, const char *kind) {
+const struct temperatures *probe_temperature(const struct probe *p, const char *kind) {
     for (int i = 0; kind && i < p->n_kinds; i++)
-        if (!strcmp(p->kind[i], kind)) return p->kind_temperature[i];
-    return p->temperature;
+        if (!strcmp(p->kind[i], kind)) return &p->kind_temperature[i];
+    return &p->temperature;
 }
 
-void probe_softmax(double *z, int n, double temperature) {
+void probe_softmax(double *z, int n, const struct temperatures *t, int64_t at) {
+    double temperature = temperature_of(t, z, (size_t)n, (double)at);
     for (int k = 0; k < n; k++) z[k] /= temperature;
     log_softmax(z, n, z);
     for (int k = 0; k < n; k++) z[k] = exp(z[k]);
+}
+
+struct json_t *temperatures_json(const struct temperatures *t) {
+    return json_pack("{s:f, s:f, s:f}", "level", t->level, "spread", t->spread, "position", t->position);
 }
 
 int probe_fits(const struct probe *p, const struct probe_model *m, const char *path, struct err *e) {
@@ -92,15 +98,22 @@ static float float_above(double x) {
     return (double)f < x ? nextafterf(f, INFINITY) : f;
 }
 
+enum { TEMPERATURES = 3 }; /* level, spread, position */
+static void put_temperature(float *out, const struct temperatures *t) {
+    out[0] = (float)t->level, out[1] = (float)t->spread, out[2] = (float)t->position;
+}
+
 static void put_kinds(struct gguf_writer *g, const struct probe *p) {
     struct meta_str names[PROBE_KINDS];
-    float t[PROBE_KINDS];
+    float t[PROBE_KINDS + 1][TEMPERATURES];
+    put_temperature(t[0], &p->temperature);
     for (int i = 0; i < p->n_kinds; i++) {
         names[i] = (struct meta_str){.s = p->kind[i], .n = strlen(p->kind[i])};
-        t[i] = (float)p->kind_temperature[i];
+        put_temperature(t[i + 1], &p->kind_temperature[i]);
     }
+    gguf_put_f32s(g, "probe.temperature", t[0], TEMPERATURES);
     gguf_put_strs(g, "probe.temperature.kinds", names, (uint64_t)p->n_kinds);
-    gguf_put_f32s(g, "probe.temperature.of_kinds", t, (uint64_t)p->n_kinds);
+    gguf_put_f32s(g, "probe.temperature.of_kinds", t[1], (uint64_t)p->n_kinds * TEMPERATURES);
 }
 
 static void put_meta(struct gguf_writer *g, const struct probe *p) {
@@ -124,7 +137,6 @@ static void put_meta(struct gguf_writer *g, const struct probe *p) {
     gguf_put_i32(g, "probe.best_layer", p->layer[p->best]);
     for (int i = 0; i < p->n_layers; i++) acc[i] = (float)p->val_accuracy[i];
     gguf_put_f32s(g, "probe.validation_accuracy", acc, (uint64_t)p->n_layers);
-    gguf_put_f64(g, "probe.temperature", p->temperature);
     put_kinds(g, p);
     for (int i = 0; i < p->n_alphas; i++) alpha[i] = (float)p->alpha[i], thr[i] = float_above(p->threshold[i]);
     gguf_put_f32s(g, "probe.conformal.alpha", alpha, (uint64_t)p->n_alphas);
@@ -273,19 +285,30 @@ static int get_layers(const struct source *s, struct probe *p, struct err *e) {
     return p->best < 0 ? fail_at(e, ERR_FORMAT, s->path, -1, "\"probe.best_layer\": not one of its layers") : 0;
 }
 
+static int get_temperature(const struct source *s, struct temperatures *t, const char *key, int i, struct err *e) {
+    double *x[TEMPERATURES] = {&t->level, &t->spread, &t->position};
+    struct meta_value v;
+    if (meta_get(s->w, key, &v) != 1 || v.type != META_ARR || v.count < (uint64_t)((i + 1) * TEMPERATURES))
+        return fail_at(e, ERR_FORMAT, s->path, -1, "\"%s\": expected three numbers of a temperature", key);
+    for (int k = 0; k < TEMPERATURES; k++) TRY(meta_arr_f64(s->w, key, (uint64_t)(i * TEMPERATURES + k), x[k], e));
+    if (t->level > 0 && isfinite(t->level) && t->spread < 1 && isfinite(t->spread) && isfinite(t->position)) return 0;
+    return fail_at(e, ERR_FORMAT, s->path, -1, "\"%s\": expected level > 0, spread < 1 and position, found %g, %g, %g", key,
+                   t->level, t->spread, t->position);
+}
+
 static int get_kinds(const struct source *s, struct probe *p, struct err *e) {
     struct meta_value v, w;
     struct meta_str name;
     if (meta_get(s->w, "probe.temperature.kinds", &v) != 1) return 0;
     if (v.type != META_ARR || v.count > PROBE_KINDS || meta_get(s->w, "probe.temperature.of_kinds", &w) != 1 ||
-        w.type != META_ARR || w.count != v.count)
-        return fail_at(e, ERR_FORMAT, s->path, -1, "expected as many temperatures as families, at most %d", PROBE_KINDS);
+        w.type != META_ARR || w.count != v.count * TEMPERATURES)
+        return fail_at(e, ERR_FORMAT, s->path, -1, "expected three temperature numbers for each family, at most %d", PROBE_KINDS);
     for (int i = 0; i < (int)v.count; i++) {
-        double *t = &p->kind_temperature[i];
         TRY(meta_arr_str(s->w, "probe.temperature.kinds", (uint64_t)i, &name, e));
-        TRY(meta_arr_f64(s->w, "probe.temperature.of_kinds", (uint64_t)i, t, e));
-        if (!(*t > 0) || !isfinite(*t) || name.n >= sizeof p->kind[i])
-            return fail_at(e, ERR_FORMAT, s->path, -1, "expected families with temperatures above 0");
+        TRY(get_temperature(s, &p->kind_temperature[i], "probe.temperature.of_kinds", i, e));
+        if (name.n >= sizeof p->kind[i])
+            return fail_at(e, ERR_FORMAT, s->path, -1, "\"probe.temperature.kinds\": expected names of at most %d bytes",
+                           (int)sizeof p->kind[i] - 1);
         memcpy(p->kind[i], name.s, name.n);
     }
     p->n_kinds = (int)v.count;
@@ -360,12 +383,25 @@ static int get_all(const struct source *s, struct probe *p, struct err *e) {
     TRY(get_shape(s, p, e));
     TRY(get_int(s, "probe.split_seed", 0, INT64_MAX, &seed, e));
     p->split_seed = (uint64_t)seed;
-    if (meta_f64(s->w, "probe.temperature", &p->temperature, e) != 1 || !(p->temperature > 0) || !isfinite(p->temperature))
-        return fail_at(e, ERR_FORMAT, s->path, -1, "expected \"probe.temperature\" above 0");
+    TRY(get_temperature(s, &p->temperature, "probe.temperature", 0, e));
     TRY(get_classes(s, p, e));
     TRY(get_thresholds(s, p, e));
     TRY(get_kinds(s, p, e));
     return get_layers(s, p, e);
+}
+
+static uint64_t hash_weights(const struct probe *p) {
+    const int64_t shape[] = {p->tap, p->shape.pool, p->shape.heads, p->shape.classes, p->width, p->n_layers};
+    uint64_t h = hash_bytes(HASH_START, shape, sizeof shape);
+    h = hash_bytes(h, p->layer, (size_t)p->n_layers * sizeof *p->layer);
+    for (int i = 0; i < p->n_layers; i++) {
+        const struct fit_probe *f = &p->fit[i];
+        const int64_t rank[] = {f->rank, f->cand_width};
+        h = hash_bytes(h, rank, sizeof rank);
+        h = hash_bytes(h, f->wq, (size_t)fit_size(p->shape, p->width, f->rank, f->cand_width) * sizeof *f->wq);
+        h = hash_bytes(h, f->bias, (size_t)p->shape.classes * sizeof *f->bias);
+    }
+    return hash_mix(h);
 }
 
 int probe_open(struct probe *out, const char *path, struct err *e) {
@@ -374,6 +410,7 @@ int probe_open(struct probe *out, const char *path, struct err *e) {
     TRY(weights_open(&w, path, e));
     int rc = get_all(&(struct source){w, path}, &p, e);
     weights_close(w);
+    if (!rc) p.id = hash_weights(&p);
     if (rc < 0)
         probe_fini(&p);
     else

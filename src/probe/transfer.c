@@ -33,16 +33,16 @@ static int add_cell(json_t *tree, const struct cell_of *c, const struct panel *p
     return 0;
 }
 
-static int open_part(struct panel *out, const struct store *s, const struct probe *p, const char *kind, enum fit_part part,
+static int open_part(struct panel *out, const struct store *s, const struct probe *p, const char *kind, unsigned parts,
                      struct err *e) {
-    return panel_open(out, &(struct panel_of){.s = s, .p = p, .layer = p->best, .kinds = kind, .parts = 1u << part}, e);
+    return panel_open(out, &(struct panel_of){.s = s, .p = p, .layer = p->best, .kinds = kind, .parts = parts}, e);
 }
 
 /* The threshold that would be used at home; 0: none. */
 static int choose(struct exit_policy *out, const struct store *s, const struct probe *p, const char *kind, double max_loss,
                   struct err *e) {
     struct panel val;
-    TRY(open_part(&val, s, p, kind, FIT_VAL, e));
+    TRY(open_part(&val, s, p, kind, CHOOSING_PARTS, e));
     int rc = val.n ? evaluate__choose(out, &val, max_loss, e) : 0;
     panel_close(&val);
     return rc;
@@ -73,7 +73,7 @@ static int one_family(json_t *tree, const struct store *s, const struct probe *p
     for (int to = 0; rc >= 0 && to < n; to++) {
         struct panel test;
         const struct cell_of c = {"families", kinds[from], kinds[to], &q, found ? &policy : NULL};
-        rc = open_part(&test, s, &q, kinds[to], FIT_TEST, e);
+        rc = open_part(&test, s, &q, kinds[to], 1u << FIT_TEST, e);
         if (rc >= 0) rc = add_cell(tree, &c, &test, &how, e), panel_close(&test);
     }
     probe_fini(&q);
@@ -109,7 +109,7 @@ static int read_on(json_t *tree, const struct transfer_place *home, const struct
     int found = choose(&policy, home->s, home->p, NULL, o->max_loss, e);
     TRY(found);
     const struct cell_of c = {"stores", home->name, away->name, home->p, found ? &policy : NULL};
-    TRY(open_part(&test, away->s, home->p, NULL, FIT_TEST, e));
+    TRY(open_part(&test, away->s, home->p, NULL, 1u << FIT_TEST, e));
     int rc = add_cell(tree, &c, &test, &how, e);
     panel_close(&test);
     return rc;

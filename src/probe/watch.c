@@ -13,7 +13,7 @@ int watch_open(struct watch *w, const struct probe *p, int at, struct err *e) {
         watch_close(w);
         return fail(e, ERR_NOMEM, "out of memory for a probe");
     }
-    w->temperature = p->temperature;
+    w->temperature = &p->temperature;
     watch_again(w);
     return 0;
 }
@@ -53,7 +53,7 @@ int watch_read(const struct watch *w, double *p) {
     int n = w->p->shape.classes, at = 0;
     if (!w->n || w->broken) return -1;
     scan_read(&w->scan, w->fit->bias, p);
-    probe_softmax(p, n, w->temperature);
+    probe_softmax(p, n, w->temperature, w->n);
     for (int k = 1; k < n; k++)
         if (p[k] > p[at]) at = k;
     return at;

@@ -14,7 +14,7 @@ struct watch {
     f16 *h;    /* [width] */
     float *g;  /* [classes, rank] codes of the question's candidates */
     int64_t n; /* rows seen */
-    double temperature;
+    const struct temperatures *temperature;
     int broken; /* a state was not finite: no reading any more */
 };
 /* at: place of the layer in the probe, usually p->best. */

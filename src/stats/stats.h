@@ -104,6 +104,19 @@ struct temperature {
 int temperature_fit(struct temperature *out, const double *z, const int *label, const double *weight, size_t n, size_t k,
                     struct err *e);
 
+/* A temperature for each reading of a sequence (parameterised temperature scaling, after Tomani et al. 2022): level · s^spread · at^position,
+ * held within 1e-3 … 1e3, where s is the deviation of the reading's own logits (root of their mean square about their mean) and at = 1, 2 … its
+ * place. {t, 0, 0} is one temperature for all. The order of classes never changes, and with spread < 1 logits that are farther apart stay so.
+ *
+ * The fit minimises the weighted mean loss of temperature_fit plus (spread² + position²) / (2·sequences): a prior as strong as one reading of each
+ * of the `sequences` independent sequences that the n rows come from. at[n] from 1 on; ERR_RANGE as there. */
+struct temperatures {
+    double level, spread, position;
+};
+double temperature_of(const struct temperatures *t, const double *z, size_t k, double at);
+int temperatures_fit(struct temperatures *out, const double *z, const int *label, const double *weight, const double *at, size_t n,
+                     size_t k, size_t sequences, struct err *e);
+
 /* Split conformal prediction: the smallest score q such that a new one, exchangeable with the n sorted ones, is at most q with a
  * chance of at least 1 − alpha: the ⌈(n + 1)(1 − alpha)⌉-th smallest; ties only raise the chance. +∞ where n is too small for
  * that. */
