@@ -77,7 +77,7 @@ Test(template, statements_and_white_space_are_what_jinja_makes_of_them) { all_sn
 static int whole(const char *file, const json_t *request, const char *bos, const char *eos, const char *date,
                  const json_t *want) {
     struct chat_template *t = NULL;
-    struct chat_request r = {0};
+    struct chat_input r = {0};
     struct err e = ERR_INIT;
     struct str out = {0};
     struct tm now = time_of(date);
@@ -85,7 +85,7 @@ static int whole(const char *file, const json_t *request, const char *bos, const
     size_t n;
     cr_assert_eq(file_read(&source, &n, file, 0, &e), 0, "%s", e.msg);
     cr_assert_eq(chat_template_new(&t, source, n, file, &e), 0, "%s (%s:%d)", e.msg, e.where, (int)e.at);
-    int rc = chat_request_read(&r, text, strlen(text), "request", &e);
+    int rc = chat_input_read(&r, text, strlen(text), "request", &e);
     if (!rc) {
         json_object_set_new(r.extra, "bos_token", json_string(bos));
         json_object_set_new(r.extra, "eos_token", json_string(eos));
@@ -101,7 +101,7 @@ static int whole(const char *file, const json_t *request, const char *bos, const
     int ok = json_is_null(want) ? rc < 0 : rc == 0 && !strcmp(out.s ? out.s : "", json_string_value(want));
     if (!ok)
         cr_log_error("%s:\n  expected %s\n  found    %s", file, json_string_value(want), rc < 0 ? e.msg : out.s ? out.s : "");
-    chat_template_free(t), chat_request_free(&r), str_free(&out), free(source), free(text);
+    chat_template_free(t), chat_input_free(&r), str_free(&out), free(source), free(text);
     return ok;
 }
 
@@ -346,14 +346,14 @@ Test(template, templates_of_a_gguf) {
 /* ---- requests ---- */
 
 static void request_fails(const char *json, int code, const char *where, const char *word) {
-    struct chat_request r = {0};
+    struct chat_input r = {0};
     struct err e = ERR_INIT;
-    cr_expect_eq(chat_request_read(&r, json, strlen(json), "m.json", &e), code, "%s: %s", json, e.msg);
+    cr_expect_eq(chat_input_read(&r, json, strlen(json), "m.json", &e), code, "%s: %s", json, e.msg);
     cr_expect(strstr(e.msg, word) && !strcmp(e.where, where), "%s: %s (%s)", json, e.msg, e.where);
 }
 
 Test(template, requests_are_checked) {
-    struct chat_request r = {0};
+    struct chat_input r = {0};
     struct err e = ERR_INIT;
     static const char good[] =
         "{\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\"}]}, {\"role\": \"a\", \"content\": "
@@ -364,13 +364,13 @@ Test(template, requests_are_checked) {
     request_fails("[{\"role\": \"user\"}, {\"content\": \"x\"}]", ERR_ARG, "m.json", "message 1: expected a string 'role'");
     request_fails("[{\"role\": \"user\", \"content\": 5}]", ERR_ARG, "m.json", "message 0");
     request_fails("{\"messages\": [], \"add_generation_prompt\": 1}", ERR_ARG, "m.json", "true or false");
-    cr_assert_eq(chat_request_read(&r, good, strlen(good), "m.json", &e), 0, "%s", e.msg);
+    cr_assert_eq(chat_input_read(&r, good, strlen(good), "m.json", &e), 0, "%s", e.msg);
     cr_assert(json_array_size(r.messages) == 2 && json_is_array(r.tools) && !r.documents && !r.add_generation_prompt);
-    cr_assert_eq(chat_request_set(&r, "k={\"a\": [1]}", &e), 0);
-    cr_assert_eq(chat_request_set(&r, "z=plain", &e), 0);
-    cr_assert_eq(chat_request_set(&r, "=1", &e), ERR_ARG);
+    cr_assert_eq(chat_input_set(&r, "k={\"a\": [1]}", &e), 0);
+    cr_assert_eq(chat_input_set(&r, "z=plain", &e), 0);
+    cr_assert_eq(chat_input_set(&r, "=1", &e), ERR_ARG);
     cr_assert(json_object_size(r.extra) == 3 && json_is_string(json_object_get(r.extra, "z")));
-    chat_request_free(&r);
+    chat_input_free(&r);
 }
 
 Test(template, dates) {

@@ -35,7 +35,7 @@ static int read_options(struct chat *c, struct args *a, struct err *e) {
     const char *s;
     TRY(read_list(&c->req.tools, a, "tools", e));
     TRY(read_list(&c->req.documents, a, "documents", e));
-    for (int i = 0; (s = arg_nth(a, "set", i)); i++) TRY(chat_request_set(&c->req, s, e));
+    for (int i = 0; (s = arg_nth(a, "set", i)); i++) TRY(chat_input_set(&c->req, s, e));
     if (arg_has(a, "no-generation-prompt")) c->req.add_generation_prompt = 0;
     return 0;
 }
@@ -50,14 +50,14 @@ int chat_begin(struct chat *c, struct args *a, const char *path, struct err *e) 
 }
 
 int chat_read(struct chat *c, struct args *a, const char *file, struct err *e) {
-    struct chat_request r = {0};
+    struct chat_input r = {0};
     char *text = NULL;
     size_t n = 0;
     TRY(read_file_or_stdin(file, &text, &n, e));
-    int rc = chat_request_read(&r, text, n, strcmp(file, "-") ? file : "stdin", e);
+    int rc = chat_input_read(&r, text, n, strcmp(file, "-") ? file : "stdin", e);
     free(text);
     if (rc < 0) return rc;
-    chat_request_free(&c->req);
+    chat_input_free(&c->req);
     c->req = r;
     return read_options(c, a, e);
 }
@@ -92,5 +92,5 @@ int chat_ids(const struct chat *c, struct args *a, const struct tokenizer *words
 
 void chat_end(struct chat *c) {
     chat_template_free(c->t);
-    chat_request_free(&c->req);
+    chat_input_free(&c->req);
 }

@@ -17,7 +17,7 @@
 
 struct chat {
     struct chat_template *t;
-    struct chat_request req;
+    struct chat_input req;
     struct tm now;
 };
 int chat_check(struct args *a, struct err *e); /* what is wrong with the options, before anything is opened */

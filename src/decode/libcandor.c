@@ -189,17 +189,17 @@ int candor_detokenize(const struct candor_engine *g, const int32_t *ids, int64_t
 
 static int chat_text(const struct candor_engine *g, const struct candor_chat *c, struct str *out, struct err *e) {
     struct chat_template *t = NULL;
-    struct chat_request r = {0};
+    struct chat_input r = {0};
     struct tm now;
     if (!c->request) return fail(e, ERR_ARG, "expected a request as JSON, found none");
     TRY(chat_time(&now, c->date, e));
-    TRY(chat_request_read(&r, c->request, c->n, "request", e));
+    TRY(chat_input_read(&r, c->request, c->n, "request", e));
     int rc = c->source ? chat_template_from_weights_with(&t, g->w, c->source, strlen(c->source), e)
                        : chat_template_from_weights(&t, g->w, e);
     struct chat_render render = {c->name, r.messages, r.tools, r.documents, r.extra, r.add_generation_prompt, &now};
     if (!rc) rc = chat_template_render(t, &render, out, e);
     chat_template_free(t);
-    chat_request_free(&r);
+    chat_input_free(&r);
     if (!rc && !out->s && str_puts(out, "") < 0) rc = fail(e, ERR_NOMEM, "out of memory");
     return rc;
 }

@@ -172,9 +172,9 @@ int chat_json(json_t **out, const char *json, size_t n, const char *where, struc
     return fail_at(e, ERR_FORMAT, place, je.column < 0 ? 0 : je.column, "malformed JSON: %s", je.text);
 }
 
-void chat_request_free(struct chat_request *r) {
+void chat_input_free(struct chat_input *r) {
     json_decref(r->messages), json_decref(r->tools), json_decref(r->documents), json_decref(r->extra);
-    *r = (struct chat_request){0};
+    *r = (struct chat_input){0};
 }
 
 static json_t *take(json_t *from, const char *key) {
@@ -183,7 +183,7 @@ static json_t *take(json_t *from, const char *key) {
     return v;
 }
 
-static int split_request(struct chat_request *r, json_t *j, const char *where, struct err *e) {
+static int split_request(struct chat_input *r, json_t *j, const char *where, struct err *e) {
     json_t *gen = json_object_get(j, "add_generation_prompt");
     if (!json_object_get(j, "messages"))
         return fail_at(e, ERR_ARG, where, -1, "expected a list of messages, or an object with 'messages'");
@@ -196,11 +196,11 @@ static int split_request(struct chat_request *r, json_t *j, const char *where, s
     return 0;
 }
 
-int chat_request_read(struct chat_request *r, const char *json, size_t n, const char *where, struct err *e) {
+int chat_input_read(struct chat_input *r, const char *json, size_t n, const char *where, struct err *e) {
     json_t *j;
     int rc = 0;
     TRY(chat_json(&j, json, n, where, e));
-    *r = (struct chat_request){.add_generation_prompt = 1};
+    *r = (struct chat_input){.add_generation_prompt = 1};
     if (json_is_array(j))
         r->messages = json_incref(j), r->extra = json_object();
     else
@@ -208,11 +208,11 @@ int chat_request_read(struct chat_request *r, const char *json, size_t n, const 
     json_decref(j);
     if (!rc && !r->extra) rc = fail(e, ERR_NOMEM, "out of memory for messages");
     if (!rc) rc = err_place(e, check_messages(r->messages, e), where);
-    if (rc < 0) chat_request_free(r);
+    if (rc < 0) chat_input_free(r);
     return rc;
 }
 
-int chat_request_set(struct chat_request *r, const char *assignment, struct err *e) {
+int chat_input_set(struct chat_input *r, const char *assignment, struct err *e) {
     const char *eq = strchr(assignment, '=');
     if (!eq || eq == assignment) return fail(e, ERR_ARG, "expected KEY=VALUE, found \"%.60s\"", assignment);
     char *key = strndup(assignment, (size_t)(eq - assignment));

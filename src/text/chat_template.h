@@ -47,15 +47,15 @@ struct chat_render {
 int chat_template_render(const struct chat_template *t, const struct chat_render *r, struct str *out, struct err *e);
 
 /* A request as JSON text: a list of messages, or an object with messages, tools, documents, add_generation_prompt, and further
- * variables. Errors name where:line and column. Free with chat_request_free. */
-struct chat_request {
+ * variables. Errors name where:line and column. Free with chat_input_free. */
+struct chat_input {
     json_t *messages, *tools, *documents, *extra; /* owned; extra is always an object */
     int add_generation_prompt;                    /* 1 unless the object says otherwise */
 };
-int chat_request_read(struct chat_request *r, const char *json, size_t n, const char *where, struct err *e);
-void chat_request_free(struct chat_request *r);
+int chat_input_read(struct chat_input *r, const char *json, size_t n, const char *where, struct err *e);
+void chat_input_free(struct chat_input *r);
 /* KEY=JSON into extra; a value that is no JSON is a string. */
-int chat_request_set(struct chat_request *r, const char *assignment, struct err *e);
+int chat_input_set(struct chat_input *r, const char *assignment, struct err *e);
 /* Any JSON text; a malformed one is an error with where:line and column. */
 int chat_json(json_t **out, const char *json, size_t n, const char *where, struct err *e);
 
