@@ -1,6 +1,7 @@
 /* What looking costs while a model decodes: a probe that reads one layer after every token, and the capture of one layer's states as f16, each against
  * plain decoding. Usage: bench_probe MODEL [tokens [pairs [rank]]]. Every pair is plain and looking in turn, order swapped from pair to pair; the median ratio
- * counts, with its quartiles. The probe's weights are random: what it says does not matter to its cost. */
+ * counts, with its quartiles. Weights and choices of the probe are random: what it says does not matter to its cost. Taking a question's choices into
+ * the weights (once a trace) is in the time. */
 #include "base/progress.h"
 #include "base/rng.h"
 #include "probe/choices.h"
@@ -18,9 +19,11 @@ static void must(int rc) {
     exit(1);
 }
 
+enum { CHOICES = 4 };
 struct look {
-    struct watch *watch; /* or */
-    f16 *out;            /* [tokens + 1, width] */
+    struct watch *watch;
+    const f16 *cand; /* [CHOICES, candidate width], or */
+    f16 *out;        /* [tokens + 1, width] */
     float *row;
     int64_t width;
 };
@@ -49,8 +52,8 @@ static double decode(struct engine *g, int64_t n, struct look *l, int layer) {
     must(session_new(&x.s, g, &err));
     must(session_feed(x.s, prompt, 31, NULL, &err));
     x.last = prompt[31];
-    if (l && l->watch) watch_again(l->watch);
     double t = clock_s();
+    if (l && l->watch) watch_start(l->watch, NULL, l->cand, CHOICES);
     must(generate_tapped(g, &x, 1, l ? &taps : NULL, &err));
     t = clock_s() - t;
     session_free(x.s);
@@ -83,7 +86,7 @@ static void random_probe(struct probe *p, const struct model *m, int layer, int 
     struct rng r = RNG(1, 2);
     layers[0] = layer;
     *p = (struct probe){.tap = TAP_RESID_OUT,
-                        .shape = {POOL_ATTENTION, 1, 4},
+                        .shape = {POOL_ATTENTION, 1, CHOICES},
                         .width = c->n_embd,
                         .n_layers = 1,
                         .layer = layers,
@@ -93,6 +96,13 @@ static void random_probe(struct probe *p, const struct model *m, int layer, int 
     float *w = malloc((size_t)n * sizeof *w);
     for (int64_t i = 0; i < n; i++) w[i] = (float)(0.01 * rng_normal(&r));
     fit_place(&fit, w, p->shape, p->width, rank, choice_width(m));
+}
+
+static const f16 *random_choices(int64_t width) {
+    struct rng r = RNG(1, 3);
+    f16 *x = malloc((size_t)(CHOICES * width) * sizeof *x);
+    for (int64_t i = 0; i < CHOICES * width; i++) x[i] = f32_to_f16((float)rng_normal(&r));
+    return x;
 }
 
 int main(int argc, char **argv) {
@@ -112,7 +122,7 @@ int main(int argc, char **argv) {
     int layer = model_cfg(m)->n_layer - 1;
     random_probe(&p, m, layer, rank);
     must(watch_open(&watch, &p, 0, &err));
-    struct look reads = {.watch = &watch}, captures = {.width = model_cfg(m)->n_embd};
+    struct look reads = {.watch = &watch, .cand = random_choices(choice_width(m))}, captures = {.width = model_cfg(m)->n_embd};
     captures.out = malloc((size_t)((n + 1) * captures.width) * sizeof(f16)),
     captures.row = malloc((size_t)captures.width * sizeof(float));
     compare("nothing (twice plain)", g, n, pairs, NULL, layer);

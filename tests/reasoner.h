@@ -106,9 +106,14 @@ TINY json_t *collect_settings(const struct reasoner *x, const struct collect_opt
     const struct model_cfg *c = model_cfg(x->m);
     json_t *layers = json_array();
     for (int i = 0; i < o->n_layers; i++) json_array_append_new(layers, json_integer(o->layer[i]));
-    return json_pack("{s:{s:s, s:s, s:i, s:i, s:i}, s:s, s:o, s:I, s:I, s:s}", "model", "name", "r", "format", "F32", "width",
-                     c->n_embd, "layers", c->n_layer, "vocabulary", c->n_vocab, "tap", tap_name(o->tap), "layers", layers,
-                     "width", (json_int_t)hidden_width(c, o->tap), "choice_width", (json_int_t)choice_width(x->m), "id", "made");
+    json_t *s = json_pack("{s:{s:s, s:s, s:i, s:i, s:i}, s:s, s:o, s:I, s:I, s:s}", "model", "name", "r", "format", "F32",
+                          "width", c->n_embd, "layers", c->n_layer, "vocabulary", c->n_vocab, "tap", tap_name(o->tap), "layers",
+                          layers, "width", (json_int_t)hidden_width(c, o->tap), "choice_width",
+                          o->probe ? (json_int_t)0 : (json_int_t)choice_width(x->m), "id", "made");
+    if (!o->probe) return s;
+    json_object_set_new(s, "numbers", json_integer(readings_numbers(o->probe->shape)));
+    json_object_set_new(s, "probe", readings_settings(o->probe, "probe.gguf"));
+    return s;
 }
 
 TINY int try_collect(struct reasoner *x, const char *dir, const struct questions *qs, const struct collect_opts *o,

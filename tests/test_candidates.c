@@ -84,14 +84,13 @@ static void project(const struct whole *m, const double *w, const struct fit_tra
     }
 }
 
-/* Mean cross-entropy over the prefixes of one trace, each softmax written out. */
-static double trace_loss(const struct whole *m, const double *w, const struct fit_trace *t) {
+/* Readings z[rows, C] of all prefixes, each softmax written out. */
+static void read_whole(const struct whole *m, const double *w, const struct fit_trace *t, double *z) {
     int H = m->s.heads;
-    double q[ROWS][SCAN_HEADS], v[ROWS][SCAN_HEADS * C], sum = 0;
+    double q[ROWS][SCAN_HEADS], v[ROWS][SCAN_HEADS * C];
     const double *bias = w + (H + H * C + H * m->R) * W;
     for (int64_t r = 0; r < t->rows; r++) project(m, w, t, r, q[r], v[r]);
-    for (int64_t n = 1; n <= t->rows; n++) {
-        double z[C];
+    for (int64_t n = 1; n <= t->rows; n++, z += C) {
         for (int c = 0; c < C; c++) z[c] = bias[c];
         for (int h = 0; h < H; h++) {
             double den = 0;
@@ -99,8 +98,14 @@ static double trace_loss(const struct whole *m, const double *w, const struct fi
             for (int64_t r = 0; r < n; r++)
                 for (int c = 0; c < C; c++) z[c] += exp(q[r][h]) / den * v[r][h * C + c];
         }
-        sum += log(exp(z[0]) + exp(z[1]) + exp(z[2])) - z[t->label];
     }
+}
+
+/* Mean cross-entropy over the prefixes of one trace. */
+static double trace_loss(const struct whole *m, const double *w, const struct fit_trace *t) {
+    double all[ROWS * C], *z = all, sum = 0;
+    read_whole(m, w, t, all);
+    for (int64_t n = 1; n <= t->rows; n++, z += C) { sum += log(exp(z[0]) + exp(z[1]) + exp(z[2])) - z[t->label]; }
     return sum / (double)t->rows;
 }
 
@@ -143,6 +148,33 @@ static void check_gradient(int heads, int rank) {
 
 Test(candidates, gradient_of_the_layer_loss_is_that_of_the_definition) {
     check_gradient(1, 0), check_gradient(1, 1), check_gradient(1, 4), check_gradient(2, 3);
+}
+
+static void check_readings(int heads, int rank) {
+    struct layer l;
+    make_signs(&l, 6, 1.5, 0.25, 3);
+    const struct whole m = {&l, {POOL_ATTENTION, heads, C}, rank};
+    struct rng r = RNG(10, (uint64_t)rank);
+    struct fit_probe p = {.bias = {0}};
+    int64_t n = fit_size(m.s, W, rank, E), rows = (heads * (1 + C) + heads * rank) * W;
+    float *w = malloc((size_t)n * sizeof *w);
+    double *wide = malloc((size_t)(n + C) * sizeof *wide), worst = 0, z[ROWS * C], want[ROWS * C];
+    for (int64_t i = 0; i < n; i++) w[i] = (float)(0.5 * rng_normal(&r));
+    fit_place(&p, w, m.s, W, rank, E);
+    for (int64_t i = 0; i < n; i++) wide[i < rows ? i : i + C] = w[i]; /* the bias lies in between */
+    for (int c = 0; c < C; c++) wide[rows + c] = p.bias[c] = rng_normal(&r);
+    for (int i = 0; i < l.d.n; i++) {
+        const struct fit_trace *t = &l.t[i];
+        OK(fit_read(&p, m.s, l.x + t->row0 * W, t->rows, W, l.cand + t->cand0 * E, t->n_cand, z, &e));
+        read_whole(&m, wide, t, want);
+        for (int k = 0; k < ROWS * C; k++) worst = fmax(worst, fabs(z[k] - want[k]) / (1 + fabs(want[k])));
+    }
+    cr_expect(worst < 1e-5, "%d heads, rank %d: readings are %g from the definition", heads, rank, worst);
+    free(w), free(wide), layer_free(&l);
+}
+
+Test(candidates, readings_are_those_of_the_definition) {
+    check_readings(1, 0), check_readings(1, 4), check_readings(2, 3), check_readings(2, 32);
 }
 
 /* ---- what only candidates tell ---- */

@@ -1,5 +1,6 @@
 /* Collecting traces: what is stored is what a prefill of the same ids gives, whatever else ran beside it, whether answers were forced or
  * not, and however often the run was stopped; what cannot be used is counted with its reason. */
+#include "probe/learn.h"
 #include "reasoner.h"
 #include <signal.h>
 #include <sys/resource.h>
@@ -120,6 +121,122 @@ Test(collect, anothers_traces_give_the_same_states) {
     for (int64_t i = 0; i < store_n(tight); i++)
         cr_expect_eq(store_trace(tight, i)->out == OUT_NO_ROOM, store_trace(own, i)->close > again.max_new);
     store_free(own), store_free(read), store_free(tight), reasoner_close(&x), questions_fini(&qs);
+}
+
+/* ---- what a probe says, instead of states ---- */
+
+static struct probe learnt(const struct store *s, int rank, const char *name) {
+    struct learn_opts o = LEARN_DEFAULT;
+    struct learned sum;
+    struct probe made, p;
+    o.fit.rank = rank, o.fit.epochs = 2, o.fit.batch = 8, o.by_token = 0;
+    OK(learn(&made, s, &o, NULL, &sum, &e));
+    OK(probe_save(&made, tmp_path(name), &e));
+    OK(probe_open(&p, tmp_path(name), &e));
+    probe_fini(&made);
+    return p;
+}
+
+/* All readings of all its layers, and everything that no state is needed for. */
+static void same_readings(const struct probe *p, const struct store *states, const struct store *words) {
+    cr_assert_eq(store_n(states), store_n(words));
+    int64_t used = 0;
+    for (int64_t i = 0; i < store_n(states); i++) {
+        const struct trace *t = store_trace(states, i), *u = store_trace(words, i);
+        size_t n = (size_t)(t->rows * p->shape.classes);
+        double *a = calloc(n + 1, sizeof *a), *b = calloc(n + 1, sizeof *b);
+        json_t *x = facts(t, 1), *y = facts(u, 1);
+        json_object_del(x, "choice0"), json_object_del(y, "choice0");
+        cr_expect(json_equal(x, y), "trace %d", (int)i);
+        for (int k = 0; k < p->n_layers && t->rows && t->q.n_choices; k++, used++) {
+            OK(probe_read(p, k, states, t, a, &e));
+            OK(probe_read(p, k, words, u, b, &e));
+            cr_assert(!memcmp(a, b, n * sizeof *a), "trace %d, layer %d", (int)i, p->layer[k]);
+        }
+        free(a), free(b), json_decref(x), json_decref(y);
+    }
+    cr_expect_gt(used, store_n(states));
+}
+
+static void refuses(const char *says, int rc, const struct err *why) {
+    cr_expect_eq(rc, ERR_STATE, "%d %s", rc, why->msg);
+    cr_expect(strstr(why->msg, says), "expected \"%s\": %s", says, why->msg);
+}
+
+/* In the store of p's words: another probe, a layer that is not there, training. */
+static void only_its_own(const struct probe *p, const struct probe *other, const struct store *words, int absent) {
+    struct err why = ERR_INIT;
+    struct learn_opts o = LEARN_DEFAULT;
+    struct learned sum;
+    struct probe q;
+    const struct trace *t = store_trace(words, 0);
+    double *z = calloc((size_t)(t->rows * p->shape.classes), sizeof *z);
+    cr_assert(t->rows && t->q.n_choices);
+    refuses("what this probe", probe_read(other, other->best, words, t, z, &why), &why);
+    why = (struct err)ERR_INIT;
+    refuses("is not stored", probe_read(p, absent, words, t, z, &why), &why);
+    why = (struct err)ERR_INIT;
+    refuses("expected states to train on", learn(&q, words, &o, NULL, &sum, &why), &why);
+    free(z);
+}
+
+Test(collect, what_a_probe_says_is_stored_as_it_would_read_the_states) {
+    struct questions qs = gym_questions(60);
+    NEED_MODEL();
+    struct reasoner x = reasoner_open(1, 64, 0), y = reasoner_open(3, 5, 0);
+    struct collect_opts o = collect_default(&x), few = o;
+    o.max_new = few.max_new = 60;
+    struct store *states = collect_into(&x, tmp_path("states"), &qs, &o, NULL), *words, *read, *one;
+    struct probe p = learnt(states, 4, "p.gguf"), other = learnt(states, 0, "other.gguf");
+    o.probe = &p;
+    words = collect_into(&y, tmp_path("words"), &qs, &o, NULL);
+    same_readings(&p, states, words);
+    cr_expect_eq(store_numbers(words), 5);
+    cr_expect(!store_states(words, 0) && !store_readings(states, 0) && !store_choice_width(words));
+    o.from = states;
+    read = collect_into(&x, tmp_path("read"), &qs, &o, NULL);
+    same_readings(&p, states, read);
+    same_file(store_dir(words), store_dir(read), "readings.L00.npy");
+    /* one of its layers alone */
+    few.probe = &p, few.n_layers = 1, few.layer[0] = o.layer[1];
+    one = collect_into(&x, tmp_path("one"), &qs, &few, NULL);
+    same_file(store_dir(words), store_dir(one), "readings.L00.npy");
+    only_its_own(&p, &other, one, 0);
+    store_free(states), store_free(words), store_free(read), store_free(one), probe_fini(&p), probe_fini(&other);
+    reasoner_close(&x), reasoner_close(&y), questions_fini(&qs);
+}
+
+Test(collect, a_layer_that_a_probe_has_not_is_refused) {
+    struct questions qs = gym_questions(40);
+    struct collected sum;
+    struct err why = ERR_INIT;
+    NEED_MODEL();
+    struct reasoner x = reasoner_open(1, 64, 0);
+    struct collect_opts o = collect_default(&x);
+    o.max_new = 30;
+    struct store *s = collect_into(&x, tmp_path("states"), &qs, &o, NULL);
+    struct probe p = learnt(s, 0, "p.gguf");
+    o.probe = &p, o.layer[1] = 1; /* it has the first and the last */
+    cr_expect_eq(try_collect(&x, tmp_path("words"), &qs, &o, NULL, &sum, &why), ERR_ARG);
+    cr_expect(strstr(why.msg, "layer 1 of resid_out"), "%s", why.msg);
+    store_free(s), probe_fini(&p), reasoner_close(&x), questions_fini(&qs);
+}
+
+/* ---- memory ---- */
+
+Test(collect, keys_and_values_do_not_grow_with_traces) {
+    struct questions few = gym_questions(4), many = gym_questions(24);
+    NEED_MODEL();
+    struct reasoner x = reasoner_open(1, 2, 0);
+    struct collect_opts o = collect_default(&x);
+    o.max_new = 30;
+    store_free(collect_into(&x, tmp_path("few"), &few, &o, NULL));
+    int64_t pages = engine_pages(x.g);
+    cr_expect_gt(pages, 0);
+    store_free(collect_into(&x, tmp_path("many"), &many, &o, NULL));
+    cr_expect_leq(engine_pages(x.g), 2 * pages, "%d pages for 4 traces, %d for 24", (int)pages, (int)engine_pages(x.g));
+    cr_expect_eq(engine_pages_in_use(x.g), 0);
+    reasoner_close(&x), questions_fini(&few), questions_fini(&many);
 }
 
 /* ---- forced answers ---- */
@@ -318,6 +435,27 @@ Test(collect, a_thought_may_have_less_room_than_it_was_given) {
     toks_free(&ids), store_free(s), reasoner_close(&x), questions_fini(&qs);
 }
 
+/* The prompt has the empty thought in it: what is written is an answer, and no token of it is thought. */
+Test(collect, an_answer_at_once_has_no_thought) {
+    struct questions qs = gym_questions(6);
+    struct collected sum;
+    NEED_MODEL();
+    struct reasoner x = reasoner_open(1, 64, 0);
+    struct collect_opts o = collect_default(&x);
+    for (size_t i = 0; i < qs.n; i++) qs.q[i].at_once = 1;
+    struct store *s = collect_into(&x, tmp_path("store"), &qs, &o, &sum);
+    int64_t written = 0;
+    for (int64_t i = 0; i < store_n(s); i++) {
+        const struct trace *t = store_trace(s, i);
+        cr_expect(t->open == 0 && t->close == 0 && t->rows == 0, "trace %d: %d to %d", (int)i, (int)t->open, (int)t->close);
+        cr_expect(t->out == OUT_NO_THOUGHT || t->out == OUT_NO_ANSWER, "trace %d: %s", (int)i, trace_out_name(t->out));
+        written += t->answered == ANSWERED_WRITTEN;
+    }
+    cr_expect_gt(written, 0);
+    cr_expect_eq(sum.out[OUT_NO_THOUGHT] + sum.out[OUT_NO_ANSWER], 6);
+    store_free(s), reasoner_close(&x), questions_fini(&qs);
+}
+
 Test(collect, an_answer_that_never_comes_is_counted) {
     struct questions qs = gym_questions(6);
     struct collected sum;
@@ -336,6 +474,26 @@ Test(collect, an_answer_that_never_comes_is_counted) {
     store_free(s), reasoner_close(&x), questions_fini(&qs);
 }
 
+/* An untrained model writes bytes that no text has: the store must be read back all the same. */
+Test(collect, any_bytes_are_read_back) {
+    NEED_MODEL();
+    struct reasoner x = reasoner_open(1, 1, 0);
+    struct forcer f;
+    struct trace t = {0};
+    int64_t V = tokenizer_ids(x.tok), found = 0;
+    OK(force_open(&f, x.g, x.tok, &x.words, 1, &e));
+    const struct settler how = {.force = &f};
+    t.ids = malloc((size_t)V * sizeof *t.ids);
+    for (tok id = 0; id < V; id++) t.ids[t.n++] = id;
+    OK(settle_text(&how, &t, &e));
+    for (size_t i = 0; i < t.len; i++) found += (unsigned char)t.text[i] >= 0x80;
+    cr_expect(found > 100 && strlen(t.text) == t.len && t.ends[V - 1] == t.len, "every byte is there, none ends the text");
+    json_t *j = trace_json(&t), *text = json_object_get(j, "text"), *again;
+    char *s = json_dumps(text, JSON_ENCODE_ANY);
+    cr_assert((again = json_loads(s, JSON_DECODE_ANY, NULL)) && json_string_length(again) == t.len);
+    free(s), json_decref(j), json_decref(again), trace_fini(&t), force_close(&f), reasoner_close(&x);
+}
+
 static void check_not_finite(double scale, const char *name) {
     struct questions qs = gym_questions(4);
     struct collected sum;
@@ -347,7 +505,10 @@ static void check_not_finite(double scale, const char *name) {
     struct store *s = collect_into(&x, tmp_path(name), &qs, &o, &sum);
     for (int64_t i = 0; i < 4; i += 2)
         cr_expect_eq(store_trace(s, i)->out, OUT_NOT_FINITE, "%s: %s", name, trace_out_name(store_trace(s, i)->out));
-    for (int64_t i = 0; i < 4; i++) cr_expect_eq(store_trace(s, i)->rows, 0);
+    for (int64_t i = 0; i < 4; i++) {
+        cr_expect_eq(store_trace(s, i)->rows, 0);
+        if (isnan(scale)) cr_expect_eq(store_trace(s, i)->answered, ANSWERED_NOT, "logits that are no numbers answer nothing");
+    }
     cr_expect_geq(sum.out[OUT_NOT_FINITE], 2);
     store_free(s), reasoner_close(&x), questions_fini(&qs);
 }

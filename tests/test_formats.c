@@ -18,6 +18,34 @@ Test(kern_fmt, f16_round_trip_is_exact_for_every_code) {
     }
 }
 
+static uint32_t word_of(float x) {
+    uint32_t u;
+    memcpy(&u, &x, 4);
+    return u;
+}
+
+/* However a row is converted: of any length, anywhere, with floats of all exponents and NaN. */
+Test(kern_fmt, rows_of_f16_are_its_numbers) {
+    enum { N = 61 };
+    const struct fmt_row *f = fmt_find(FMT_F16);
+    unsigned char row[2 * N + 1];
+    float x[N], y[N];
+    uint32_t u = 0, h = 0;
+    for (int64_t turn = 0; turn < 20000; turn++) {
+        int64_t n = turn % (N + 1);
+        for (int64_t i = 0; i < n; i++, u += 7039) memcpy(x + i, &u, 4);
+        f->from_f32(row + 1, x, n);
+        for (int64_t i = 0; i < n; i++)
+            cr_assert(f32_to_f16(x[i]) == (row[1 + 2 * i] | row[2 + 2 * i] << 8), "%a at %d of %d", (double)x[i], (int)i, (int)n);
+        for (int64_t i = 0; i < n; i++, h++) row[1 + 2 * i] = h & 255, row[2 + 2 * i] = h >> 8 & 255;
+        f->to_f32(y, row + 1, n);
+        for (int64_t i = 0; i < n; i++) {
+            f16 code = (f16)(row[1 + 2 * i] | row[2 + 2 * i] << 8);
+            cr_assert(word_of(y[i]) == word_of(f16_to_f32(code)), "%04x at %d of %d", code, (int)i, (int)n);
+        }
+    }
+}
+
 Test(kern_fmt, bf16_round_trip_is_exact_for_every_code) {
     for (uint32_t h = 0; h < 65536; h++) {
         float x = bf16_to_f32((bf16)h);

@@ -15,7 +15,7 @@ struct flight {
     struct live l;
     int32_t told[MAX_NEW + MAX_ANSWER + 64];
     int64_t n_told, quit_at; /* −1: never */
-    int letter;
+    int letter, at_steps;
 };
 
 /* Tokens are told once each, in their order, and none that does not stay. */
@@ -55,7 +55,8 @@ static struct session *ask(struct flight *f, int q, int32_t *last) {
 }
 
 static struct live_out run(struct flight *f, int q, enum live_rule rule, double threshold, int64_t count) {
-    const struct live_policy p = {.rule = rule, .threshold = threshold, .count = count, .letter = f->letter};
+    const struct live_policy p = {
+        .rule = rule, .threshold = threshold, .count = count, .letter = f->letter, .at_steps = f->at_steps};
     struct live_out out;
     int32_t last;
     struct session *s = ask(f, q, &last);
@@ -380,6 +381,46 @@ Test(live, a_probe_exits_at_its_first_sure_reading) {
         for (double threshold = 0; threshold < 1.2; threshold += 0.1)
             if (whole_thought(store_trace(st, q))) check_probe_exit(&f, st, &p, q, threshold);
     probe_fini(&p), store_free(st), flight_close(&f);
+}
+
+/* A probe that is asked at steps leaves where the stored trace has a step and the reading there is sure enough. */
+static void check_step_exit(struct flight *f, const struct store *st, const struct probe *p, int q, double threshold) {
+    const struct trace *t = store_trace(st, q);
+    double *want = malloc((size_t)(t->rows * 4) * sizeof *want);
+    struct watch w;
+    int64_t first = -1;
+    OK(probe_read(p, 0, st, t, want, &e));
+    for (int s = 0; first < 0 && s < t->n_steps; s++)
+        for (int k = 0; k < 4; k++)
+            if (want[t->steps[s].reading * 4 + k] >= threshold) first = t->steps[s].reading;
+    OK(watch_open(&w, p, 0, &e));
+    f->l.watch = &w;
+    struct live_out o = run(f, q, LIVE_PROBE, threshold, 0);
+    cr_expect_eq(o.exited, first >= 0, "question %d, threshold %g", q, threshold);
+    if (o.exited)
+        cr_expect_eq(o.reading, first, "question %d, threshold %g: at %d, not %d", q, threshold, (int)o.reading, (int)first);
+    f->l.watch = NULL;
+    watch_close(&w), free(o.ids), free(want);
+}
+
+Test(live, a_probe_may_be_asked_at_steps_alone) {
+    struct flight f;
+    NEED_MODEL();
+    flight_open(&f);
+    f.at_steps = 1;
+    struct collect_opts co = collect_default(&f.x);
+    struct store *st = collect_into(&f.x, tmp_path("store"), &f.qs, &co, NULL);
+    struct probe p = random_probe(&f.x, 0, model_cfg(f.x.m)->n_layer - 1);
+    for (int q = 0; q < QUESTIONS; q++)
+        for (double threshold = 0; threshold < 1.2; threshold += 0.1)
+            if (whole_thought(store_trace(st, q))) check_step_exit(&f, st, &p, q, threshold);
+    probe_fini(&p), store_free(st), flight_close(&f);
+}
+
+Test(live, cues_are_words_that_begin_a_step) {
+    cr_expect(force_cue("Wait", 4) && force_cue("\n\n Waiting", 10) && force_cue(" Alternatively,", 15));
+    cr_expect(!force_cue("", 0) && !force_cue("Wai", 3) && !force_cue("So Wait", 7) && !force_cue("Waits", 3) &&
+              !force_cue("  ", 2));
 }
 
 /* Where the probe's choice is written for the model, nothing else is, unless its classes are no choices. */

@@ -86,6 +86,73 @@ Test(measure_exit, budgets_by_hand) {
     cr_expect(x.early && x.reading == -1 && x.class == -1 && x.right == 0 && x.same == 0, "no answer is a wrong one");
 }
 
+/* hand's forced answers: 1 1 0 (.9 .6 .9 sure) after 0, 2 and 4 of 4 tokens. */
+Test(measure_exit, looks_are_paid_for_as_they_are) {
+    const double trial[] = {3, 5, 7};
+    struct reading_trace t = hand;
+    struct exit_policy p = {.rule = EXIT_CONFIDENCE, .reader = FORCED, .threshold = 2, .look_cost = 2, .exit_cost = 9};
+    t.forced.tokens = trial;
+    struct exit_at x = replay_of(&t, p);
+    cr_expect(!x.early && x.looks == 2 && x.tokens == 6 + (2 + 3) + (2 + 5), "%g tokens", x.tokens);
+    cr_expect(isnan(x.sure) && isnan(x.forced_sure));
+    p.last = 1; /* a run that looks where its thought ends */
+    x = replay_of(&t, p);
+    cr_expect(!x.early && x.looks == 3 && x.tokens == 6 + 5 + 7 + 9, "%g tokens", x.tokens);
+    p.threshold = 0;
+    x = replay_of(&t, p);
+    cr_expect(x.early && x.looks == 1 && x.tokens == 0 + (2 + 3) + 9 && x.sure == .9 && x.forced_sure == .9);
+    p.reader = PROBE_STEPS; /* a probe's looks write no trial answer */
+    cr_expect_eq(replay_of(&t, p).tokens, 0 + 2 + 9);
+}
+
+Test(measure_exit, cues_say_where_to_look) {
+    const unsigned char cue[] = {0, 1, 1};
+    struct reading_trace t = hand;
+    struct exit_policy p = {
+        .rule = EXIT_CONFIDENCE, .reader = FORCED, .threshold = .5, .cues = 1, .look_cost = 1, .exit_cost = 2};
+    cr_expect(!replay_of(&t, p).early && replay_of(&t, p).looks == 0, "a text that never turns is never asked");
+    t.cue = cue;
+    struct exit_at x = replay_of(&t, p);
+    cr_expect(x.early && x.reading == 1 && x.written == 2 && x.looks == 1 && x.class == 0 && x.tokens == 2 + 1 + 2);
+    p.reader = PROBE_TOKENS;
+    cr_expect_eq(exit_replay(&x, &t, &p, NULL), ERR_RANGE, "cues are of steps");
+}
+
+Test(measure_exit, the_model_may_be_asked_where_the_probe_leaves) {
+    struct exit_policy p = {.rule = EXIT_CONFIDENCE, .reader = PROBE_STEPS, .threshold = .6, .asks = 1, .exit_cost = 2};
+    struct reading_trace t = hand;
+    struct exit_at x = replay_of(&t, p); /* the probe says 1 with .6 before the first word; so does the forced answer, with .9 */
+    cr_expect(x.early && x.reading == 0 && x.class == 1 && x.right == 1 && x.sure == .6 && x.forced_sure == .9);
+    const double forced[] = {.8, .2, .8, .2, .8, .2};
+    t.forced.p = forced;
+    x = replay_of(&t, p);
+    cr_expect(x.early && x.class == 0 && x.right == 0 && x.same == 1, "its own answer, not the probe's");
+    t.forced.p = NULL;
+    cr_expect(!replay_of(&t, p).early, "nobody to ask");
+    p.reader = PROBE_TOKENS;
+    cr_expect_eq(exit_replay(&x, &hand, &p, NULL), ERR_RANGE, "forced answers are of steps");
+}
+
+Test(measure_exit, confidence_at_the_exit_has_its_means) {
+    struct made *m = made_new(5);
+    const struct exit_policy p[] = {{.rule = EXIT_CONFIDENCE, .reader = PROBE_TOKENS, .threshold = .8, .exit_cost = 4},
+                                    {.rule = EXIT_CONFIDENCE, .reader = FORCED, .threshold = .8, .look_cost = 1, .exit_cost = 4}};
+    struct exit_point x[2];
+    cr_assert_eq(measure_exit(x, p, 2, m->t, TRACES, &how200, NULL), 0);
+    cr_expect(x[0].sure.value >= .8 && x[1].sure.value >= .8);
+    near("the forced answer is its own rival", x[1].forced_sure.value, x[1].sure.value, 1e-12);
+    cr_expect(x[0].forced_sure.value > 0 && x[0].forced_sure.value < 1 && x[0].forced_sure.value != x[0].sure.value);
+    double looks = 0, tokens = 0, each[TRACES / 2][2] = {{0}};
+    for (int i = 0; i < TRACES; i++) {
+        struct exit_at y = replay_of(m->t + i, p[1]);
+        each[i / 2][0] += (double)y.looks / 2, each[i / 2][1] += y.tokens / 2;
+    }
+    for (int q = 0; q < TRACES / 2; q++) looks += each[q][0] / (TRACES / 2), tokens += each[q][1] / (TRACES / 2);
+    near("looks", x[1].looks.value, looks, 1e-9);
+    near("tokens", x[1].tokens.value, tokens, 1e-9);
+    free(m);
+}
+
 Test(measure_exit, unknown_answers_stay_unknown) {
     struct reading_trace t = hand;
     t.right = -1, t.label = -1;

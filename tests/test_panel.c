@@ -100,12 +100,12 @@ static struct store *make_store(const char *name, const char *id, const char *ta
     json_t *j = settings(id, tap);
     f16 *x[2] = {calloc((LONGEST + 1) * W, sizeof(f16)), calloc((LONGEST + 1) * W, sizeof(f16))}, cand[4 * CW] = {0};
     int64_t done;
-    OK(store_create(&w, tmp_path(name), j, tap, layers, 2, W, CW, &done, &e));
+    OK(store_create(&w, tmp_path(name), j, &(struct store_rows){tap, layers, 2, W, CW, 0}, &done, &e));
     for (int i = 0; i < N; i++) {
         struct trace t = make_trace(i, 3, &g);
         make_states(&t, x, &g);
         for (int k = 0; k < 4 * CW; k++) cand[k] = f32_to_f16((float)rng_normal(&g));
-        OK(store_add(w, &t, (const f16 *const *)x, cand, &e));
+        OK(store_add(w, &t, (const void *const *)x, cand, &e));
         trace_fini(&t);
     }
     OK(store_flush(w, &e));

@@ -129,7 +129,8 @@ static double readings_loss(const struct reading_set *d, const struct temperatur
         for (int c = 0; c < K; c++) sum += exp(z[c] / one);
         loss += (log(sum) - z[d->label[i]] / one) / READINGS;
     }
-    return loss + prior * (t->spread * t->spread + t->position * t->position) / 2;
+    double level = log(t->level) / 2;
+    return loss + prior * (level * level + t->spread * t->spread + t->position * t->position) / 2;
 }
 
 Test(stats_fit, temperatures_of_readings_are_found_again) {
@@ -154,9 +155,9 @@ Test(stats_fit, temperatures_follow_the_scale_of_the_logits) {
     static struct reading_set d;
     struct temperatures t, u;
     readings_draw(&d, &(struct temperatures){0.7, 0.3, 0.2});
-    cr_assert_eq(temperatures_fit(&t, d.z, d.label, NULL, d.at, READINGS, K, 100, NULL), 0);
+    cr_assert_eq(temperatures_fit(&t, d.z, d.label, NULL, d.at, READINGS, K, 1000000, NULL), 0);
     for (int i = 0; i < READINGS * K; i++) d.z[i] = 10 * d.z[i] + i / K;
-    cr_assert_eq(temperatures_fit(&u, d.z, d.label, NULL, d.at, READINGS, K, 100, NULL), 0);
+    cr_assert_eq(temperatures_fit(&u, d.z, d.label, NULL, d.at, READINGS, K, 1000000, NULL), 0);
     near("spread", u.spread, t.spread, 1e-4);
     near("position", u.position, t.position, 1e-4);
     near("level", u.level, t.level * pow(10, 1 - t.spread), 1e-3);
@@ -170,6 +171,13 @@ Test(stats_fit, a_prior_keeps_few_sequences_at_one_temperature) {
     double free_spread = t.spread, weight[READINGS], none[] = {0.5};
     cr_assert_eq(temperatures_fit(&t, d.z, d.label, NULL, d.at, READINGS, K, 1, NULL), 0);
     cr_expect(fabs(t.spread) < fabs(free_spread) && t.level > 0, "%g, %g", t.spread, free_spread);
+    const double sharp[] = {4, 0, 0, 0, 0};
+    const double one[] = {1};
+    const int right[] = {0}, wrong[] = {1};
+    cr_assert_eq(temperatures_fit(&t, sharp, right, NULL, one, 1, K, 1, NULL), 0);
+    cr_expect(t.level > 0.1 && t.level < 1, "one right reading: %g", t.level);
+    cr_assert_eq(temperatures_fit(&t, sharp, wrong, NULL, one, 1, K, 1, NULL), 0);
+    cr_expect(t.level > 1 && t.level < 10, "one wrong reading: %g", t.level);
     for (int i = 0; i < READINGS; i++) weight[i] = i < 100;
     cr_assert_eq(temperatures_fit(&t, d.z, d.label, weight, d.at, READINGS, K, 10, NULL), 0);
     cr_expect(isfinite(t.level) && t.spread < 1);

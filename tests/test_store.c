@@ -1,4 +1,5 @@
 /* Trace stores: what is written is read back, a kill loses whole traces at most, and damaged folders are told apart. */
+#include "base/fs.h"
 #include "probe/store.h"
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -13,6 +14,7 @@ TestSuite(store, .timeout = 60);
 
 enum { WIDTH = 5, CW = 2 };
 static const int layers[] = {-1, 3};
+static const struct store_rows rows = {"resid_out", layers, 2, WIDTH, CW, 0};
 
 #define OK(f)                                              \
     do {                                                   \
@@ -101,7 +103,7 @@ static void add(struct store_writer *w, int i) {
         for (int64_t k = 0; k < t.rows * WIDTH; k++) x[l][k] = value(i, l, k);
     }
     const f16 choices[2 * CW] = {(f16)i, (f16)(i + 1), (f16)(i + 2), (f16)(i + 3)};
-    OK(store_add(w, &t, (const f16 *const *)x, choices, e));
+    OK(store_add(w, &t, (const void *const *)x, choices, e));
     free(x[0]), free(x[1]);
     trace_fini(&t);
 }
@@ -110,7 +112,7 @@ static void fill(const char *dir, int from, int to) {
     struct store_writer *w;
     json_t *s = settings(1);
     int64_t done;
-    OK(store_create(&w, dir, s, "resid_out", layers, 2, WIDTH, CW, &done, e));
+    OK(store_create(&w, dir, s, &rows, &done, e));
     cr_assert_eq(done, from);
     for (int i = from; i < to; i++) add(w, i);
     OK(store_flush(w, e));
@@ -174,6 +176,105 @@ Test(store, a_kill_loses_no_finished_trace) {
     clean(dir);
 }
 
+static void whole_file(const char *dir, const char *name, char **out, size_t *n) {
+    char path[600];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    OK(file_read(out, n, path, 0, e));
+}
+
+/* Lines longer than any block that they are read in, and one that ends with its block. */
+Test(store, lines_of_any_length_are_gone_through) {
+    static const size_t blanks[] = {200000, 65536, 65535, 1};
+    char dir[256], *text, *at;
+    size_t n;
+    in_dir(dir);
+    fill(dir, 0, 4);
+    whole_file(dir, "traces.jsonl", &text, &n);
+    char *wide = malloc(n + 400000), *to = wide;
+    at = text;
+    for (int i = 0; i < 4; i++) {
+        size_t len = (size_t)(strchr(at, '\n') - at), so_far = (size_t)(to - wide) + len + 1;
+        size_t more = i == 1 ? blanks[i] - so_far % blanks[i] : blanks[i];
+        memcpy(to, at, len), to += len, at += len + 1;
+        memset(to, ' ', more), to += more;
+        *to++ = '\n';
+    }
+    char path[600];
+    snprintf(path, sizeof path, "%s/traces.jsonl", dir);
+    FILE *f = fopen(path, "wb");
+    cr_assert(f && fwrite(wide, 1, (size_t)(to - wide), f) == (size_t)(to - wide) && !fclose(f));
+    check(dir, 4);
+    fill(dir, 4, 6);
+    check(dir, 6);
+    free(text), free(wide);
+    clean(dir);
+}
+
+Test(store, a_damaged_line_is_not_gone_on_behind) {
+    static const char *const damage[] = {"{\"row0\":-3,\"rows\":1}\n", "[1,\n"};
+    for (int i = 0; i < 2; i++) {
+        char dir[256];
+        struct store_writer *w;
+        int64_t done;
+        json_t *s = settings(1);
+        in_dir(dir);
+        fill(dir, 0, 2);
+        append(dir, "traces.jsonl", damage[i], strlen(damage[i]));
+        FAILS(ERR_FORMAT, "traces.jsonl", store_create(&w, dir, s, &rows, &done, e));
+        json_decref(s), clean(dir);
+    }
+}
+
+/* ---- stores of readings ---- */
+
+enum { NUMBERS = 3 };
+static const struct store_rows words = {"resid_out", layers, 2, WIDTH, 0, NUMBERS};
+static json_t *word_settings(void) {
+    json_t *s = settings(1);
+    json_object_set_new(s, "choice_width", json_integer(0)), json_object_set_new(s, "numbers", json_integer(NUMBERS));
+    return s;
+}
+
+static void fill_words(const char *dir, int from, int to) {
+    struct store_writer *w;
+    json_t *s = word_settings();
+    int64_t done;
+    OK(store_create(&w, dir, s, &words, &done, e));
+    cr_assert_eq(done, from);
+    for (int i = from; i < to; i++) {
+        struct trace t = make(i);
+        float *x = malloc((size_t)(t.rows * NUMBERS) * sizeof *x);
+        for (int64_t k = 0; k < t.rows * NUMBERS; k++) x[k] = (float)i + (float)k / 8;
+        OK(store_add(w, &t, (const void *const[]){x, x}, NULL, e));
+        cr_assert_eq(t.choice0, -1);
+        free(x), trace_fini(&t);
+    }
+    OK(store_flush(w, e));
+    store_writer_free(w), json_decref(s);
+}
+
+Test(store, readings_are_kept_like_states) {
+    char dir[256], *head;
+    struct store *s;
+    struct store_writer *w;
+    size_t n;
+    int64_t done;
+    in_dir(dir);
+    fill_words(dir, 0, 3), fill_words(dir, 3, 5);
+    whole_file(dir, "readings.L03.npy", &head, &n);
+    cr_expect(strstr(head + 10, "'descr': '<f4', 'fortran_order': False, 'shape': (20, 3)"), "%.100s", head + 10);
+    OK(store_open(&s, dir, e));
+    cr_assert(store_numbers(s) == NUMBERS && !store_states(s, 0) && store_width(s) == WIDTH);
+    for (int i = 0; i < 5; i++)
+        for (int64_t k = 0; k < store_trace(s, i)->rows * NUMBERS; k++)
+            cr_assert_eq(store_readings(s, 1)[store_trace(s, i)->row0 * NUMBERS + k], (float)i + (float)k / 8);
+    store_free(s);
+    json_t *states = settings(1);
+    FAILS(ERR_STATE, "use another folder", store_create(&w, dir, states, &rows, &done, e));
+    json_decref(states), free(head);
+    clean(dir);
+}
+
 Test(store, other_settings_are_another_store) {
     char dir[256];
     struct store_writer *w;
@@ -181,7 +282,7 @@ Test(store, other_settings_are_another_store) {
     in_dir(dir);
     fill(dir, 0, 1);
     json_t *s = settings(2);
-    FAILS(ERR_STATE, "seed", store_create(&w, dir, s, "resid_out", layers, 2, WIDTH, CW, &done, e));
+    FAILS(ERR_STATE, "seed", store_create(&w, dir, s, &rows, &done, e));
     json_decref(s);
     check(dir, 1);
     clean(dir);

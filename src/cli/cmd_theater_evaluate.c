@@ -18,6 +18,7 @@ static const struct opt opts[] = {
     {"output", 'o', "FILE.html", NULL, "write a report page, too: tables and plots in one file"},
     OPT_MONITOR,
     OPT_LIVE,
+    OPT_VARIANT,
     OPT_WITH,
     OPT_KV,
     OPT_PRECISION,
@@ -61,6 +62,14 @@ static void print_along(const json_t *families) {
     }
 }
 
+static void print_excluded(const json_t *families) {
+    const char *kind, *why;
+    json_t *f, *n;
+    json_object_foreach((json_t *)(uintptr_t)families, kind, f)
+        json_object_foreach(json_object_get(f, "excluded"), why, n) if (json_integer_value(n))
+            printf("%s: %lld left out (%s)\n", kind, (long long)json_integer_value(n), why);
+}
+
 static void print_rates(const json_t *families) {
     const char *kind;
     json_t *f;
@@ -80,12 +89,13 @@ static void print_exits(const json_t *families) {
     const char *kind;
     json_t *f, *x;
     size_t i;
-    printf("\nexits replayed at the threshold chosen on validation questions\n%-14s %-8s %9s %8s %8s %8s\n", "family", "policy",
-           "threshold", "saved %", "right %", "without");
+    printf("\nexits replayed at the threshold chosen on validation questions\n%-14s %-11s %9s %8s %8s %8s %8s %8s\n", "family",
+           "policy", "threshold", "saved %", "right %", "without", "sure %", "forced %");
     json_object_foreach((json_t *)(uintptr_t)families, kind, f) json_array_foreach(json_object_get(f, "exit"), i, x) {
         if (!json_is_true(json_object_get(x, "chosen"))) continue;
-        printf("%-14s %-8s %9.3g", kind, json_string_value(json_object_get(x, "policy")), number(x, "threshold"));
+        printf("%-14s %-11s %9.3g", kind, json_string_value(json_object_get(x, "policy")), number(x, "threshold"));
         cell(x, "tokens_saved"), cell(x, "accuracy"), cell(x, "accuracy_full");
+        cell(json_object_get(x, "confidence"), "value"), cell(json_object_get(x, "forced_confidence"), "value");
         printf("\n");
     }
 }
@@ -111,12 +121,31 @@ static void print_live(const json_t *families) {
     int any = 0;
     json_object_foreach((json_t *)(uintptr_t)families, kind, f) any |= json_array_size(json_object_get(f, "live")) > 0;
     if (!any) return;
-    printf("\nthe same exits run live, one question at a time, against runs without\n%-14s %-8s %9s %8s %9s %8s %8s %9s\n",
-           "family", "policy", "threshold", "tokens %", "seconds %", "right %", "without", "questions");
+    printf("\nthe same exits run live, one question at a time, against runs without\n%-14s %-11s %9s %8s %9s %8s %8s %8s %9s\n",
+           "family", "policy", "threshold", "tokens %", "seconds %", "right %", "without", "looks", "questions");
     json_object_foreach((json_t *)(uintptr_t)families, kind, f) json_array_foreach(json_object_get(f, "live"), i, x) {
-        printf("%-14s %-8s %9.3g", kind, json_string_value(json_object_get(x, "policy")), number(x, "threshold"));
+        printf("%-14s %-11s %9.3g", kind, json_string_value(json_object_get(x, "policy")), number(x, "threshold"));
         cell(x, "tokens_saved"), cell(x, "seconds_saved"), cell(x, "accuracy"), cell(x, "accuracy_full");
-        printf(" %9.0f\n", number(x, "questions"));
+        printf(" %8.1f %9.0f\n", number(json_object_get(x, "looks"), "value"), number(x, "questions"));
+    }
+}
+
+static void print_variants(const json_t *rows) {
+    json_t *x;
+    size_t i;
+    if (json_array_size(rows))
+        printf("\nvariants of the probe, readings against the model's own answer\n%-14s %-20s %7s %8s %8s %8s %8s %8s\n",
+               "family", "reader", "layer", "@20 %", "@90 %", "mean %", "ECE %", "saved %");
+    json_array_foreach(rows, i, x) {
+        printf("%-14s %-20s", json_string_value(json_object_get(x, "kind")), json_string_value(json_object_get(x, "name")));
+        if (json_is_integer(json_object_get(x, "layer")))
+            printf(" %7.0f", number(x, "layer"));
+        else
+            printf(" %7s", "");
+        cell(json_object_get(x, "at_20"), "value"), cell(json_object_get(x, "at_90"), "value"),
+            cell(json_object_get(x, "mean"), "value"), cell(json_object_get(x, "ece"), "value"),
+            cell(json_object_get(x, "saved"), "value");
+        printf("\n");
     }
 }
 
@@ -124,13 +153,14 @@ static void print_transfer(const json_t *rows) {
     json_t *x;
     size_t i;
     if (json_array_size(rows))
-        printf("\nprobes away from home, all readings of test questions\n%-24s %-24s %7s %8s %8s %8s\n", "trained on", "read on",
-               "traces", "right %", "ECE %", "saved %");
+        printf("\nprobes away from home, all readings of test questions\n%-14s %-24s %-24s %7s %8s %8s %8s %8s\n", "family",
+               "trained on", "read on", "traces", "right %", "ECE %", "saved %", "change %");
     json_array_foreach(rows, i, x) {
-        printf("%-24s %-24s %7.0f", json_string_value(json_object_get(x, "train")), json_string_value(json_object_get(x, "test")),
-               number(x, "traces"));
+        const char *kind = json_string_value(json_object_get(x, "kind"));
+        printf("%-14s %-24s %-24s %7.0f", kind ? kind : "", json_string_value(json_object_get(x, "train")),
+               json_string_value(json_object_get(x, "test")), number(x, "traces"));
         cell(json_object_get(x, "accuracy"), "value"), cell(json_object_get(x, "ece"), "value"),
-            cell(json_object_get(x, "tokens_saved"), "value");
+            cell(json_object_get(x, "tokens_saved"), "value"), cell(json_object_get(x, "change"), "value");
         printf("\n");
     }
 }
@@ -158,10 +188,12 @@ static int report(const json_t *tree, struct args *a, struct err *e) {
     printf("%s, layer %.0f of %s, traces of %s\n", json_string_value(json_object_get(tree, "model")), number(p, "best_layer"),
            json_string_value(json_object_get(p, "tap")), json_string_value(json_object_get(tree, "traces_of")));
     print_along(families);
+    print_excluded(families);
     print_monitor(tree);
     print_rates(families);
     print_exits(families);
     print_live(families);
+    print_variants(json_object_get(tree, "variants"));
     print_transfer(json_object_get(tree, "transfer"));
     print_sizes(json_object_get(tree, "sizes"));
     return 0;
@@ -188,6 +220,7 @@ static int run_on(struct args *a, const struct store *s, const struct probe *p, 
     TRY(evaluate(&tree, s, p, &o, e));
     int rc = theater_monitor_tell(m, tree, e);
     if (!rc) rc = theater_run_live(tree, s, p, a, e);
+    if (!rc) rc = theater_run_variants(tree, s, p, &o, a, e);
     if (!rc) rc = theater_with(tree, s, p, &o, a, e);
     if (!rc) rc = report(tree, a, e);
     if (!rc && arg_has(a, "output")) rc = write_page(tree, arg_str(a, "output"), e);

@@ -4,6 +4,7 @@
 #include "cli/theater.h"
 #include "probe/choices.h"
 #include "probe/live.h"
+#include "probe/settle.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -23,19 +24,12 @@ struct exiting {
     struct live_out out;
 };
 
-/* Some templates open the thought themselves: then the prompt ends with its mark, blanks aside. */
-static int ends_open(const char *text, size_t n, const char *mark) {
-    size_t m = mark ? strlen(mark) : 0;
-    while (n && (text[n - 1] == '\n' || text[n - 1] == ' ')) n--;
-    return m && n >= m && !memcmp(text + n - m, mark, m);
-}
-
 static int read_question(struct exiting *x, const struct input *in, struct err *e) {
     char *text;
     size_t n;
     TRY(tokenizer_decode(x->m.o.tok, in->ids, in->n, 0, &text, &n, e));
     int rc = question_from_text(&x->q, text, n, e);
-    x->live.opened = ends_open(text, n, x->words.open);
+    x->live.opened = settle_ends_with(text, n, x->words.open); /* some templates open the thought themselves */
     free(text);
     return rc;
 }
@@ -127,7 +121,8 @@ static int go(struct exiting *x, struct args *a, struct opened *o, const struct 
     struct session *session = NULL;
     double threshold = 0.9;
     TRY(arg_real(a, "exit-at", 0, 10, &threshold, e));
-    const struct live_policy p = {LIVE_PROBE, threshold, 0, !strcmp(arg_str(a, "exit-answer"), "probe")};
+    const struct live_policy p = {
+        .rule = LIVE_PROBE, .threshold = threshold, .letter = !strcmp(arg_str(a, "exit-answer"), "probe")};
     if (!p.letter && strcmp(arg_str(a, "exit-answer"), "model") != 0)
         return usage_error(a, e, "--exit-answer: expected model or probe, found \"%.40s\"", arg_str(a, "exit-answer"));
     x->live.on_token = speaker_token, x->live.ctx = &s;

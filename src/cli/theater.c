@@ -105,3 +105,32 @@ int layer_list(const char *s, int n, int *out, int *count, struct err *e) {
         if (all || want[i]) out[(*count)++] = i;
     return *count ? 0 : fail(e, ERR_ARG, "expected at least one layer");
 }
+
+static int has_layer(const struct probe *p, int layer) {
+    for (int i = 0; i < p->n_layers; i++)
+        if (p->layer[i] == layer) return 1;
+    return 0;
+}
+
+static int no_such_layer(const struct probe *p, int layer, struct args *a, struct err *e) {
+    char there[128] = "";
+    size_t n = 0;
+    for (int i = 0; i < p->n_layers && n + 8 < sizeof there; i++)
+        n += (size_t)snprintf(there + n, sizeof there - n, "%s%d", i ? "," : "", p->layer[i]);
+    return usage_error(a, e, "--layers: the probe has none of layer %d, it has %s", layer, there);
+}
+
+int theater_probe_layers(const struct probe *p, struct args *a, int n, int *out, int *count, struct err *e) {
+    int want[STORE_LAYERS], m = 0, all = !strcmp(arg_str(a, "layers"), "all");
+    *count = 0;
+    if (p->n_layers > STORE_LAYERS) return fail(e, ERR_LIMIT, "expected at most %d layers, found %d", STORE_LAYERS, p->n_layers);
+    for (int i = 0; i < p->n_layers; i++)
+        if (all || p->layer[i] < 0) out[(*count)++] = p->layer[i];
+    if (all) return 0;
+    if (layer_list(arg_str(a, "layers"), n, want, &m, e) < 0) return a->wrong = 1, ERR_ARG;
+    for (int i = 0; i < m; i++) {
+        if (!has_layer(p, want[i])) return no_such_layer(p, want[i], a, e);
+        out[(*count)++] = want[i];
+    }
+    return 0;
+}

@@ -43,6 +43,39 @@ static int open_one(struct others *x, const char *word, struct args *a, struct e
     return 0;
 }
 
+enum { VARIANTS = 32 };
+struct variants {
+    struct variant v[VARIANTS];
+    struct probe probe[VARIANTS];
+    char name[VARIANTS][64];
+    int n;
+};
+
+static int open_variant(struct variants *x, const char *word, struct args *a, struct err *e) {
+    const char *colon = strchr(word, ':');
+    int name = colon ? (int)(colon - word) : 0;
+    if (!colon || !colon[1] || name < 1 || name > 63)
+        return usage_error(a, e, "--variant: expected NAME:PROBE.gguf, found \"%.60s\"", word);
+    if (x->n == VARIANTS) return usage_error(a, e, "--variant: expected at most %d", VARIANTS);
+    snprintf(x->name[x->n], sizeof *x->name, "%.*s", name, word);
+    TRY(probe_open(&x->probe[x->n], colon + 1, e));
+    x->v[x->n] = (struct variant){x->name[x->n], &x->probe[x->n]};
+    x->n++;
+    return 0;
+}
+
+int theater_run_variants(struct json_t *tree, const struct store *s, const struct probe *p, const struct evaluate_opts *o,
+                         struct args *a, struct err *e) {
+    struct variants *x = calloc(1, sizeof *x);
+    const char *word;
+    int rc = x ? 0 : fail(e, ERR_NOMEM, "out of memory");
+    for (int i = 0; !rc && (word = arg_nth(a, "variant", i)); i++) rc = open_variant(x, word, a, e);
+    if (!rc && x->n) rc = evaluate_variants(tree, s, p, x->v, x->n, o, e);
+    for (int i = 0; x && i < x->n; i++) probe_fini(&x->probe[i]);
+    free(x);
+    return rc;
+}
+
 int theater_with(struct json_t *tree, const struct store *s, const struct probe *p, const struct evaluate_opts *o, struct args *a,
                  struct err *e) {
     struct others *x = calloc(1, sizeof *x);

@@ -5,6 +5,8 @@
  * Blocks of 32 are in fmt_block.c, superblocks of 256 in fmt_super.c. All storage is little-endian, as GGUF is; numbers are read with
  * memcpy since rows of a mapped file need not be aligned. */
 #include "kern/fmt_int.h"
+#include "kern/kern_int.h"
+#include <stdatomic.h>
 #include <strings.h>
 
 _Static_assert(sizeof(float) == 4 && sizeof(double) == 8, "IEEE floats");
@@ -73,9 +75,27 @@ void fmt_from_F64(void *y, const float *x, int64_t n) {
     }
 }
 
+/* Whether the processor converts rows of f16 itself, as CANDOR_ISA allows; asked once. */
+#if KERN_X86
+static int has_halves(void) {
+    enum { UNKNOWN, NO, YES };
+    static atomic_int known = UNKNOWN;
+    int is = atomic_load_explicit(&known, memory_order_relaxed);
+    if (is == UNKNOWN) {
+        is = dev_best_isa() >= ISA_AVX2 ? YES : NO;
+        atomic_store_explicit(&known, is, memory_order_relaxed);
+    }
+    return is == YES;
+}
+#endif
+
 void fmt_to_F16(float *y, const void *x, int64_t n) {
     const char *p = x;
-    for (int64_t i = 0; i < n; i++) {
+    int64_t i = 0;
+#if KERN_X86
+    if (has_halves()) i = kern_avx2_from_halves(y, p, n);
+#endif
+    for (; i < n; i++) {
         f16 h;
         memcpy(&h, p + 2 * i, 2);
         y[i] = f16_to_f32(h);
@@ -84,7 +104,11 @@ void fmt_to_F16(float *y, const void *x, int64_t n) {
 
 void fmt_from_F16(void *y, const float *x, int64_t n) {
     char *p = y;
-    for (int64_t i = 0; i < n; i++) {
+    int64_t i = 0;
+#if KERN_X86
+    if (has_halves()) i = kern_avx2_to_halves(p, x, n);
+#endif
+    for (; i < n; i++) {
         f16 h = f32_to_f16(x[i]);
         memcpy(p + 2 * i, &h, 2);
     }

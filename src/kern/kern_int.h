@@ -29,6 +29,9 @@ void kern_fill_amx_q8(struct q8_kernels *k);
 void kern_vnni_pack(struct q8_block *dst, const num *x, int64_t ldx, int64_t K, int64_t r0, int64_t r1);
 void kern_vnni_matmul_t(num *y, int64_t ldy, const struct q8_block *x, int64_t T, const struct mat *w, const num *bias, int acc,
                         int64_t n0, int64_t n1);
+/* The first elements of a row of f16, whole vectors of them; how many. */
+int64_t kern_avx2_from_halves(float *y, const char *x, int64_t n);
+int64_t kern_avx2_to_halves(char *y, const float *x, int64_t n);
 #else
 #define KERN_X86 0
 #endif

@@ -1,5 +1,5 @@
-/* The theater page from top to bottom: cells, parts, summary, examples, settings. What stands between is in theater_page_belief.c and
- * theater_page_exit.c. The tree is read as it comes: nothing in it is taken for granted, so a tree of tomorrow or of another program makes a page too. */
+/* The theater page from top to bottom: cells, parts, summary, examples, settings. What stands between is in theater_page_belief.c,
+ * _turns, _exit and _elsewhere. The tree is read as it comes: nothing in it is taken for granted, so a tree of tomorrow or of another program makes a page too. */
 #include "lab/theater_page_int.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +108,7 @@ static int add_summary(struct page *p, const json_t *tree, struct err *e) {
                                                  NUMBER_RANGE("rate", "Performativity of the probe", "accuracy per thought"),
                                                  NUMBER_RANGE("forced", "of the forced answer", "accuracy per thought"),
                                                  SHARE_RANGE("ece", "ECE"),
+                                                 SHARE_RANGE("ece_forced", "of the forced answer"),
                                                  NUMBER_RANGE("brier", "Brier score", "0 to 2"),
                                                  SHARE_RANGE("saved", "Saved by probe exits")};
     struct part s = {p, "Summary", "summary", NULL, 0};
@@ -116,12 +117,12 @@ static int add_summary(struct page *p, const json_t *tree, struct err *e) {
     EACH_FAMILY(tree, kind, f) {
         const json_t *rate = json_object_get(f, "rates"), *c = json_object_get(f, "calibration");
         rows_add(rows,
-                 json_pack("[s,o,o,o,o,o,o,o,o,o,o,o,o,o]", kind, cell_number(f, "traces"), cell_number(f, "accuracy"),
+                 json_pack("[s,o,o,o,o,o,o,o,o,o,o,o,o,o,o]", kind, cell_number(f, "traces"), cell_number(f, "accuracy"),
                            cell_number(f, "thought_tokens"), estimate_at(f, "probe", 0.2), estimate_at(f, "probe", 0.9),
                            estimate_at(f, "text", 0.2), estimate_at(f, "forced", 0.2), estimate_at(f, "monitor", 0.2),
                            cell_range(json_object_get(rate, "probe"), "rate"),
-                           cell_range(json_object_get(rate, "forced"), "rate"), cell_range(c, "ece"), cell_range(c, "brier"),
-                           probe_saves(f)),
+                           cell_range(json_object_get(rate, "forced"), "rate"), cell_range(c, "ece"), cell_range(c, "ece_forced"),
+                           cell_range(c, "brier"), probe_saves(f)),
                  -1);
     }
     return part_table(&s, "Families of questions",
@@ -309,9 +310,9 @@ static int add_facts(struct page *p, const json_t *tree, struct err *e) {
 
 static int fill(struct page *p, const json_t *tree, struct err *e) {
     static int (*const parts[])(struct page *, const json_t *, struct err *) = {
-        add_facts,       add_summary,         theater_along,     theater_rates, add_examples,  theater_heat,
-        theater_layers,  theater_calibration, theater_agreement, theater_turns, theater_exits, theater_live,
-        theater_promise, theater_transfer,    theater_sizes,     add_monitor,   add_excluded,  add_settings};
+        add_facts,           add_summary,       theater_along, theater_rates, add_examples, theater_heat,    theater_layers,
+        theater_calibration, theater_agreement, theater_turns, theater_exits, theater_live, theater_promise, theater_variants,
+        theater_transfer,    theater_sizes,     add_monitor,   add_excluded,  add_settings};
     for (size_t i = 0; i < COUNT(parts); i++) TRY(parts[i](p, tree, e));
     return 0;
 }

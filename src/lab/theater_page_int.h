@@ -63,6 +63,7 @@ int theater_turns(struct page *p, const json_t *tree, struct err *e);
 int theater_exits(struct page *p, const json_t *tree, struct err *e);
 int theater_live(struct page *p, const json_t *tree, struct err *e);
 int theater_promise(struct page *p, const json_t *tree, struct err *e);
+int theater_variants(struct page *p, const json_t *tree, struct err *e);
 int theater_transfer(struct page *p, const json_t *tree, struct err *e);
 int theater_sizes(struct page *p, const json_t *tree, struct err *e);
 #endif

@@ -19,6 +19,7 @@ static const struct random_shape shapes[] = {
     {"r1-1.5b", "qwen2", "DeepSeek-R1-Distill-Qwen-1.5B", 28, 1536, 12, 2, 8960, 151936, .base = 1e4, .untied = 1},
     {"llama-1b", "llama", "Llama-3.2-1B", 16, 2048, 32, 8, 8192, 128256, .base = 5e5, .llama3 = 1},
     {"qwen3-0.6b", "qwen3", "Qwen3-0.6B", 28, 1024, 16, 8, 3072, 151936, .head = 128, .base = 1e6},
+    {"qwen2-4m", "qwen2", "a small one of the family", 6, 256, 4, 2, 768, 1024, .base = 1e6},
     {"qwen3-1m", "qwen3", "models/r1.gguf", 6, 128, 4, 2, 352, 1024, .base = 1e4},
     {"qwen3-4m", "qwen3", "the same at twice the width", 6, 256, 4, 2, 576, 1024, .base = 1e4},
 };

@@ -3,15 +3,14 @@
  * States are taken from the rows that decoding computes anyway (generate_tapped): no extra forward, and they are the states of a prefill of the
  * same ids, byte for byte, whatever else was in the batch. Questions run side by side in batches whose buffers are bounded
  * (COLLECT_BYTES), and a batch is on disk before the next begins: memory does not grow with traces, and a stopped run goes on
- * behind its last whole batch. */
+ * behind its last whole batch. With a probe only what it says of each state is kept (readings.h), taken while decoding, too. */
 #ifndef PROBE_COLLECT_H
 #define PROBE_COLLECT_H
-#include "probe/force.h"
-#include "probe/store.h"
+#include "probe/readings.h"
+#include "probe/settle.h"
 #include "run/sampler.h"
-#include "task/text_steps.h"
 
-enum { COLLECT_BYTES = 512 << 20, COLLECT_BATCH = 64, COLLECT_STEPS = 4096 };
+enum { COLLECT_BYTES = 512 << 20, COLLECT_BATCH = 64 };
 /* How a question becomes the ids of a prompt. */
 struct asker {
     int (*prompt)(void *ctx, const struct question *q, struct toks *out, struct err *e);
@@ -22,7 +21,8 @@ struct collect_opts {
     int layer
         [STORE_LAYERS]; /* rising; -1: the input of layer 0, which knows the text so far and nothing else of it (a control) */
     int n_layers;
-    int64_t max_new; /* tokens */
+    const struct probe *probe; /* not NULL: store what it says of these layers, all of them its own, and of its tap */
+    int64_t max_new;           /* tokens */
     struct sampling sampling;
     uint64_t seed; /* question i draws from stream i */
     enum step_rule steps;

@@ -62,6 +62,9 @@ int evaluate__unmonitored(const struct evaluator *v, struct panel *out, const ch
 
 static int is_own(const struct store *s, const struct probe *p) { return *p->store && !strcmp(p->store, store_setting(s, "id")); }
 unsigned evaluate_parts(const struct store *s, const struct probe *p) { return is_own(s, p) ? 1u << FIT_TEST : ALL_PARTS; }
+struct evaluator evaluate__of(const struct store *s, const struct probe *p, const struct evaluate_opts *o) {
+    return (struct evaluator){s, p, o, {o->reps, 0.95, o->seed}, is_own(s, p)};
+}
 static unsigned test_parts(const struct evaluator *v) { return evaluate_parts(v->s, v->p); }
 
 /* ---- along the thought ---- */
@@ -86,9 +89,9 @@ static int add_curve(json_t *curves, json_t *at, const char *name, const struct 
     return 0;
 }
 
-static int text_layer(const struct probe *p) {
-    for (int i = 0; i < p->n_layers; i++)
-        if (p->layer[i] < 0) return i;
+static int text_layer(const struct evaluator *v) {
+    for (int i = 0; i < v->p->n_layers; i++)
+        if (v->p->layer[i] < 0 && store_layer_find(v->s, -1) >= 0) return i;
     return -1;
 }
 
@@ -107,6 +110,7 @@ static int add_heat(const struct evaluator *v, json_t *f, const char *kind, stru
     for (int i = 0; i < v->p->n_layers; i++) {
         struct panel p;
         double x[BINS];
+        if (store_layer_find(v->s, v->p->layer[i]) < 0) continue; /* collected with fewer layers */
         json_t *row = json_array();
         json_array_append_new(rows, json_pack("{s:i, s:o}", "layer", v->p->layer[i], "accuracy", row));
         TRY(evaluate__unmonitored(v, &p, kind, i, test_parts(v), e));
@@ -166,6 +170,9 @@ static int add_calibration(const struct evaluator *v, json_t *f, const struct pa
     o.of = CALIBRATE_EACH, o.bins = 20;
     TRY(measure_calibration(&all, 1, &o, p->t, p->n, PROBE_TOKENS, &v->how, e));
     json__put(c, "ece_one_vs_rest", &all.ece);
+    o = CALIBRATION_DEFAULT;
+    TRY(measure_calibration(&all, 1, &o, p->t, p->n, FORCED, &v->how, e));
+    json__put(c, "ece_forced", &all.ece);
     return 0;
 }
 
@@ -236,7 +243,7 @@ static int add_measures(const struct evaluator *v, json_t *f, const char *kind, 
 static int add_family(const struct evaluator *v, json_t *families, json_t *examples, const char *kind, struct err *e) {
     struct panel p, text = {0};
     json_t *f = json_pack("{s:s}", "kind", kind);
-    int at = text_layer(v->p), rc;
+    int at = text_layer(v), rc;
     json_object_set_new(families, kind, f);
     TRY(evaluate__panel(v, &p, kind, v->p->best, test_parts(v), e));
     add_counts(f, &p);
@@ -281,12 +288,12 @@ static json_t *probe_json(const struct probe *p) {
         json_array_append_new(promise, json_pack("{s:f, s:o}", "alpha", p->alpha[i], "threshold", json__real(p->threshold[i])));
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:o}", "model", p->model.name, "format", p->model.format,
                      "tap", tap_name(p->tap), "target", probe_target_name(p->target), "kinds", p->kinds, "heads", p->shape.heads,
-                     "classes", p->shape.classes, "best_layer", p->layer[p->best], "temperature", temperatures_json(&p->temperature), "layers",
-                     layers, "conformal", promise);
+                     "classes", p->shape.classes, "best_layer", p->layer[p->best], "temperature",
+                     temperatures_json(&p->temperature), "layers", layers, "conformal", promise);
 }
 
 int evaluate(json_t **out, const struct store *s, const struct probe *p, const struct evaluate_opts *o, struct err *e) {
-    struct evaluator v = {s, p, o, {o->reps, 0.95, o->seed}, is_own(s, p)};
+    struct evaluator v = evaluate__of(s, p, o);
     struct probe_model m;
     const char **kinds;
     int n, rc;

@@ -21,8 +21,10 @@ int evaluate__turns(const struct evaluator *v, json_t *f, const struct panel *p,
 int evaluate__exits(const struct evaluator *v, json_t *f, const char *kind, const struct panel *test,
                     struct err *e); /* evaluate_exits.c */
 
-/* The exit by the probe's confidence that saves most on these (validation) traces for at most max_loss of accuracy; 0: none does. */
-int evaluate__choose(struct exit_policy *out, const struct panel *val, double max_loss, struct err *e);
+/* The exit by the probe's confidence that saves most on these (validation) traces for at most the options' loss of accuracy; 0: none does. */
+int evaluate__choose(struct exit_policy *out, const struct evaluator *v, const struct panel *val, struct err *e);
+/* As struct evaluator has it; o is kept. */
+struct evaluator evaluate__of(const struct store *s, const struct probe *p, const struct evaluate_opts *o);
 
 static inline json_t *json__real(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 static inline json_t *json__estimate(const struct estimate *x) {

@@ -1,69 +1,12 @@
-/* See fit.h. The states of a trace are widened once, multiplied by all heads' weights, scanned, and multiplied again by what the
- * scan gives back: five dot products a token each way. */
+/* See fit.h. What a layer's training needs is allocated once; then epochs over shuffled traces, Adam, and the epoch that validation likes
+ * best. The loss of a trace is in fit_loss.c. */
 #include "base/rng.h"
 #include "probe/fit_int.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct fitter {
-    const struct fit_data *d;
-    const struct fit_opts *o;
-    int outs;           /* rows of W: heads q, then heads × classes v, then heads × rank u */
-    int64_t P, longest; /* parameters: outs × width, classes, heads × rank, rank × candidate width */
-    int R;              /* rank */
-    int64_t E;          /* candidate width */
-    float *w, *best;    /* [P] */
-    double *grad, *mom, *var;
-    float *mean, *scale; /* [width] */
-    float *x;            /* [longest, width], standardised */
-    double *y, *dy;      /* [longest, heads (1 + classes)]: q of all tokens, then v */
-    double *u, *du;      /* [longest, heads × rank] */
-    float *part;         /* [outs, width] */
-    float *cand, *code;  /* [classes, E], [classes, rank] of the trace at hand */
-    double *dcode;
-    float cand_scale;
-    double *work, *weight;
-    int64_t *order;
-    int *label;
-    int64_t n_order, step;
-};
-
-static int qv_of(struct scan_shape s) { return s.heads * (1 + s.classes); }
-
-int64_t fit_size(struct scan_shape s, int64_t W, int rank, int64_t E) {
-    return (qv_of(s) + s.heads * rank) * W + s.heads * rank + rank * E;
-}
-
-void fit_place(struct fit_probe *p, float *m, struct scan_shape s, int64_t W, int rank, int64_t E) {
-    p->wq = m, p->wv = p->wq + s.heads * W, p->wu = p->wv + (int64_t)s.heads * s.classes * W;
-    p->ub = p->wu + (int64_t)s.heads * rank * W, p->wb = p->ub + s.heads * rank;
-    p->rank = rank, p->cand_width = E;
-}
-
-/* Where the parts of the parameters begin. */
-static int64_t at_bias(const struct fitter *f) { return f->outs * f->d->width; }
-static int64_t at_ub(const struct fitter *f) { return at_bias(f) + f->o->shape.classes; }
-static int64_t at_wb(const struct fitter *f) { return at_ub(f) + f->o->shape.heads * f->R; }
-
-void fit_free(struct fit_probe *p) {
-    free(p->wq);
-    p->wq = p->wv = p->wu = p->ub = p->wb = NULL;
-}
-
-/* ---- states and candidates ---- */
-
-static float dot(const float *restrict a, const float *restrict b, int64_t n) {
-    float s[16] = {0}, sum = 0;
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16)
-        for (int k = 0; k < 16; k++) s[k] += a[i + k] * b[i + k];
-    for (; i < n; i++) sum += a[i] * b[i];
-    for (int k = 0; k < 16; k++) sum += s[k];
-    return sum;
-}
-
-static void widen(const f16 *x, int64_t n, float *out) { fmt_find(FMT_F16)->to_f32(out, x, n); }
+/* ---- units ---- */
 
 /* Mean and deviation of each dimension over the training tokens; a dimension that never moves is left out (scale 0). */
 static int standardise(struct fitter *f, struct err *e) {
@@ -73,7 +16,7 @@ static int standardise(struct fitter *f, struct err *e) {
     for (int64_t i = 0; i < f->d->n; i++) {
         const struct fit_trace *t = &f->d->t[i];
         if (t->part != FIT_TRAIN) continue;
-        widen(f->d->x + t->row0 * W, t->rows * W, f->x);
+        fit_widen(f->d->x + t->row0 * W, t->rows * W, f->x);
         for (int64_t r = 0; r < t->rows; r++)
             for (int64_t k = 0; k < W; k++) {
                 double v = f->x[r * W + k];
@@ -100,7 +43,7 @@ static int scale_candidates(struct fitter *f, struct err *e) {
     for (int64_t i = 0; f->R && i < f->d->n; i++) {
         const struct fit_trace *t = &f->d->t[i];
         if (t->part != FIT_TRAIN || !t->n_cand) continue;
-        widen(f->d->cand + t->cand0 * f->E, t->n_cand * f->E, f->cand);
+        fit_widen(f->d->cand + t->cand0 * f->E, t->n_cand * f->E, f->cand);
         for (int64_t k = 0; k < t->n_cand * f->E; k++) sum += (double)f->cand[k] * f->cand[k];
         n += (double)(t->n_cand * f->E);
     }
@@ -108,107 +51,11 @@ static int scale_candidates(struct fitter *f, struct err *e) {
     return isfinite(sum) ? 0 : fail(e, ERR_RANGE, "the candidates' features are not finite");
 }
 
-static void load_candidates(struct fitter *f, const struct fit_trace *t) {
-    int C = f->o->shape.classes, R = f->R;
-    int64_t E = f->E;
-    const float *wb = f->w + at_wb(f);
-    memset(f->cand, 0, (size_t)(C * E) * sizeof *f->cand);
-    if (t->n_cand) widen(f->d->cand + t->cand0 * E, t->n_cand * E, f->cand);
-    for (int64_t k = 0; k < C * E; k++) f->cand[k] *= f->cand_scale;
-    for (int c = 0; c < C; c++)
-        for (int r = 0; r < R; r++) f->code[c * R + r] = dot(wb + r * E, f->cand + c * E, E);
-}
-
-static void load(struct fitter *f, const struct fit_trace *t) {
-    int64_t W = f->d->width;
-    widen(f->d->x + t->row0 * W, t->rows * W, f->x);
-    for (int64_t r = 0; r < t->rows; r++)
-        for (int64_t k = 0; k < W; k++) f->x[r * W + k] = (f->x[r * W + k] - f->mean[k]) * f->scale[k];
-}
-
-/* ---- one trace ---- */
-
-/* y = q[T, heads] and then v[T, heads, classes], as the scan wants them; u[T, heads, rank] on the way. */
-static void project(struct fitter *f, int64_t T) {
-    struct scan_shape s = f->o->shape;
-    int H = s.heads, C = s.classes, HC = H * C, R = f->R;
-    int64_t W = f->d->width;
-    const float *w = f->w, *ub = f->w + at_ub(f);
-    for (int64_t t = 0; t < T; t++) {
-        const float *x = f->x + t * W;
-        double *v = f->y + T * H + t * HC, *u = f->u + t * H * R;
-        for (int h = 0; h < H; h++) f->y[t * H + h] = dot(w + h * W, x, W);
-        for (int j = 0; j < HC; j++) v[j] = dot(w + (H + j) * W, x, W);
-        for (int j = 0; j < H * R; j++) u[j] = dot(w + (H + HC + j) * W, x, W) + ub[j];
-        for (int j = 0; R && j < HC; j++)
-            for (int r = 0; r < R; r++) v[j] += u[j / C * R + r] * f->code[j % C * R + r];
-    }
-}
-
-static void add_scaled(double *restrict out, const float *restrict x, double a, int64_t n) {
-    for (int64_t k = 0; k < n; k++) out[k] += a * x[k];
-}
-
-/* v_hc = … + Σ_r u_hr g_cr:  du_hr = Σ_c dv_hc g_cr,  dg_cr = Σ_th dv_hc u_hr,  dwb_r = Σ_c dg_cr e_c. */
-static void candidates_back(struct fitter *f, int64_t T) {
-    struct scan_shape s = f->o->shape;
-    int H = s.heads, C = s.classes, R = f->R;
-    memset(f->du, 0, (size_t)(T * H * R) * sizeof *f->du);
-    memset(f->dcode, 0, (size_t)(C * R) * sizeof *f->dcode);
-    for (int64_t th = 0; th < T * H; th++) {
-        const double *dv = f->dy + T * H + th * C, *u = f->u + th * R;
-        double *du = f->du + th * R;
-        for (int c = 0; c < C; c++)
-            for (int r = 0; r < R; r++) du[r] += dv[c] * f->code[c * R + r], f->dcode[c * R + r] += dv[c] * u[r];
-    }
-    for (int64_t th = 0; th < T * H; th++)
-        for (int r = 0; r < R; r++) f->grad[at_ub(f) + th % H * R + r] += f->du[th * R + r];
-    for (int c = 0; c < C; c++)
-        for (int r = 0; r < R; r++) add_scaled(f->grad + at_wb(f) + r * f->E, f->cand + c * f->E, f->dcode[c * R + r], f->E);
-}
-
-static void add_row(float *restrict out, const float *restrict x, float a, int64_t n) {
-    for (int64_t k = 0; k < n; k++) out[k] += a * x[k];
-}
-
-/* A trace's share of dW is summed in f32, and added to that of the batch in f64. */
-static void project_back(struct fitter *f, int64_t T) {
-    int64_t W = f->d->width;
-    int H = f->o->shape.heads, HC = H * f->o->shape.classes, HR = H * f->R;
-    if (f->R) candidates_back(f, T);
-    memset(f->part, 0, (size_t)(f->outs * W) * sizeof *f->part);
-    for (int64_t t = 0; t < T; t++) {
-        const float *x = f->x + t * W;
-        for (int h = 0; h < H; h++) add_row(f->part + h * W, x, (float)f->dy[t * H + h], W);
-        for (int j = 0; j < HC; j++) add_row(f->part + (H + j) * W, x, (float)f->dy[T * H + t * HC + j], W);
-        for (int j = 0; j < HR; j++) add_row(f->part + (H + HC + j) * W, x, (float)f->du[t * HR + j], W);
-    }
-    for (int64_t k = 0; k < f->outs * W; k++) f->grad[k] += f->part[k];
-}
-
-/* Loss of one trace; its gradient is added if back. cut > 0: only the prefix of that length counts. */
-static double trace_loss(struct fitter *f, const struct fit_trace *t, int label, int64_t cut, int back) {
-    struct scan_shape s = f->o->shape;
-    int64_t T = t->rows;
-    double bias[SCAN_CLASSES], db[SCAN_CLASSES] = {0};
-    for (int k = 0; k < s.classes; k++) bias[k] = f->w[at_bias(f) + k];
-    for (int64_t i = 0; cut && i < T; i++) f->weight[i] = i + 1 == cut;
-    load(f, t);
-    if (f->R) load_candidates(f, t);
-    project(f, T);
-    double loss =
-        scan_loss(s, f->y, f->y + T * s.heads, bias, T, label, cut ? f->weight : NULL, f->dy, f->dy + T * s.heads, db, f->work);
-    if (!back) return loss;
-    project_back(f, T);
-    for (int k = 0; k < s.classes; k++) f->grad[at_bias(f) + k] += db[k];
-    return loss;
-}
-
 /* ---- training ---- */
 
 static void update(struct fitter *f, double lr, int64_t traces) {
     const double b1 = 0.9, b2 = 0.999;
-    int64_t biases = at_bias(f), after = at_wb(f);
+    int64_t biases = fit_at_bias(f), after = fit_at_wb(f);
     f->step++;
     double c1 = 1 - pow(b1, (double)f->step), c2 = 1 - pow(b2, (double)f->step);
     for (int64_t i = 0; i < f->P; i++) {
@@ -229,7 +76,7 @@ static void epoch(struct fitter *f, int at) {
     for (int64_t i = 0; i < f->n_order; i++) {
         const struct fit_trace *t = &f->d->t[f->order[i]];
         int64_t cut = f->o->cut ? 1 + (int64_t)rng_below(&r, (uint64_t)t->rows) : 0;
-        trace_loss(f, t, f->label[f->order[i]], cut, 1);
+        fit_trace_loss(f, t, f->label[f->order[i]], cut, 1);
         if (++in_batch == f->o->batch || i + 1 == f->n_order) update(f, lr, in_batch), in_batch = 0;
     }
 }
@@ -237,7 +84,7 @@ static void epoch(struct fitter *f, int at) {
 static double validation(struct fitter *f) {
     double sum = 0, n = 0;
     for (int64_t i = 0; i < f->d->n; i++)
-        if (f->d->t[i].part == FIT_VAL) sum += trace_loss(f, &f->d->t[i], f->label[i], 0, 0), n++;
+        if (f->d->t[i].part == FIT_VAL) sum += fit_trace_loss(f, &f->d->t[i], f->label[i], 0, 0), n++;
     return n > 0 ? sum / n : NAN;
 }
 
@@ -249,9 +96,9 @@ static int finish(struct fitter *f, struct fit_probe *out, struct err *e) {
     float *w = malloc((size_t)fit_size(s, W, f->R, f->E) * sizeof *w);
     if (!w) return fail(e, ERR_NOMEM, "out of memory for a probe");
     fit_place(out, w, s, W, f->R, f->E);
-    memcpy(out->ub, f->best + at_ub(f), (size_t)(s.heads * f->R) * sizeof *w);
-    for (int64_t k = 0; k < f->R * f->E; k++) out->wb[k] = f->best[at_wb(f) + k] * f->cand_scale;
-    for (int k = 0; k < s.classes; k++) out->bias[k] = f->best[at_bias(f) + k];
+    memcpy(out->ub, f->best + fit_at_ub(f), (size_t)(s.heads * f->R) * sizeof *w);
+    for (int64_t k = 0; k < f->R * f->E; k++) out->wb[k] = f->best[fit_at_wb(f) + k] * f->cand_scale;
+    for (int k = 0; k < s.classes; k++) out->bias[k] = f->best[fit_at_bias(f) + k];
     for (int64_t j = 0; j < f->outs; j++) {
         double off = 0;
         for (int64_t k = 0; k < W; k++) {
@@ -314,11 +161,11 @@ static void fitter_free(struct fitter *f) {
 
 static int fitter_new(struct fitter *f, const struct fit_data *d, const struct fit_opts *o, struct err *e) {
     *f = (struct fitter){.d = d, .o = o, .R = o->rank, .E = o->rank ? d->cand_width : 0};
-    f->outs = qv_of(o->shape) + o->shape.heads * f->R;
+    f->outs = fit_outs(o->shape) + o->shape.heads * f->R;
     for (int64_t i = 0; i < d->n; i++) f->longest = d->t[i].rows > f->longest ? d->t[i].rows : f->longest;
-    f->P = at_wb(f) + f->R * f->E;
+    f->P = fit_at_wb(f) + f->R * f->E;
     size_t P = (size_t)f->P, W = (size_t)d->width, T = (size_t)f->longest, n = (size_t)d->n;
-    size_t Y = T * (size_t)qv_of(o->shape), U = T * (size_t)(o->shape.heads * f->R) + 1, C = (size_t)o->shape.classes;
+    size_t Y = T * (size_t)fit_outs(o->shape), U = T * (size_t)(o->shape.heads * f->R) + 1, C = (size_t)o->shape.classes;
     f->w = calloc(P, sizeof *f->w), f->best = calloc(P, sizeof *f->best), f->grad = calloc(P, sizeof *f->grad);
     f->mom = calloc(P, sizeof *f->mom), f->var = calloc(P, sizeof *f->var), f->mean = calloc(W, sizeof *f->mean);
     f->scale = calloc(W, sizeof *f->scale), f->x = malloc(T * W * sizeof *f->x), f->y = malloc(Y * sizeof *f->y);
@@ -338,9 +185,9 @@ static int fitter_new(struct fitter *f, const struct fit_data *d, const struct f
 static void begin(struct fitter *f) {
     struct rng r = RNG(f->o->seed, 0x696e6974u);
     double s = 1 / sqrt((double)f->d->width);
-    for (int64_t i = 0; i < at_bias(f); i++) f->w[i] = (float)(s * (2 * rng_uniform(&r) - 1));
+    for (int64_t i = 0; i < fit_at_bias(f); i++) f->w[i] = (float)(s * (2 * rng_uniform(&r) - 1));
     double sb = f->E ? 1 / sqrt((double)f->E) : 0;
-    for (int64_t i = at_wb(f); i < f->P; i++) f->w[i] = (float)(sb * (2 * rng_uniform(&r) - 1));
+    for (int64_t i = fit_at_wb(f); i < f->P; i++) f->w[i] = (float)(sb * (2 * rng_uniform(&r) - 1));
     for (int64_t i = 0; i < f->d->n; i++) {
         f->label[i] = f->o->shuffle_labels ? (int)rng_below(&r, (uint64_t)f->o->shape.classes) : f->d->t[i].label;
         if (f->d->t[i].part == FIT_TRAIN) f->order[f->n_order++] = i;
@@ -375,7 +222,7 @@ int fit_gradient(const struct fit_data *d, const struct fit_opts *o, const float
     *loss = 0;
     if (!rc) memcpy(f.w, w, (size_t)f.P * sizeof *w);
     for (int64_t i = 0; !rc && i < d->n; i++)
-        if (d->t[i].part == FIT_TRAIN) *loss += trace_loss(&f, &d->t[i], f.label[i], 0, 1);
+        if (d->t[i].part == FIT_TRAIN) *loss += fit_trace_loss(&f, &d->t[i], f.label[i], 0, 1);
     if (!rc) memcpy(grad, f.grad, (size_t)f.P * sizeof *grad);
     fitter_free(&f);
     return rc;
@@ -406,50 +253,5 @@ int fit_layers(struct fit_probe *out, const struct fit_data *d, int n, const str
         if (s.errs[i].code) rc = fail_at(e, s.errs[i].code, NULL, -1, "layer %d: %s", i, s.errs[i].msg);
     for (int i = 0; rc && s.errs && i < n; i++) fit_free(&out[i]);
     free(s.errs);
-    return rc;
-}
-
-/* ---- reading ---- */
-
-void fit_codes(const struct fit_probe *p, struct scan_shape s, const f16 *cand, int n_cand, float *g) {
-    int R = p->rank;
-    int64_t E = p->cand_width;
-    float x[64];
-    memset(g, 0, (size_t)(s.classes * R) * sizeof *g);
-    for (int c = 0; c < n_cand && c < s.classes; c++)
-        for (int64_t k = 0; k < E; k += 64) {
-            int64_t n = E - k < 64 ? E - k : 64;
-            widen(cand + c * E + k, n, x);
-            for (int r = 0; r < R; r++) g[c * R + r] += dot(p->wb + r * E + k, x, n);
-        }
-}
-
-void fit_project(const struct fit_probe *p, struct scan_shape s, const float *x, int64_t W, const float *g, double *y) {
-    int H = s.heads, C = s.classes, R = p->rank;
-    double *v = y + H;
-    for (int h = 0; h < H; h++) y[h] = dot(p->wq + h * W, x, W);
-    for (int j = 0; j < H * C; j++) v[j] = dot(p->wv + j * W, x, W);
-    for (int h = 0; h < H; h++)
-        for (int r = 0; r < R; r++) {
-            double u = dot(p->wu + (h * R + r) * W, x, W) + p->ub[h * R + r];
-            for (int c = 0; c < C; c++) v[h * C + c] += u * g[c * R + r];
-        }
-}
-
-int fit_read(const struct fit_probe *p, struct scan_shape shape, const f16 *x, int64_t rows, int64_t width, const f16 *cand,
-             int n_cand, double *z, struct err *e) {
-    float *wide = malloc((size_t)(width + shape.classes * p->rank) * sizeof *wide), *g = wide ? wide + width : NULL;
-    double *y = malloc((size_t)qv_of(shape) * sizeof *y);
-    int rc = wide && y ? 0 : fail(e, ERR_NOMEM, "out of memory for a trace of %lld tokens", (long long)rows);
-    struct scan s;
-    scan_start(&s, shape);
-    if (!rc) fit_codes(p, shape, cand, n_cand, g);
-    for (int64_t t = 0; !rc && t < rows; t++) {
-        widen(x + t * width, width, wide);
-        fit_project(p, shape, wide, width, g, y);
-        scan_add(&s, y, y + shape.heads);
-        scan_read(&s, p->bias, z + t * shape.classes);
-    }
-    free(wide), free(y);
     return rc;
 }

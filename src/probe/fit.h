@@ -8,10 +8,8 @@
 #define PROBE_FIT_H
 #include "base/err.h"
 #include "base/pool.h"
-#include "kern/fmt.h"
-#include "probe/scan.h"
+#include "probe/fit_read.h"
 
-enum { FIT_RANK = 256 };
 /* FIT_CONFORMAL: kept apart from the choices that FIT_VAL makes, so that a conformal threshold keeps its promise. */
 enum fit_part { FIT_TRAIN, FIT_VAL, FIT_TEST, FIT_CONFORMAL };
 struct fit_trace {
@@ -43,32 +41,8 @@ struct fit_opts {
 #define FIT_DEFAULT \
     ((struct fit_opts){.shape = {POOL_ATTENTION, 1, 4}, .epochs = 12, .batch = 32, .lr = 3e-3, .weight_decay = 1e-3, .seed = 42})
 
-/* One layer's probe, of raw states: q_h = wq[h]·x, v_hk = wv[h, k]·x + (wu[h]·x + ub[h])·(wb e_k), reading bias + Σ_h … The second part
- * is the candidate head: what state and candidate k (features e_k) have in common in `rank` dimensions, so that it can say "the one the
- * third choice names" of a question it has never seen. */
-struct fit_probe {
-    float *wq, *wv;      /* [heads, width], [heads, classes, width]; one allocation with the rest, freed by fit_free */
-    float *wu, *ub, *wb; /* [heads, rank, width], [heads, rank], [rank, cand_width]; of rank 0: empty */
-    int rank;
-    int64_t cand_width;
-    double bias[SCAN_CLASSES];
-    double val_loss; /* of the epoch kept; NaN without validation traces: the last epoch's */
-    int epoch;
-};
-void fit_free(struct fit_probe *p);
 int fit_layer(struct fit_probe *out, const struct fit_data *d, const struct fit_opts *o, struct err *e);
 /* out[n] from data[n], layers side by side. */
 int fit_layers(struct fit_probe *out, const struct fit_data *d, int n, const struct fit_opts *o, struct pool *pool,
                struct err *e);
-
-/* Numbers of one probe, and its parts set into memory of that size. */
-int64_t fit_size(struct scan_shape shape, int64_t width, int rank, int64_t cand_width);
-void fit_place(struct fit_probe *p, float *memory, struct scan_shape shape, int64_t width, int rank, int64_t cand_width);
-/* Codes of the candidates: g[classes, rank] = wb e_k, 0 for classes without a candidate. */
-void fit_codes(const struct fit_probe *p, struct scan_shape shape, const f16 *cand, int n_cand, float *g);
-/* y = q[heads] and then v[heads, classes] of one state x[width], as the scan wants them; g: codes (may be NULL for rank 0). */
-void fit_project(const struct fit_probe *p, struct scan_shape shape, const float *x, int64_t width, const float *g, double *y);
-/* Readings of a finished trace: z[rows, classes] after each token. cand[n_cand, cand_width]: its candidates. */
-int fit_read(const struct fit_probe *p, struct scan_shape shape, const f16 *x, int64_t rows, int64_t width, const f16 *cand,
-             int n_cand, double *z, struct err *e);
 #endif

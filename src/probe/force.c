@@ -98,6 +98,14 @@ int32_t force_letter(const struct forcer *f, int k) {
     return f->n_choice[k] ? f->choice[k][0] : -1;
 }
 
+int force_cue(const char *s, size_t n) {
+    static const char *const cues[] = {"Wait", "Alternatively"};
+    while (n && is_blank(*s)) s++, n--;
+    for (int i = 0; i < 2; i++)
+        if (n >= strlen(cues[i]) && !memcmp(s, cues[i], strlen(cues[i]))) return 1;
+    return 0;
+}
+
 int forced_choice(const struct forced *x, int n) {
     int at = -1;
     for (int k = 0; x->logp && k < n; k++)

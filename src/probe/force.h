@@ -39,6 +39,8 @@ int force_at(struct forcer *f, const struct session *s, const int64_t *len, int 
              struct err *e);
 /* The token that spells choice k, without blanks if there is such a one; -1: there is none. */
 int32_t force_letter(const struct forcer *f, int k);
+/* Whether text that begins so turns: "Wait" or "Alternatively", where DEER looks. Of a step its first token is given, live and in replays. */
+int force_cue(const char *s, size_t n);
 /* The likeliest choice, -1 without choices. */
 int forced_choice(const struct forced *x, int n_choices);
 #endif

@@ -4,6 +4,7 @@
 #include "base/progress.h"
 #include "probe/measure_exit.h"
 #include "probe/panel.h"
+#include "probe/readings.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,8 +97,19 @@ static int token_table(struct learner *l, struct probe *p, struct err *e) {
     return 0;
 }
 
+/* Of all traces, for errors: how many there are, and why some say nothing. */
+static const char *left_out(const struct store *s, char text[256]) {
+    int64_t out[TRACE_OUTS] = {0};
+    char why[200];
+    for (int64_t i = 0; i < store_n(s); i++) out[store_trace(s, i)->out]++;
+    trace_outs_text(out, why, sizeof why);
+    snprintf(text, 256, "of %lld traces left out: %s", (long long)store_n(s), why);
+    return text;
+}
+
 static int choose_classes(struct learner *l, struct probe *p, struct err *e) {
     int most, letters = (int)with_choices(l->s, l->o, &most);
+    char why[256];
     p->by_token = l->o->by_token < 0 ? !letters : l->o->by_token;
     p->target = l->o->target;
     if (p->target == TARGET_RIGHT)
@@ -107,7 +119,8 @@ static int choose_classes(struct learner *l, struct probe *p, struct err *e) {
     else
         p->shape.classes = most;
     if (p->shape.classes < 2)
-        return fail(e, ERR_STATE, "%s: expected traces of two classes or more, found %d", store_dir(l->s), p->shape.classes);
+        return fail(e, ERR_STATE, "%s: expected traces of two classes or more, found %d (%s)", store_dir(l->s), p->shape.classes,
+                    left_out(l->s, why));
     return 0;
 }
 
@@ -134,13 +147,14 @@ static void take(struct learner *l, const struct probe *p, const struct trace *t
 
 static int choose_traces(struct learner *l, const struct probe *p, struct err *e) {
     int64_t n = store_n(l->s);
+    char why[256];
     l->t = calloc((size_t)n + 1, sizeof *l->t), l->ft = calloc((size_t)n + 1, sizeof *l->ft);
     if (!l->t || !l->ft) return fail(e, ERR_NOMEM, "out of memory for %lld traces", (long long)n);
     for (int64_t i = 0; i < n; i++) take(l, p, store_trace(l->s, i));
     l->sum->traces = l->n;
     if (!l->sum->part[FIT_TRAIN] || !l->sum->part[FIT_VAL])
-        return fail(e, ERR_STATE, "%s: expected traces to train on and to choose by, found %lld and %lld", store_dir(l->s),
-                    (long long)l->sum->part[FIT_TRAIN], (long long)l->sum->part[FIT_VAL]);
+        return fail(e, ERR_STATE, "%s: expected traces to train on and to choose by, found %lld and %lld (%s)", store_dir(l->s),
+                    (long long)l->sum->part[FIT_TRAIN], (long long)l->sum->part[FIT_VAL], left_out(l->s, why));
     return 0;
 }
 
@@ -186,6 +200,7 @@ static int argmax(const double *z, int n) {
 static int raw_read(const struct probe *p, int at, const struct store *s, const struct trace *t, double *z, struct err *e) {
     const struct fit_probe *f = &p->fit[at];
     int place = store_layer_find(s, p->layer[at]);
+    if (store_numbers(s)) return readings_read(p, at, s, t, z, e);
     if (place < 0) return fail(e, ERR_STATE, "%s: layer %d is not stored", store_dir(s), p->layer[at]);
     if (strcmp(store_setting(s, "tap"), tap_name(p->tap)) != 0 || store_width(s) != p->width)
         return fail(e, ERR_STATE, "%s: expected states of %s of width %lld, as the probe reads, found %s of width %lld",
@@ -327,6 +342,9 @@ static void name_kinds(struct learner *l, struct probe *p) {
 static int learn_into(struct learner *l, struct probe *p, struct pool *pool, struct err *e) {
     int tap = tap_find(store_setting(l->s, "tap"));
     TRY(store_model(l->s, &p->model, e));
+    if (store_numbers(l->s))
+        return fail(e, ERR_STATE, "%s: expected states to train on, found only what %s says of them (collected with --probe)",
+                    store_dir(l->s), readings_probe(l->s));
     if (tap < 0) return fail(e, ERR_FORMAT, "%s/store.json: expected the name of a tap", store_dir(l->s));
     p->tap = (enum tap)tap, p->width = store_width(l->s), p->split_seed = l->o->split_seed;
     p->shape = l->o->fit.shape;

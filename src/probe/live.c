@@ -67,7 +67,8 @@ static enum stop_at judge(struct flight *f, int64_t tokens) {
     if (f->l->watch) {
         int k = watch_read(f->l->watch, p);
         f->out->class = k, f->out->p = k < 0 ? NAN : p[k];
-        if (f->p->rule == LIVE_PROBE && k >= 0 && p[k] >= f->p->threshold) return STOP_EXIT;
+        int looks = f->p->rule == LIVE_PROBE && (!f->p->at_steps || f->at_step);
+        if (looks && k >= 0 && p[k] >= f->p->threshold) return STOP_EXIT;
     }
     if (f->p->rule == LIVE_BUDGET) return reading(f, tokens) >= f->p->count ? STOP_EXIT : STOP_NOT;
     return f->p->rule != LIVE_NEVER && f->p->rule != LIVE_PROBE && f->at_step ? STOP_LOOK : STOP_NOT;
@@ -118,15 +119,6 @@ static void remember(struct flight *f, struct forced *x) {
     f->var = w * (x->entropy - f->ema) * (x->entropy - f->ema) + (1 - w) * f->var;
 }
 
-/* DEER looks only where the model takes a breath: the step that begins with the newest token says "Wait" or "Alternatively". */
-static int breath(const struct flight *f) {
-    size_t at = f->text.len;
-    while (at > f->step && f->text.s[at - 1] != '\n') at--;
-    const char *s = f->text.s + f->step;
-    while (s < f->text.s + f->text.len && (*s == ' ' || *s == '\n')) s++;
-    return !strncmp(s, "Wait", 4) || !strncmp(s, "Alternatively", 13);
-}
-
 static int satisfied(const struct flight *f, const struct forced *x) {
     switch (f->p->rule) {
     case LIVE_FORCED:
@@ -141,7 +133,8 @@ static int look(struct flight *f, int *leave, struct err *e) {
     struct forced x;
     int64_t len = session_len(f->s);
     *leave = 0;
-    if (f->p->rule == LIVE_DEER && !breath(f)) return 0;
+    /* the step that begins with the newest token */
+    if (f->p->rule == LIVE_DEER && !force_cue(f->text.s + f->step, f->text.len - f->step)) return 0;
     if (len + force_words(f->l->force, f->q)->n + FORCE_TRIAL > engine_options(f->l->force->g).max_ctx) return 0;
     TRY(force_at(f->l->force, f->s, &len, 1, f->q, &x, e));
     f->out->looks++;
@@ -178,11 +171,23 @@ static int32_t own_letter(const struct flight *f) {
     return class >= 0 && class < f->q->n_choices ? force_letter(f->l->force, class) : -1;
 }
 
+/* Behind `positions` there must be room for the words that end a thought and begin an answer. */
+static int has_room(const struct flight *f, int64_t positions, struct err *e) {
+    int64_t words = force_words(f->l->force, f->q)->n, ctx = engine_options(f->l->force->g).max_ctx;
+    if (positions + words <= ctx) return 0;
+    return fail(
+        e, ERR_LIMIT,
+        "no room for an answer: expected %lld positions for the words that end a thought and begin one, found %lld left of "
+        "a context of %lld",
+        (long long)words, (long long)(ctx - positions), (long long)ctx);
+}
+
 /* The session stands behind the last token that stays. */
 static int write_answer(struct flight *f, struct err *e) {
     const struct toks *w = force_words(f->l->force, f->q);
     struct live_out *o = f->out;
     int quit = 0;
+    TRY(has_room(f, session_len(f->s), e));
     TRY(compare(f, e));
     o->exited = 1, o->reading = reading(f, o->n);
     if (w->n > 1) TRY(session_feed(f->s, w->ids, w->n - 1, NULL, e));
@@ -247,6 +252,7 @@ int live_run(struct live *l, const struct live_policy *p, struct session *s, int
     *out = (struct live_out){.class = -1, .forced_class = -1, .p = NAN, .forced_p = NAN};
     if (p->rule == LIVE_PROBE && !l->watch) return fail(e, ERR_ARG, "exit by probe: expected a probe");
     if (pr) TRY(same_rows(l, pr, layer, e));
+    if (p->rule != LIVE_NEVER) TRY(has_room(&f, session_len(s) + 1, e));
     f.ids = malloc((size_t)(l->max_new + l->max_answer + force_words(l->force, q)->n + 1) * sizeof *f.ids);
     if (!f.ids) return fail(e, ERR_NOMEM, "out of memory for %lld tokens", (long long)l->max_new);
     f.gen = (struct generation){.s = s,

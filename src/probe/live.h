@@ -20,7 +20,8 @@ struct live_policy {
     enum live_rule rule;
     double threshold;
     int64_t count;
-    int letter; /* PROBE, with choices: 1: the probe's choice is written for the model; 0: the model writes its answer */
+    int letter;   /* PROBE, with choices: 1: the probe's choice is written for the model; 0: the model writes its answer */
+    int at_steps; /* PROBE: 1: only where a step ended; 0: at every token */
 };
 const char *live_rule_name(enum live_rule r);
 struct live {

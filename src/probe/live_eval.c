@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POLICIES = 7 }; /* none, five that stop, and the probe answering itself */
+enum { POLICIES = 9 }; /* none, and eight that stop */
 
 struct runner {
     const struct store *s;
@@ -22,7 +22,7 @@ struct runner {
 };
 /* One question by one policy. */
 struct ran {
-    double tokens, seconds;
+    double tokens, seconds, looks;
     int right, early, same; /* same: ids are those of the stored trace */
 };
 struct lane {
@@ -62,8 +62,10 @@ static int run_one(struct runner *r, const struct lane *lane, const struct trace
     int rc = n > 1 ? session_feed(s, r->prompt.ids, n - 1, NULL, e) : 0;
     if (!rc) rc = live_run(&r->live, &lane->policy, s, r->prompt.ids[n - 1], &t->q, (uint64_t)t->index, &o, e);
     session_free(s);
+    engine_forget(r->o->g); /* no later run shares these pages */
     TRY(rc);
-    *out = (struct ran){.tokens = (double)(o.n + o.look_tokens), .seconds = o.seconds, .early = o.exited};
+    *out =
+        (struct ran){.tokens = (double)(o.n + o.look_tokens), .seconds = o.seconds, .looks = (double)o.looks, .early = o.exited};
     out->same = o.n == t->n && !memcmp(o.ids, t->ids, (size_t)o.n * sizeof *o.ids);
     rc = grade(r, &o, &t->q, &out->right, e);
     free(o.ids);
@@ -83,23 +85,36 @@ static double setting(const struct runner *r, const char *key) {
     return json_number_value(json_object_get(store_settings(r->s), key));
 }
 
+/* Names are those of the replays, and mean the same; probe-asks leaves where probe does, and lets the model write its answer. */
+static const struct known {
+    const char *name, *chosen;
+    enum live_rule rule;
+    int letter, at_steps;
+} known[] = {{"probe", "probe", LIVE_PROBE, 1, 0},
+             {"probe-asks", "probe", LIVE_PROBE, 0, 0},
+             {"probe-steps", "probe-steps", LIVE_PROBE, 0, 1},
+             {"forced", "forced", LIVE_FORCED, 0, 0},
+             {"deer", "deer", LIVE_DEER, 0, 0},
+             {"agree", "agree", LIVE_AGREE, 0, 0},
+             {"entropy", "entropy", LIVE_ENTROPY, 0, 0},
+             {"budget", "budget", LIVE_BUDGET, 0, 0}};
+
 /* The policies with a threshold chosen on validation, none first. */
-static int lanes_of(const json_t *family, struct lane *lane) {
-    static const struct {
-        const char *name;
-        enum live_rule rule;
-    } known[] = {{"probe", LIVE_PROBE}, {"probe-letter", LIVE_PROBE}, {"forced", LIVE_FORCED},
-                 {"agree", LIVE_AGREE}, {"entropy", LIVE_ENTROPY},    {"budget", LIVE_BUDGET}};
+static int lanes_of(const json_t *family, int by_token, struct lane *lane) {
     const json_t *chosen = json_object_get(family, "chosen");
     int n = 1;
-    lane[0] = (struct lane){.name = "none", .policy = {LIVE_NEVER, 0, 0, 0}};
-    for (int i = 0; i < 6; i++) {
-        int letter = i == 1;
-        const json_t *x = json_object_get(chosen, letter ? "probe" : known[i].name);
+    lane[0] = (struct lane){.name = "none", .policy = {.rule = LIVE_NEVER}};
+    for (int i = 0; i < POLICIES - 1; i++) {
+        const struct known *k = &known[i];
+        const json_t *x = json_object_get(chosen, k->chosen);
         double knob = json_number_value(x);
-        if (json_is_number(x))
-            lane[n++] = (struct lane){.name = known[i].name,
-                                      .policy = {known[i].rule, knob, known[i].rule == LIVE_ENTROPY ? 2 : (int64_t)knob, letter}};
+        if (!json_is_number(x) || (by_token && !strcmp(k->name, "probe-asks"))) continue; /* without letters it is probe */
+        lane[n++] = (struct lane){.name = k->name,
+                                  .policy = {.rule = k->rule,
+                                             .threshold = knob,
+                                             .count = k->rule == LIVE_ENTROPY ? 2 : (int64_t)knob,
+                                             .letter = k->letter,
+                                             .at_steps = k->at_steps}};
     }
     return n;
 }
@@ -107,20 +122,21 @@ static int lanes_of(const json_t *family, struct lane *lane) {
 struct sample {
     const struct ran *with, *without;
 };
-enum { S_SAVED, S_SECONDS, S_RIGHT, S_FULL, S_CHANGE, S_EARLY, S_COUNT };
+enum { S_SAVED, S_SECONDS, S_RIGHT, S_FULL, S_CHANGE, S_EARLY, S_LOOKS, S_EACH, S_EACH_FULL, S_COUNT };
 
 static void figures(double *out, size_t k, const void *data, const size_t *idx, size_t n) {
     const struct sample *d = data;
-    double a[2] = {0}, b[2] = {0}, right = 0, full = 0, early = 0;
+    double a[2] = {0}, b[2] = {0}, right = 0, full = 0, early = 0, looks = 0;
     (void)k;
     for (size_t i = 0; i < n; i++) {
         const struct ran *x = &d->with[idx[i]], *y = &d->without[idx[i]];
         a[0] += x->tokens, b[0] += y->tokens, a[1] += x->seconds, b[1] += y->seconds;
-        right += x->right, full += y->right, early += x->early;
+        right += x->right, full += y->right, early += x->early, looks += x->looks;
     }
     out[S_SAVED] = 1 - a[0] / b[0], out[S_SECONDS] = 1 - a[1] / b[1];
     out[S_RIGHT] = right / (double)n, out[S_FULL] = full / (double)n, out[S_CHANGE] = (right - full) / (double)n,
-    out[S_EARLY] = early / (double)n;
+    out[S_EARLY] = early / (double)n, out[S_LOOKS] = looks / (double)n;
+    out[S_EACH] = a[1] / (double)n, out[S_EACH_FULL] = b[1] / (double)n;
 }
 
 static int add_lane(json_t *family, const struct lane *lane, const struct lane *none, size_t n, int reps, struct err *e) {
@@ -138,6 +154,8 @@ static int add_lane(json_t *family, const struct lane *lane, const struct lane *
     json_object_set_new(j, "tokens", json__estimate(&x[S_SAVED])),
         json_object_set_new(j, "seconds", json__estimate(&x[S_SECONDS]));
     json_object_set_new(j, "change", json__estimate(&x[S_CHANGE])), json_object_set_new(j, "early", json__estimate(&x[S_EARLY]));
+    json__put(j, "looks", &x[S_LOOKS]), json__put(j, "seconds_each", &x[S_EACH]),
+        json__put(j, "seconds_each_full", &x[S_EACH_FULL]);
     json_array_append_new(json_object_get(family, "live"), j);
     json_t *row;
     size_t i;
@@ -174,7 +192,7 @@ static int run_family(struct runner *r, json_t *family, const struct panel *p, s
 static int family_live(struct runner *r, json_t *family, const char *kind, int own, struct progress *bar, struct err *e) {
     struct lane lane[POLICIES] = {0};
     struct panel p;
-    int n = lanes_of(family, lane);
+    int n = lanes_of(family, r->p->by_token, lane);
     if (n < 2) return 0; /* nothing was chosen */
     TRY(panel_open(
         &p, &(struct panel_of){.s = r->s, .p = r->p, .layer = -1, .kinds = kind, .parts = own ? 1u << FIT_TEST : ALL_PARTS}, e));

@@ -2,7 +2,8 @@
  *
  * Each question is run by every policy and by none, in turns, so that whatever else the machine does meets all alike; the run by none has no probe
  * either. Answers are read from what was written. Adds to each family of the tree of evaluate.h
- *   "live": [{policy, threshold, questions, tokens_saved, seconds_saved, accuracy, accuracy_full, change, tokens, seconds, …}]
+ *   "live": [{policy, threshold, questions, tokens_saved, seconds_saved, accuracy, accuracy_full, change, tokens, seconds, early, looks,
+ *             seconds_each, seconds_each_full}]     tokens, seconds: shares saved; *_each: seconds a question; *_full: without an exit
  * and sets seconds_saved in the rows of "exit" that were chosen. Seconds are measurements, the rest are facts. */
 #ifndef PROBE_LIVE_EVAL_H
 #define PROBE_LIVE_EVAL_H

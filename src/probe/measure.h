@@ -24,6 +24,7 @@ struct step_reader {
     const int *choice;        /* [n_steps] */
     const double *confidence; /* [n_steps], in [0, 1] */
     const double *entropy;    /* [n_steps], bits, of whatever distribution the reader has; NULL: that of p */
+    const double *tokens;     /* [n_steps] written to read it, the injected words aside (a trial answer); NULL: none */
 };
 struct reading_trace {
     size_t question;  /* traces of one question share it; any numbers */
@@ -38,6 +39,7 @@ struct reading_trace {
     const double *p;  /* [n_tokens + 1 − first, classes] of the probe; NULL: none */
     int64_t n_steps;
     const int64_t *step_at; /* [n_steps] tokens written at each step, not falling, first … n_tokens */
+    const unsigned char *cue; /* [n_steps] the text behind the step begins with a turn ("Wait"); NULL: nowhere */
     struct step_reader forced, monitor;
 };
 /* ERR_RANGE with the trace's index as place: shapes, ranges, step_at, probabilities in [0, 1] that sum to 1 within 1e-6. */

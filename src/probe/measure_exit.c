@@ -22,6 +22,8 @@ static int policy_ok(const struct exit_policy *p, struct err *e) {
                     (long long)p->readings);
     if (p->rule == EXIT_AGREE && p->readings < 1)
         return fail(e, ERR_RANGE, "expected at least one reading to agree, found %lld", (long long)p->readings);
+    if ((p->cues || p->asks) && p->reader == PROBE_TOKENS)
+        return fail(e, ERR_RANGE, "expected a reader at steps for cues and the model's own answers, found one at tokens");
     if (p->rule == EXIT_BUDGET && p->tokens < 0)
         return fail(e, ERR_RANGE, "expected a budget of tokens, found %lld", (long long)p->tokens);
     return 0;
@@ -67,14 +69,21 @@ static void stop_at(struct exit_at *x, int64_t reading, int64_t written, int cla
     x->early = 1, x->reading = reading, x->written = written, x->class = class;
 }
 
+/* Tokens that one look writes: injected words, and a trial answer if the reader makes one. */
+static double look_tokens(const struct reading_trace *t, const struct exit_policy *p, int64_t i) {
+    return p->look_cost + (p->reader == FORCED && t->forced.tokens ? t->forced.tokens[i] : 0);
+}
+
 static void watch_readings(struct exit_at *x, const struct reading_trace *t, const struct exit_policy *p) {
     struct watch w = {.class = -1};
     for (int64_t i = 0, m = readings_of(t, p->reader); i < m && !x->early; i++) {
         struct said s = reading_of(t, p->reader, i);
         if (s.written < p->from) continue;
-        if (s.written >= t->n_tokens) break;
-        x->looks++;
-        if (fires(&w, p, t, i, &s)) stop_at(x, i, s.written, s.class);
+        if (s.written >= t->n_tokens && !p->last) break;
+        if (p->cues && !(t->cue && t->cue[i])) continue;
+        x->looks++, x->tokens += look_tokens(t, p, i);
+        if (s.written >= t->n_tokens) break; /* nothing is left to cut */
+        if (fires(&w, p, t, i, &s)) stop_at(x, i, s.written, p->asks ? reading_of(t, FORCED, i).class : s.class);
     }
 }
 
@@ -85,13 +94,25 @@ static void spend(struct exit_at *x, const struct reading_trace *t, const struct
     stop_at(x, last, tokens, last < 0 ? -1 : reading_of(t, p->reader, last).class);
 }
 
+/* How sure its reader was where it stopped, and the forced answer that was newest there. */
+static void add_confidence(struct exit_at *x, const struct reading_trace *t, const struct exit_policy *p) {
+    if (x->reading >= 0) x->sure = reading_of(t, p->reader, x->reading).confidence;
+    for (int64_t i = 0, m = readings_of(t, FORCED); i < m; i++) {
+        struct said s = reading_of(t, FORCED, i);
+        if (s.written > x->written) break;
+        x->forced_sure = s.confidence;
+    }
+}
+
 static void replay(struct exit_at *x, const struct reading_trace *t, const struct exit_policy *p) {
-    *x = (struct exit_at){.reading = -1, .written = t->n_tokens, .class = t->label, .full = (double)(t->n_tokens + t->tail)};
+    *x = (struct exit_at){.reading = -1, .written = t->n_tokens, .class = t->label, .sure = NAN, .forced_sure = NAN};
+    x->full = (double)(t->n_tokens + t->tail);
     if (p->rule == EXIT_BUDGET)
         spend(x, t, p);
-    else if (p->rule != EXIT_NEVER)
+    else if (p->rule != EXIT_NEVER && !(p->asks && !readings_of(t, FORCED)))
         watch_readings(x, t, p);
-    x->tokens = (double)x->written + (double)x->looks * p->look_cost + (x->early ? p->exit_cost : (double)t->tail);
+    if (x->early) add_confidence(x, t, p);
+    x->tokens += (double)x->written + (x->early ? p->exit_cost : (double)t->tail);
     x->right = t->right < 0 || !x->early ? t->right : x->class >= 0 && x->class == t->truth;
     x->same = t->label < 0 ? -1 : x->class == t->label;
 }

@@ -24,7 +24,10 @@ struct exit_policy {
     double threshold, newest;
     int64_t readings, tokens;
     int64_t from;     /* no exit before that many tokens */
-    double look_cost; /* tokens injected for each look: 0 for a probe, the trial answer for a forced one */
+    int cues;         /* look only at steps behind which the text turns (DEER); the reader reads at steps */
+    int asks;         /* the answer is the forced one of the same step: the model's own; the reader reads at steps */
+    int last;         /* a step where the thought ends costs a look too: a live run cannot know that it is the last */
+    double look_cost; /* tokens injected for each look, beside those that the reader says it wrote: 0 for a probe */
     double exit_cost; /* tokens written after an exit: marks, prefix, answer */
 };
 
@@ -38,9 +41,10 @@ struct exit_at {
     int same;        /* it is the model's own; −1: not known */
     int64_t looks;
     double tokens, full;
+    double sure, forced_sure; /* confidence where it stopped: of the policy's reader, of the newest forced answer by then; NaN */
 };
-/* ERR_RANGE for an impossible policy, or a trace whose reader does not give what the rule needs. A trace without readings runs to its
- * end. */
+/* ERR_RANGE for an impossible policy, or a trace whose reader does not give what the rule needs. A trace without readings, or without the forced
+ * answers that `asks` wants, runs to its end. */
 int exit_replay(struct exit_at *out, const struct reading_trace *t, const struct exit_policy *p, struct err *e);
 
 /* What a policy does over traces; means over questions. */
@@ -52,6 +56,8 @@ struct exit_point {
     struct estimate saved;                   /* 1 − tokens / full of a trace */
     struct estimate saved_total;             /* 1 − Σ tokens / Σ full */
     struct estimate saved_paper; /* (last − exit) / last over token indices of the thought, nothing injected; 0 for one token */
+    struct estimate tokens, looks;     /* of a trace, means */
+    struct estimate sure, forced_sure; /* of thoughts cut, means of exit_at's */
     int64_t traces, questions;
 };
 /* out[m], of the same resamples for all policies. */

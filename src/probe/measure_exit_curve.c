@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /* Cells of a policy; its figures are their means and two more. */
-enum { RIGHT, FULL_RIGHT, SAME, EARLY, SAVED, PAPER, TOKENS, FULL, CELLS };
+enum { RIGHT, FULL_RIGHT, SAME, EARLY, SAVED, PAPER, TOKENS, FULL, LOOKS, SURE, FORCED_SURE, CELLS };
 enum { CHANGE = CELLS, SAVED_TOTAL, FIGURES };
 
 struct replays {
@@ -29,6 +29,9 @@ static void replay_add(struct tally *y, size_t trace, size_t at, const struct re
     tally_add(y, trace, at + PAPER, paper_saving(t, x));
     tally_add(y, trace, at + TOKENS, x->tokens);
     tally_add(y, trace, at + FULL, x->full);
+    tally_add(y, trace, at + LOOKS, (double)x->looks);
+    if (isfinite(x->sure)) tally_add(y, trace, at + SURE, x->sure);
+    if (isfinite(x->forced_sure)) tally_add(y, trace, at + FORCED_SURE, x->forced_sure);
 }
 
 static int replays_fill(struct replays *r, const struct exit_policy *p, size_t m, const struct reading_trace *t, size_t n,
@@ -70,6 +73,10 @@ static int points(struct exit_point *out, const struct replays *r, size_t m, siz
                                      .saved = x[SAVED],
                                      .saved_total = x[SAVED_TOTAL],
                                      .saved_paper = x[PAPER],
+                                     .tokens = x[TOKENS],
+                                     .looks = x[LOOKS],
+                                     .sure = x[SURE],
+                                     .forced_sure = x[FORCED_SURE],
                                      .traces = (int64_t)traces,
                                      .questions = (int64_t)r->y.questions};
     }

@@ -1,6 +1,7 @@
 /* See panel.h. */
 #include "probe/panel.h"
 #include "base/hash.h"
+#include "probe/force.h"
 #include "task/monitor.h"
 #include <math.h>
 #include <stdlib.h>
@@ -46,13 +47,13 @@ static int forced_row(const struct probe *p, const struct trace *t, const struct
 static int add_forced(struct panel *p, const struct probe *pr, const struct trace *t, struct reading_trace *r, struct err *e) {
     int C = pr->shape.classes, whole = 1;
     double *x = keep(p, (size_t)(t->n_steps * C) * sizeof *x), *entropy = keep(p, (size_t)t->n_steps * sizeof *entropy);
-    double *conf = keep(p, (size_t)t->n_steps * sizeof *conf);
+    double *conf = keep(p, (size_t)t->n_steps * sizeof *conf), *tokens = keep(p, (size_t)t->n_steps * sizeof *tokens);
     int *choice = keep(p, (size_t)t->n_steps * sizeof *choice);
-    if (!x || !entropy || !conf || !choice) return fail(e, ERR_NOMEM, "out of memory for forced answers");
+    if (!x || !entropy || !conf || !tokens || !choice) return fail(e, ERR_NOMEM, "out of memory for forced answers");
     for (int i = 0; i < t->n_steps; i++) {
         const struct forced *f = &t->steps[i].forced;
         if (!isfinite(f->entropy)) return 0; /* the store has none at this step */
-        entropy[i] = fmax(0, f->entropy);
+        entropy[i] = fmax(0, f->entropy), tokens[i] = (double)f->tokens;
         if (forced_row(pr, t, f, x + i * C)) {
             choice[i] = 0;
             for (int k = 1; k < C; k++)
@@ -61,8 +62,8 @@ static int add_forced(struct panel *p, const struct probe *pr, const struct trac
         } else
             whole = 0, choice[i] = -1, conf[i] = isfinite(f->p) ? fmin(1, f->p) : 0;
     }
-    r->forced = whole ? (struct step_reader){.p = x, .entropy = entropy}
-                      : (struct step_reader){.choice = choice, .confidence = conf, .entropy = entropy};
+    r->forced = whole ? (struct step_reader){.p = x, .entropy = entropy, .tokens = tokens}
+                      : (struct step_reader){.choice = choice, .confidence = conf, .entropy = entropy, .tokens = tokens};
     return 0;
 }
 
@@ -85,9 +86,16 @@ static int add_monitor(struct panel *p, const struct panel_of *of, const struct 
     return 0;
 }
 
+/* By the first token behind a reading, as a live run sees it. */
+static int turns_behind(const struct trace *t, int64_t reading) {
+    int64_t token = t->open + reading;
+    return token < t->close && force_cue(t->text + trace_byte(t, token), t->ends[token] - trace_byte(t, token));
+}
+
 static int add(struct panel *p, const struct panel_of *of, const struct trace *t, int label, struct err *e) {
     struct reading_trace *r = &p->t[p->n];
     int64_t *at = keep(p, (size_t)t->n_steps * sizeof *at);
+    unsigned char *cue = keep(p, (size_t)t->n_steps);
     *r = (struct reading_trace){.question = (size_t)hash_text(t->q.id),
                                 .classes = of->p->shape.classes,
                                 .label = label,
@@ -96,9 +104,10 @@ static int add(struct panel *p, const struct panel_of *of, const struct trace *t
                                 .n_tokens = t->close - t->open,
                                 .tail = t->n - (t->close - t->open),
                                 .n_steps = t->n_steps,
-                                .step_at = at};
-    if (!at) return fail(e, ERR_NOMEM, "out of memory for the steps of a trace");
-    for (int i = 0; i < t->n_steps; i++) at[i] = t->steps[i].reading;
+                                .step_at = at,
+                                .cue = cue};
+    if (!at || !cue) return fail(e, ERR_NOMEM, "out of memory for the steps of a trace");
+    for (int i = 0; i < t->n_steps; i++) at[i] = t->steps[i].reading, cue[i] = (unsigned char)turns_behind(t, at[i]);
     if (of->layer >= 0) {
         double *x = keep(p, (size_t)(t->rows * r->classes) * sizeof *x);
         if (!x) return fail(e, ERR_NOMEM, "out of memory for the readings of a trace");

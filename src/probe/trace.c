@@ -2,6 +2,7 @@
 #include "probe/trace.h"
 #include "text/unicode.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,14 @@ static const char *const end_names[] = {"max", "end", "context"};
 static const char *const answered_names[] = {"not", "written", "forced"};
 
 const char *trace_out_name(enum trace_out o) { return out_names[o]; }
+
+void trace_outs_text(const int64_t out[TRACE_OUTS], char *text, size_t size) {
+    size_t n = 0;
+    snprintf(text, size, "none");
+    for (int i = TRACE_OK + 1; i < TRACE_OUTS; i++)
+        if (out[i] && n < size)
+            n += (size_t)snprintf(text + n, size - n, "%s%lld %s", n ? ", " : "", (long long)out[i], out_names[i]);
+}
 
 void trace_fini(struct trace *t) {
     for (int i = 0; i < t->n_steps; i++) free(t->steps[i].forced.logp), free(t->steps[i].forced.answer);

@@ -56,6 +56,8 @@ struct trace {
 };
 void trace_fini(struct trace *t);
 const char *trace_out_name(enum trace_out o);
+/* How many traces are left out and why, for people: "2 no answer, 1 no thought", or "none". */
+void trace_outs_text(const int64_t out[TRACE_OUTS], char *text, size_t size);
 static inline size_t trace_byte(const struct trace *t, int64_t token) { return token > 0 ? t->ends[token - 1] : 0; }
 /* The thought's bytes. */
 static inline size_t thought_byte(const struct trace *t) { return trace_byte(t, t->open); }

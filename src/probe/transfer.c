@@ -1,6 +1,7 @@
 /* See transfer.h. */
 #include "probe/transfer.h"
 #include "probe/evaluate_int.h"
+#include "probe/readings.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ static json_t *rows_of(json_t *tree, const char *key) {
 }
 
 struct cell_of {
-    const char *what, *train, *test;
+    const char *what, *kind, *train, *test; /* kind: NULL: all, or what train and test say */
     const struct probe *p;
     const struct exit_policy *carried; /* NULL: no threshold saved anything at home */
 };
@@ -28,6 +29,7 @@ static int add_cell(json_t *tree, const struct cell_of *c, const struct panel *p
         json_pack("{s:s, s:s, s:s, s:I}", "what", c->what, "train", c->train, "test", c->test, "traces", (json_int_t)p->n);
     json__put(row, "accuracy", &x.accuracy), json__put(row, "ece", &x.ece);
     json__put(row, "tokens_saved", &x.exit.saved), json__put(row, "change", &x.exit.change);
+    if (c->kind) json_object_set_new(row, "kind", json_string(c->kind));
     json_object_set_new(row, "threshold", c->carried ? json_real(c->carried->threshold) : json_null());
     json_array_append_new(rows_of(tree, "transfer"), row);
     return 0;
@@ -39,11 +41,12 @@ static int open_part(struct panel *out, const struct store *s, const struct prob
 }
 
 /* The threshold that would be used at home; 0: none. */
-static int choose(struct exit_policy *out, const struct store *s, const struct probe *p, const char *kind, double max_loss,
-                  struct err *e) {
+static int choose(struct exit_policy *out, const struct store *s, const struct probe *p, const char *kind,
+                  const struct evaluate_opts *o, struct err *e) {
+    const struct evaluator v = evaluate__of(s, p, o);
     struct panel val;
     TRY(open_part(&val, s, p, kind, CHOOSING_PARTS, e));
-    int rc = val.n ? evaluate__choose(out, &val, max_loss, e) : 0;
+    int rc = val.n ? evaluate__choose(out, &v, &val, e) : 0;
     panel_close(&val);
     return rc;
 }
@@ -69,10 +72,10 @@ static int one_family(json_t *tree, const struct store *s, const struct probe *p
     lo.kinds = kinds[from], lo.target = p->target, lo.by_token = p->by_token, lo.layer = p->layer[p->best];
     lo.split_seed = p->split_seed, lo.fit.shape = p->shape, lo.fit.rank = p->fit[p->best].rank, lo.fit.stop = o->stop;
     TRY(learn(&q, s, &lo, o->pool, &sum, e));
-    int rc = choose(&policy, s, &q, kinds[from], o->max_loss, e), found = rc > 0;
+    int rc = choose(&policy, s, &q, kinds[from], o, e), found = rc > 0;
     for (int to = 0; rc >= 0 && to < n; to++) {
         struct panel test;
-        const struct cell_of c = {"families", kinds[from], kinds[to], &q, found ? &policy : NULL};
+        const struct cell_of c = {"families", NULL, kinds[from], kinds[to], &q, found ? &policy : NULL};
         rc = open_part(&test, s, &q, kinds[to], 1u << FIT_TEST, e);
         if (rc >= 0) rc = add_cell(tree, &c, &test, &how, e), panel_close(&test);
     }
@@ -83,6 +86,7 @@ static int one_family(json_t *tree, const struct store *s, const struct probe *p
 int transfer_families(json_t *tree, const struct store *s, const struct probe *p, const struct evaluate_opts *o, struct err *e) {
     const char **kinds;
     int n, kept = 0, rc = 0;
+    if (store_numbers(s)) return 0; /* no states to train other probes on */
     TRY(store_kinds(s, &kinds, &n, e));
     for (int i = 0; i < n; i++)
         if (usable(s, p, kinds[i]) >= ENOUGH) kinds[kept++] = kinds[i];
@@ -97,60 +101,101 @@ static int readable(const struct probe *p, const struct store *s) {
     struct probe_model m;
     if (store_model(s, &m, NULL) < 0 || probe_fits(p, &m, "", NULL) < 0 || strcmp(tap_name(p->tap), store_setting(s, "tap")) != 0)
         return 0;
+    if (store_numbers(s) && !readings_by(s, p)) return 0;
     return store_layer_find(s, p->layer[p->best]) >= 0 && store_width(s) == p->width;
 }
 
-static int read_on(json_t *tree, const struct transfer_place *home, const struct transfer_place *away,
-                   const struct evaluate_opts *o, struct err *e) {
+/* Questions of the test part alone: it is the same in every store. */
+static int read_kind(json_t *tree, const struct transfer_place *home, const struct transfer_place *away, const char *kind,
+                     const struct evaluate_opts *o, struct err *e) {
     struct exit_policy policy;
     struct panel test;
     const struct resampling how = {o->reps < 200 ? o->reps : 200, 0.95, o->seed};
-    if (!readable(home->p, away->s)) return 0;
-    int found = choose(&policy, home->s, home->p, NULL, o->max_loss, e);
+    int found = choose(&policy, home->s, home->p, kind, o, e);
     TRY(found);
-    const struct cell_of c = {"stores", home->name, away->name, home->p, found ? &policy : NULL};
-    TRY(open_part(&test, away->s, home->p, NULL, 1u << FIT_TEST, e));
+    const struct cell_of c = {"stores", kind, home->name, away->name, home->p, found ? &policy : NULL};
+    TRY(open_part(&test, away->s, home->p, kind, 1u << FIT_TEST, e));
     int rc = add_cell(tree, &c, &test, &how, e);
     panel_close(&test);
     return rc;
 }
 
-static json_t *first_saved(const json_t *family) {
-    const json_t *x;
-    size_t i;
-    json_array_foreach(json_object_get(family, "exit"), i, x) {
-        if (json_is_true(json_object_get(x, "chosen")) && !strcmp(json_string_value(json_object_get(x, "policy")), "probe"))
-            return json_incref(json_object_get(x, "saved"));
+static int read_on(json_t *tree, const struct transfer_place *home, const struct transfer_place *away,
+                   const struct evaluate_opts *o, struct err *e) {
+    const char **kinds;
+    int n, rc = 0;
+    if (!readable(home->p, away->s)) return 0;
+    TRY(store_kinds(away->s, &kinds, &n, e));
+    for (int i = 0; !rc && i < n; i++) {
+        if (o->stop && o->stop()) rc = fail(e, ERR_CANCELLED, "stopped while probes were carried over");
+        if (!rc) rc = read_kind(tree, home, away, kinds[i], o, e);
     }
-    return json_null();
+    free(kinds);
+    return rc;
 }
 
-static json_t *at(const json_t *family, const char *reader, size_t place) {
-    json_t *x = json_array_get(json_object_get(json_object_get(family, "at"), reader), place);
-    return x ? json_incref(x) : json_null();
+/* ---- sizes ---- */
+
+static void put_at(json_t *row, const struct curve_point *x, const char *at_20, const char *at_90) {
+    json__put(row, at_20, &x[0].questions);
+    if (at_90) json__put(row, at_90, &x[1].questions);
+}
+
+static int add_knowing(json_t *row, const struct evaluator *v, const struct panel *p, struct err *e) {
+    static const double places[] = {0.2, 0.9};
+    const struct rate_opts ro = RATE_DEFAULT;
+    struct curve_point x[2];
+    struct calibration k;
+    struct rate rate;
+    TRY(measure_at(x, places, 2, p->t, p->n, PROBE_TOKENS, VS_LABEL, ALONG_TOKENS, &v->how, e));
+    put_at(row, x, "probe_at_20", "probe_at_90");
+    TRY(measure_at(x, places, 2, p->t, p->n, FORCED, VS_LABEL, ALONG_TOKENS, &v->how, e));
+    put_at(row, x, "forced_at_20", NULL);
+    TRY(measure_calibration(&k, 1, &CALIBRATION_DEFAULT, p->t, p->n, PROBE_TOKENS, &v->how, e));
+    json__put(row, "ece", &k.ece);
+    TRY(measure_rate(&rate, p->t, p->n, PROBE_STEPS, &ro, &v->how, e));
+    json__put(row, "rate", &rate.gap);
+    return 0;
+}
+
+/* Accuracy of the model itself, and what an exit by its probe saves; a policy that never exits tells the first. */
+static int add_doing(json_t *row, const struct evaluator *v, const char *kind, const struct panel *p, struct err *e) {
+    struct exit_policy policy = {.rule = EXIT_NEVER};
+    struct exit_point x;
+    int found = choose(&policy, v->s, v->p, kind, v->o, e);
+    TRY(found);
+    TRY(measure_exit(&x, &policy, 1, p->t, p->n, &v->how, e));
+    json__put(row, "accuracy", &x.full_accuracy);
+    if (!found) return 0;
+    json__number(row, "threshold", policy.threshold);
+    json__put(row, "tokens_saved", &x.saved), json__put(row, "change", &x.change);
+    return 0;
+}
+
+static int add_size(json_t *rows, const struct evaluator *v, const char *name, const char *kind, struct err *e) {
+    struct panel p;
+    double tokens = 0;
+    TRY(evaluate__panel(v, &p, kind, v->p->best, evaluate_parts(v->s, v->p), e));
+    for (size_t i = 0; i < p.n; i++) tokens += (double)p.t[i].n_tokens;
+    json_t *row = json_pack("{s:s, s:s, s:I}", "model", name, "kind", kind, "traces", (json_int_t)p.n);
+    if (p.n) json__number(row, "thought_tokens", tokens / (double)p.n), json_array_append(rows, row);
+    int rc = p.n ? add_knowing(row, v, &p, e) : 0;
+    if (!rc && p.n && v->p->target != TARGET_RIGHT) rc = add_doing(row, v, kind, &p, e);
+    json_decref(row), panel_close(&p);
+    return rc;
 }
 
 /* The figures of one place at home, as rows of "sizes". */
 static int add_sizes(json_t *tree, const struct transfer_place *x, const struct evaluate_opts *o, struct err *e) {
     struct evaluate_opts few = *o;
-    json_t *own, *family;
-    const char *kind;
+    const char **kinds;
+    int n, rc = 0;
     few.reps = o->reps < 200 ? o->reps : 200, few.monitor = NULL, few.inflections = NULL;
-    TRY(evaluate(&own, x->s, x->p, &few, e));
-    json_object_foreach(json_object_get(own, "families"), kind, family) {
-        json_t *rate = json_object_get(json_object_get(json_object_get(family, "rates"), "probe"), "rate");
-        json_t *row = json_pack("{s:s, s:s}", "model", x->name, "kind", kind);
-        json_object_set(row, "traces", json_object_get(family, "traces"));
-        json_object_set_new(row, "accuracy", json_pack("{s:O?}", "value", json_object_get(family, "accuracy")));
-        json_object_set_new(row, "probe_at_20", at(family, "probe", 0)),
-            json_object_set_new(row, "probe_at_90", at(family, "probe", 4));
-        json_object_set_new(row, "forced_at_20", at(family, "forced", 0)),
-            json_object_set_new(row, "tokens_saved", first_saved(family));
-        json_object_set(row, "rate", rate ? rate : json_null());
-        json_array_append_new(rows_of(tree, "sizes"), row);
-    }
-    json_decref(own);
-    return 0;
+    const struct evaluator v = evaluate__of(x->s, x->p, &few);
+    TRY(store_kinds(x->s, &kinds, &n, e));
+    for (int i = 0; !rc && i < n; i++) rc = add_size(rows_of(tree, "sizes"), &v, x->name, kinds[i], e);
+    free(kinds);
+    return rc;
 }
 
 int transfer_places(json_t *tree, const struct transfer_place *x, int n, const struct evaluate_opts *o, struct err *e) {

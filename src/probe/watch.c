@@ -8,51 +8,45 @@ int watch_open(struct watch *w, const struct probe *p, int at, struct err *e) {
                         .fit = &p->fit[at],
                         .x = malloc((size_t)p->width * sizeof *w->x),
                         .h = malloc((size_t)p->width * sizeof *w->h),
-                        .g = calloc((size_t)(p->shape.classes * p->fit[at].rank) + 1, sizeof *w->g)};
-    if (!w->x || !w->h || !w->g) {
-        watch_close(w);
-        return fail(e, ERR_NOMEM, "out of memory for a probe");
-    }
-    w->temperature = &p->temperature;
-    watch_again(w);
-    return 0;
+                        .temperature = &p->temperature};
+    int rc = fit_reader_open(&w->reader, w->fit, p->shape, p->width, e);
+    if (!rc && (!w->x || !w->h)) rc = fail(e, ERR_NOMEM, "out of memory for a probe");
+    if (rc) watch_close(w);
+    return rc;
 }
 
 void watch_close(struct watch *w) {
-    free(w->x), free(w->h), free(w->g);
-    w->x = w->g = NULL, w->h = NULL;
+    fit_reader_close(&w->reader), free(w->x), free(w->h);
+    w->x = NULL, w->h = NULL;
 }
 
 void watch_start(struct watch *w, const char *kind, const f16 *cand, int n_cand) {
     w->temperature = probe_temperature(w->p, kind);
-    if (w->fit->rank) fit_codes(w->fit, w->p->shape, cand, n_cand, w->g);
+    fit_reader_question(&w->reader, cand, n_cand);
     watch_again(w);
 }
 
 void watch_again(struct watch *w) {
-    scan_start(&w->scan, w->p->shape);
+    fit_reader_again(&w->reader);
     w->n = 0, w->broken = 0;
 }
 
+/* What f16 does not hold becomes infinite. */
 void watch_row(struct watch *w, struct device *d, const num *x) {
-    double y[SCAN_HEADS * (1 + SCAN_CLASSES)];
-    struct scan_shape s = w->p->shape;
+    float qv[SCAN_HEADS * (1 + SCAN_CLASSES)];
     const struct fmt_row *f = fmt_find(FMT_F16);
-    unsigned worst = 0;
     dev_get(d, w->x, x, w->p->width);
     f->from_f32(w->h, w->x, w->p->width);
-    for (int64_t k = 0; k < w->p->width; k++) worst |= (w->h[k] & 0x7c00u) == 0x7c00u;
     f->to_f32(w->x, w->h, w->p->width);
-    w->broken |= (int)worst;
-    fit_project(w->fit, s, w->x, w->p->width, w->g, y);
-    scan_add(&w->scan, y, y + s.heads);
+    w->broken |= !fit_reader_project(&w->reader, w->x, qv);
+    fit_reader_add(&w->reader, qv);
     w->n++;
 }
 
 int watch_read(const struct watch *w, double *p) {
     int n = w->p->shape.classes, at = 0;
     if (!w->n || w->broken) return -1;
-    scan_read(&w->scan, w->fit->bias, p);
+    fit_reader_read(&w->reader, p);
     probe_softmax(p, n, w->temperature, w->n);
     for (int k = 1; k < n; k++)
         if (p[k] > p[at]) at = k;

@@ -1,7 +1,7 @@
 /* A probe that reads along: one layer's attention probe on the rows of a running decode, O(1) a token, nothing allocated.
  *
- * The state of a row goes through heads·(1 + classes) dot products and the scan; the reading is the same number that fit_read gives for
- * the stored trace. Owner thread. */
+ * The state of a row goes through heads·(1 + classes) dot products and the scan (fit_read.h); the reading is the same number that fit_read
+ * gives for the stored trace. Owner thread. */
 #ifndef PROBE_WATCH_H
 #define PROBE_WATCH_H
 #include "probe/probe.h"
@@ -9,10 +9,9 @@
 struct watch {
     const struct probe *p; /* borrowed */
     const struct fit_probe *fit;
-    struct scan scan;
+    struct fit_reader reader;
     float *x;  /* [width] */
     f16 *h;    /* [width] */
-    float *g;  /* [classes, rank] codes of the question's candidates */
     int64_t n; /* rows seen */
     const struct temperatures *temperature;
     int broken; /* a state was not finite: no reading any more */

@@ -137,6 +137,8 @@ int64_t engine_pages_in_use(const struct engine *g) { return g->pool.n_pages - g
 
 static int64_t pages_for(const struct engine *g, int64_t positions) { return (positions + g->o.page_len - 1) / g->o.page_len; }
 
+int64_t engine_pages(const struct engine *g) { return g->pool.n_pages; }
+void engine_forget(struct engine *g) { kv_pool_forget(&g->pool); }
 int64_t engine_kv_bytes(const struct engine *g, int64_t positions) { return pages_for(g, positions) * g->pool.page_bytes; }
 
 /* Each session may also have to copy a shared tail page, and begins its growth inside a page. */

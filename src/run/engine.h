@@ -50,6 +50,10 @@ int engine_kv_need(const struct model *m, const struct engine_opts *o, int64_t p
                    struct err *e);
 int64_t engine_kv_token(const struct model *m, enum kv_type kv); /* of one position of one sequence */
 int64_t engine_pages_in_use(const struct engine *g);
+int64_t engine_pages(const struct engine *g); /* all that were ever needed at once: they are kept */
+/* Nothing is known any more of what no session holds. Without this a work of many prompts keeps the pages of the old ones until
+ * max_kv_bytes is reached. */
+void engine_forget(struct engine *g);
 int engine_reserve(struct engine *g, int64_t positions, int sessions,
                    struct err *e); /* pages for so much growth, before a guarded loop */
 

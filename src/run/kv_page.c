@@ -86,6 +86,10 @@ int kv_pool_reserve(struct kv_pool *p, int64_t pages, struct err *e) {
     return 0;
 }
 
+void kv_pool_forget(struct kv_pool *p) {
+    while (p->n_idle) evict(p);
+}
+
 int kv_page_take(struct kv_pool *p, struct kv_page **out, struct err *e) {
     if (!p->free) TRY(kv_pool_reserve(p, 1, e));
     struct kv_page *g = p->free;

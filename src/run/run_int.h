@@ -33,6 +33,7 @@ struct kv_pool {
 };
 int kv_pool_init(struct kv_pool *p, struct device *d, int64_t page_bytes, int page_len, int64_t limit, struct err *e);
 void kv_pool_fini(struct kv_pool *p);
+void kv_pool_forget(struct kv_pool *p);                               /* idle pages are free ones again */
 int kv_pool_reserve(struct kv_pool *p, int64_t pages, struct err *e); /* at least so many free pages */
 int kv_page_take(struct kv_pool *p, struct kv_page **out, struct err *e);
 void kv_page_hold(struct kv_pool *p, struct kv_page *g);

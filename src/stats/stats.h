@@ -108,8 +108,8 @@ int temperature_fit(struct temperature *out, const double *z, const int *label, 
  * held within 1e-3 … 1e3, where s is the deviation of the reading's own logits (root of their mean square about their mean) and at = 1, 2 … its
  * place. {t, 0, 0} is one temperature for all. The order of classes never changes, and with spread < 1 logits that are farther apart stay so.
  *
- * The fit minimises the weighted mean loss of temperature_fit plus (spread² + position²) / (2·sequences): a prior as strong as one reading of each
- * of the `sequences` independent sequences that the n rows come from. at[n] from 1 on; ERR_RANGE as there. */
+ * The fit minimises the weighted mean loss of temperature_fit plus ((log level)² / 4 + spread² + position²) / (2·sequences): a prior that
+ * counts as much as one of the `sequences` independent sequences that the n rows come from, so that few of them decide little. at[n] from 1 on; ERR_RANGE as there. */
 struct temperatures {
     double level, spread, position;
 };

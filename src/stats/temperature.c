@@ -56,7 +56,7 @@ struct readings {
     const double *z, *weight, *at;
     const int *label;
     size_t n, k;
-    double prior; /* of spread² and position² */
+    double prior; /* of (log level)² / 4, spread² and position² */
 };
 
 static struct bend bend_at(const struct readings *r, const double x[PARAMS]) {
@@ -71,8 +71,8 @@ static struct bend bend_at(const struct readings *r, const double x[PARAMS]) {
     for (int i = 0; i < PARAMS; i++) {
         b.g[i] /= total;
         for (int j = 0; j < PARAMS; j++) b.h[i][j] /= total;
-        if (!i) continue;
-        b.loss += r->prior * x[i] * x[i], b.g[i] += 2 * r->prior * x[i], b.h[i][i] += 2 * r->prior;
+        double prior = i ? r->prior : r->prior / 4;
+        b.loss += prior * x[i] * x[i], b.g[i] += 2 * prior * x[i], b.h[i][i] += 2 * prior;
     }
     return b;
 }

@@ -100,6 +100,22 @@ test("uncertainty is drawn wherever it is known", async (page) => {
   for (const chart of CHARTS) assert.match(await figureOf(page, chart).locator(".note").textContent(), /95 %, made up/, chart);
 });
 
+test("names along the axes of a heatmap keep apart and inside", async (page) => {
+  const boxes = await page.locator("#heatmap-names svg.chart").evaluate((chart) => {
+    const frame = chart.getBoundingClientRect();
+    const box = (node) => {
+      const { left, right, bottom } = node.getBoundingClientRect();
+      return { text: node.textContent, left: left - frame.left, right: right - frame.left, below: frame.bottom - bottom };
+    };
+    const texts = (part) => [...chart.querySelectorAll(part)].map(box);
+    return { beside: texts("g[aria-label='y-axis tick label'] text"), below: texts("g[aria-label='x-axis tick label'] text"), axes: texts("g[aria-label$='axis label'] text") };
+  });
+  assert.ok(boxes.beside.length >= 5 && boxes.below.length >= 10);
+  const [yAxis] = boxes.axes.filter((box) => box.text.startsWith("Trained on"));
+  for (const box of boxes.beside) assert.ok(box.left >= 0 && box.left + 2 >= yAxis.right, `${box.text} is cut or runs into the axis' name`);
+  for (const box of boxes.below) assert.ok(box.below >= 0, `${box.text} hangs out`);
+});
+
 test("the data stand beside every chart, whole", async (page) => {
   for (const chart of CHARTS) {
     const figure = figureOf(page, chart);

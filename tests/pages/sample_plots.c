@@ -210,8 +210,37 @@ static int trace(struct page *p, struct err *e) {
     return add(p, "A trace", "trace", plot, trace_rows(), e);
 }
 
+/* ---- names along both axes, longer than their places ---- */
+
+static json_t *names_rows(void) {
+    static const char *const names[] = {"r4 F16", "r4 Q8_0", "r1 F16 reading what another wrote", "r0 F16 reading the same",
+                                        "r0"};
+    json_t *rows = json_array();
+    for (unsigned i = 0; i < 50; i++)
+        json_array_append_new(
+            rows, json_pack("[s,s,s,o]", tasks[i / 25], names[i / 5 % 5], names[i % 5], made_up(0.5 + 0.4 * wobble(i), 0.02)));
+    return rows;
+}
+
+static int names(struct page *p, struct err *e) {
+    static const struct page_column columns[] = {
+        {.name = "task", .label = "Task"},
+        {.name = "train", .label = "Trained on"},
+        {.name = "test", .label = "Read on"},
+        {.name = "accuracy", .label = "Accuracy of the probe", .type = PAGE_SHARE, .interval = 1, .note = MADE_UP},
+    };
+    struct page_plot plot = {.chart = PAGE_HEATMAP,
+                             .title = "Carried over",
+                             .data = {columns, COUNT(columns), NULL},
+                             .x = "test",
+                             .y = "train",
+                             .value = "accuracy",
+                             .facet = "task"};
+    return add(p, "Heatmap of names", "heatmap-names", plot, names_rows(), e);
+}
+
 int sample_plots(struct page *p, struct err *e) {
-    int (*const parts[])(struct page *, struct err *) = {lines, categories, heat, points, trace};
+    int (*const parts[])(struct page *, struct err *) = {lines, categories, heat, points, trace, names};
     for (size_t i = 0; i < COUNT(parts); i++) TRY(parts[i](p, e));
     return 0;
 }

@@ -3,10 +3,10 @@ import * as Plot from "@observablehq/plot";
 import { distinct } from "../data.js";
 import { axis, intervalNote, plot, rowsOf, rule, shownRows, tip } from "./marks.js";
 
-const LETTER = 6.6; // px, about
 const ROW = 24;
 
-const short = (name, room) => {
+export const LETTER = 6.6; // px, about
+export const short = (name, room) => {
   const most = Math.max(4, Math.floor(room / LETTER));
   const text = name ?? "–";
   return [...text].length > most ? `${[...text].slice(0, most - 1).join("")}…` : text;
@@ -32,7 +32,8 @@ function places(data, series, y) {
             fy: axis(label, { domain: names, tickFormat, axis: "left", tickSize: 0, padding: 0.15 }),
             y: { domain: visible, axis: null, padding: 0.25 },
           }),
-      ...(facet ? { fx: axis(null, { tickFormat: (name) => name ?? "–", padding: 0.08 }) } : {}),
+      // names of facets stand above what a rule says of itself
+      ...(facet ? { fx: axis(null, { domain: distinct(data.rows, facet), tickFormat: (name) => name ?? "–", padding: 0.08, tickSize: 0, tickPadding: 18 }) } : {}),
     }),
   };
 }
@@ -70,7 +71,7 @@ const drawer = (shape) =>
         width,
         height: place.height + 90,
         marginLeft: room + 34,
-      marginTop: 28,
+        marginTop: data.channel("facet") ? 42 : 28,
         x: axis(x.title, { grid: true, nice: true }),
         ...place.scales(y.label, (name) => short(name, room)),
         marks: [

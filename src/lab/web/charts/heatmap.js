@@ -1,10 +1,14 @@
 // A grid of cells coloured by a value. A cell shrinks as its interval widens: what is known badly takes up little of the picture.
 import * as Plot from "@observablehq/plot";
 import { distinct } from "../data.js";
+import { LETTER, short } from "./category.js";
 import { axis, facets, intervalNote, plot, tip } from "./marks.js";
 
 const SCHEME = "viridis"; // ordered by lightness for every kind of sight
 const LEAST = 0.45; // side of the cell with the widest interval, in cells
+const NUMBERS = 40; // px that ticks of numbers take beside the axis
+const NAMES = 0.22; // of the width, at most, for names beside the axis
+const SLANT = Math.PI / 5; // of names that would run into each other below it
 
 /** Both axes are numbers: a column's own, or the places of its names. step: the side of a cell. */
 function dimension(column, rows, most) {
@@ -17,7 +21,21 @@ function dimension(column, rows, most) {
   const every = Math.ceil(names.length / most);
   const ticks = names.map((_, i) => i).filter((i) => i % every === 0);
   const scale = axis(column.title, { ticks, tickFormat: (i) => names[i] ?? "–" });
-  return { at: (row) => names.indexOf(column.value(row)), step: 1, count: names.length, scale };
+  const longest = Math.max(...names.map((name) => [...(name ?? "–")].length)) * LETTER;
+  return { at: (row) => names.indexOf(column.value(row)), step: 1, count: names.length, scale, names, longest };
+}
+
+/** Room for the names of an axis: beside it by their length, below it slanted where they would run into each other. */
+function besides(y, width) {
+  const room = y.names ? Math.min(NAMES * width, y.longest + 10) : NUMBERS;
+  return { room, scale: y.names ? { tickFormat: (i) => short(y.names[i], room), labelOffset: room + 26 } : {} };
+}
+
+function below(x, width) {
+  if (!x.names || x.longest + 6 <= width / x.count) return { room: 44, scale: {} };
+  const room = Math.min(150, x.longest);
+  const drop = room * Math.sin(SLANT) + 14;
+  return { room: drop + 30, scale: { tickRotate: (-180 / Math.PI) * SLANT, tickFormat: (i) => short(x.names[i], room), labelOffset: drop + 24 } };
 }
 
 /** Side of a row's cell, 1 without intervals. */
@@ -56,6 +74,8 @@ function draw({ data, width, title }) {
   const grid = facets(data, width, 320);
   const x = dimension(xColumn, data.rows, Math.max(4, width / grid.columns / 44));
   const y = dimension(yColumn, data.rows, 40);
+  const beside = besides(y, width);
+  const under = below(x, (width - beside.room) / grid.columns);
   const { side } = sides(data.rows, value);
   const half = (of) => (row) => (of.step / 2) * side(row);
   const edge = (of, sign) => (row) => of.at(row) + sign * half(of)(row);
@@ -68,10 +88,11 @@ function draw({ data, width, title }) {
     plot({
       title,
       width,
-      height: 60 + grid.rows * Math.max(140, Math.min(440, y.count * 18)),
-      marginLeft: 76,
-      x: { ...x.scale, inset: 2 },
-      y: { ...y.scale, inset: 2, reverse: !yColumn.numeric },
+      height: 16 + under.room + grid.rows * Math.max(140, Math.min(440, y.count * 18)),
+      marginLeft: beside.room + 36,
+      marginBottom: under.room,
+      x: { ...x.scale, ...under.scale, inset: 2 },
+      y: { ...y.scale, ...beside.scale, inset: 2, reverse: !yColumn.numeric },
       color: { scheme: SCHEME, domain },
       ...grid.options,
       marks: [
