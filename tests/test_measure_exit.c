@@ -248,8 +248,13 @@ Test(measure_exit, the_choice) {
     cr_expect_eq(exit_choose(p, 5, .01, 0), 2);
     cr_expect_eq(exit_choose(p, 5, 1, 0), 0);
     cr_expect_eq(exit_choose(p, 5, 0, 0), 3);
-    cr_expect_eq(exit_choose(p, 5, .05, 1), 3);
-    cr_expect_eq(exit_choose(p, 5, 0, 1), -1);
+    for (int j = 0; j < 5; j++) p[j].questions = 400, p[j].lost.value = j < 3 ? (3 - j) / 400. : 0;
+    cr_expect_eq(exit_choose(p, 3, .015, 1), 2, "one of 400 may be 1.2 %%, two may be 1.6 %%");
+    cr_expect_eq(exit_choose(p, 3, .01, 1), -1);
+    cr_expect_eq(exit_choose(p, 5, .01, 1), 3, "none of 400 is less than 1 %%");
+    for (int j = 0; j < 5; j++) p[j].questions = 200, p[j].lost.value = j < 3 ? .005 : 0;
+    cr_expect_eq(exit_choose(p, 5, .01, 1), 3, "200 cannot show 1 %%: none may be lost");
+    cr_expect_eq(exit_choose(p, 3, .01, 1), -1);
     cr_expect_eq(exit_choose(p + 4, 1, 1, 0), -1); /* saves nothing */
     cr_expect_eq(exit_choose(NULL, 0, 1, 0), -1);
     for (int j = 0; j < 5; j++) p[j].change.value = NAN;

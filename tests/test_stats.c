@@ -21,6 +21,17 @@ static const struct {
     {50, 100, 0.4038315303, 0.5961684697},
 };
 
+/* R: binom.test(k, n, alternative = "less", conf.level = 1 - alpha)$conf.int[2] */
+Test(stats, rate_upper_reference) {
+    near("none of 299", rate_upper(0, 299, .05), 0.009969146793, 1e-11);
+    near("none of 400", rate_upper(0, 400, .05), 1 - pow(.05, 1 / 400.), 1e-12);
+    near("1 of 400", rate_upper(1, 400, .05), 0.01180430445, 1e-10);
+    near("7 of 20", rate_upper(7, 20, .1), 0.5180307573, 1e-9);
+    cr_expect_eq(rate_upper(3, 3, .05), 1);
+    cr_expect_eq(rate_upper(0, 0, .05), 1);
+    for (int k = 0; k < 30; k++) cr_expect_lt(rate_upper(k, 30, .05), k == 29 ? 1 : rate_upper(k + 1, 30, .05));
+}
+
 Test(stats, wilson_reference) {
     for (size_t i = 0; i < sizeof wilson_cases / sizeof *wilson_cases; i++) {
         struct interval w = wilson(wilson_cases[i].k, wilson_cases[i].n, STATS_Z95);

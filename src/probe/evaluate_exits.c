@@ -5,9 +5,6 @@
 #include <string.h>
 
 enum { GRID = 24, GRID_MAX = 32 };
-/* A threshold is chosen if the loss of accuracy on validation questions stays within the bound at the far end of its 95 % interval: the best of many
- * thresholds looks better where it was chosen than it is. */
-static const struct resampling sure = {500, 0.95, 42};
 
 /* What an exit costs: the injected words and the answer; a forced look costs its words again. */
 struct costs {
@@ -89,7 +86,8 @@ static json_t *point_json(const char *policy, const struct exit_policy *p, const
         json__put(j, "saved_total", &x->saved_total);
     json__put(j, "saved_paper", &x->saved_paper), json__put(j, "early", &x->early), json__put(j, "same", &x->same);
     if (p->reader == FORCED) json__put(j, "looks", &x->looks);
-    json__put(j, "tokens", &x->tokens), json__put(j, "confidence", &x->sure), json__put(j, "forced_confidence", &x->forced_sure);
+    json__put(j, "lost", &x->lost), json__put(j, "tokens", &x->tokens), json__put(j, "confidence", &x->sure),
+        json__put(j, "forced_confidence", &x->forced_sure);
     return j;
 }
 
@@ -102,7 +100,7 @@ static int add_rival(const struct evaluator *v, json_t *f, const struct rival *r
     int64_t best = -1;
     TRY(measure_exit(x, g, (size_t)n, test->t, test->n, &v->how, e));
     if (val->n) {
-        TRY(measure_exit(y, g, (size_t)n, val->t, val->n, &sure, e));
+        TRY(measure_exit(y, g, (size_t)n, val->t, val->n, NULL, e));
         best = exit_choose(y, (size_t)n, v->o->max_loss, 1);
     }
     for (int i = 0; i < n; i++) {
@@ -137,7 +135,7 @@ int evaluate__choose(struct exit_policy *out, const struct evaluator *v, const s
     struct exit_policy g[GRID_MAX];
     struct exit_point x[GRID_MAX];
     int n = grid(g, &rivals[0], costs_of(v, val));
-    TRY(measure_exit(x, g, (size_t)n, val->t, val->n, &sure, e));
+    TRY(measure_exit(x, g, (size_t)n, val->t, val->n, NULL, e));
     int64_t best = exit_choose(x, (size_t)n, v->o->max_loss, 1);
     if (best < 0) return 0;
     *out = g[best];

@@ -52,6 +52,7 @@ struct exit_point {
     struct estimate accuracy, full_accuracy; /* of the answers; of the model's own; traces with `right` known */
     struct estimate change;                  /* accuracy − full_accuracy, of the same questions */
     struct estimate same;                    /* answers equal to the model's own; traces with a label */
+    struct estimate lost;                    /* right in full, wrong behind the exit: share of questions with `right` known */
     struct estimate early;                   /* share of thoughts cut */
     struct estimate saved;                   /* 1 − tokens / full of a trace */
     struct estimate saved_total;             /* 1 − Σ tokens / Σ full */
@@ -60,12 +61,13 @@ struct exit_point {
     struct estimate sure, forced_sure; /* of thoughts cut, means of exit_at's */
     int64_t traces, questions;
 };
-/* out[m], of the same resamples for all policies. */
+/* out[m], of the same resamples for all policies. how NULL: no intervals. */
 int measure_exit(struct exit_point *out, const struct exit_policy *p, size_t m, const struct reading_trace *t, size_t n,
                  const struct resampling *how, struct err *e);
 /* The policy that saves most (`saved`) among those whose accuracy falls by at most max_loss (0.01: one point); on equal savings the more
- * accurate one. sure: the lower end of the interval of `change` must hold the bound too. −1: none saves anything. To be used on
- * validation traces; the figures to report are those of other traces at the chosen policy. */
+ * accurate one. sure: so few questions may be lost that a rate of losses above max_loss would show so few with a chance of 5 % at most (exact, unlike a
+ * bootstrap, for which none is none); where there are too few questions to say that of any policy, none may be lost. −1: none saves
+ * anything. To be used on validation traces; the figures to report are those of other traces at the chosen policy. */
 int64_t exit_choose(const struct exit_point *p, size_t m, double max_loss, int sure);
 
 /* ---- a threshold with a promise ---- */

@@ -1,11 +1,12 @@
 /* Policies over many traces: points of a curve with intervals, the choice among them, a cell of the transfer matrix. */
 #include "probe/measure_exit.h"
 #include "probe/measure_int.h"
+#include "stats/stats.h"
 #include <math.h>
 #include <stdlib.h>
 
 /* Cells of a policy; its figures are their means and two more. */
-enum { RIGHT, FULL_RIGHT, SAME, EARLY, SAVED, PAPER, TOKENS, FULL, LOOKS, SURE, FORCED_SURE, CELLS };
+enum { RIGHT, FULL_RIGHT, LOST, SAME, EARLY, SAVED, PAPER, TOKENS, FULL, LOOKS, SURE, FORCED_SURE, CELLS };
 enum { CHANGE = CELLS, SAVED_TOTAL, FIGURES };
 
 struct replays {
@@ -22,6 +23,7 @@ static void replay_add(struct tally *y, size_t trace, size_t at, const struct re
     if (t->right >= 0) {
         tally_add(y, trace, at + RIGHT, x->right);
         tally_add(y, trace, at + FULL_RIGHT, t->right);
+        tally_add(y, trace, at + LOST, t->right && x->right == 0);
     }
     if (t->label >= 0) tally_add(y, trace, at + SAME, x->same);
     tally_add(y, trace, at + EARLY, x->early);
@@ -68,6 +70,7 @@ static int points(struct exit_point *out, const struct replays *r, size_t m, siz
         out[j] = (struct exit_point){.accuracy = x[RIGHT],
                                      .full_accuracy = x[FULL_RIGHT],
                                      .change = x[CHANGE],
+                                     .lost = x[LOST],
                                      .same = x[SAME],
                                      .early = x[EARLY],
                                      .saved = x[SAVED],
@@ -96,11 +99,17 @@ int measure_exit(struct exit_point *out, const struct exit_policy *p, size_t m, 
     return rc;
 }
 
+static int loses_little(const struct exit_point *p, double max_loss) {
+    int64_t n = p->questions, lost = (int64_t)ceil(p->lost.value * (double)n - 1e-9);
+    if (n < 1 || !(p->lost.value >= 0)) return 0;
+    return rate_upper(0, n, 0.05) > max_loss ? lost == 0 : rate_upper(lost, n, 0.05) <= max_loss;
+}
+
 int64_t exit_choose(const struct exit_point *p, size_t m, double max_loss, int sure) {
     int64_t best = -1;
     for (size_t j = 0; j < m; j++) {
-        double change = sure ? p[j].change.ci.lo : p[j].change.value; /* NaN is never enough */
-        if (!(change >= -max_loss && p[j].saved.value > 0)) continue;
+        if (!(p[j].change.value >= -max_loss && p[j].saved.value > 0)) continue; /* NaN is never enough */
+        if (sure && !loses_little(p + j, max_loss)) continue;
         const struct exit_point *b = best < 0 ? NULL : p + best;
         if (!b || p[j].saved.value > b->saved.value ||
             (p[j].saved.value == b->saved.value && p[j].accuracy.value > b->accuracy.value))

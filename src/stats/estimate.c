@@ -16,6 +16,28 @@ struct interval wilson(int64_t k, int64_t n, double z) {
     return wilson_rate(n > 0 ? (double)k / (double)n : 0, n, z);
 }
 
+/* Chance of k or fewer of n at rate p: terms from the largest down would not underflow, but those of a bound need no more than this. */
+static double at_most(int64_t k, int64_t n, double p) {
+    double sum = 0;
+    for (int64_t i = 0; i <= k; i++)
+        sum += exp(lgamma((double)n + 1) - lgamma((double)i + 1) - lgamma((double)(n - i) + 1) + (double)i * log(p) +
+                   (double)(n - i) * log1p(-p));
+    return sum;
+}
+
+double rate_upper(int64_t k, int64_t n, double alpha) {
+    double lo = n > 0 ? (double)k / (double)n : 1, hi = 1;
+    if (k >= n) return 1;
+    for (int i = 0; i < 60; i++) {
+        double mid = (lo + hi) / 2;
+        if (at_most(k, n, mid) > alpha)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return hi;
+}
+
 /* C(n - c, k) / C(n, k) as a product of c factors or of k, whichever are fewer: no factorial overflows. */
 double pass_at(int64_t n, int64_t c, int64_t k) {
     if (k < 1 || k > n || c < 0 || c > n) return NAN;

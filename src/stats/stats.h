@@ -18,6 +18,9 @@ struct interval {
 /* Wilson's score interval of a rate, k of n, at z: stays within [0, 1] and holds its level for small n and rates near 0 or 1,
  * where the usual p ± z·se does not (Wilson 1927; Brown, Cai, DasGupta 2001). n = 0: [0, 1]. */
 struct interval wilson(int64_t k, int64_t n, double z);
+/* The largest rate under which k or fewer of n would still be seen with a chance of alpha (Clopper and Pearson's upper end, one-sided): none of 299 says
+ * less than one in a hundred at alpha 0.05. 1 for k = n or n = 0. O(k) a step of a bisection. */
+double rate_upper(int64_t k, int64_t n, double alpha);
 /* The same at a rate p that is the mean of n values in [0, 1]: for values between 0 and 1 it is wider than it need be, since none vary
  * more than 0/1 values of that mean. n = 0: [0, 1]. */
 struct interval wilson_rate(double p, int64_t n, double z);
@@ -114,8 +117,8 @@ struct temperatures {
     double level, spread, position;
 };
 double temperature_of(const struct temperatures *t, const double *z, size_t k, double at);
-int temperatures_fit(struct temperatures *out, const double *z, const int *label, const double *weight, const double *at, size_t n,
-                     size_t k, size_t sequences, struct err *e);
+int temperatures_fit(struct temperatures *out, const double *z, const int *label, const double *weight, const double *at,
+                     size_t n, size_t k, size_t sequences, struct err *e);
 
 /* Split conformal prediction: the smallest score q such that a new one, exchangeable with the n sorted ones, is at most q with a
  * chance of at least 1 − alpha: the ⌈(n + 1)(1 − alpha)⌉-th smallest; ties only raise the chance. +∞ where n is too small for
