@@ -31,13 +31,23 @@ set_target_properties(candor_shared PROPERTIES LINK_DEPENDS ${CMAKE_SOURCE_DIR}/
 add_library(candor_remote STATIC $<TARGET_OBJECTS:room_remote>)
 target_link_libraries(candor_remote PUBLIC candor_static PkgConfig::CURL)
 
+# Nor tests, mixed models and power, which stand on r-mathlib (GPL) and NLopt.
+file(GLOB infer_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/stats/infer/*.c ${CMAKE_SOURCE_DIR}/src/stats/dist_*.c)
+add_library(candor_infer STATIC ${infer_sources})
+target_link_libraries(candor_infer PUBLIC candor_static PRIVATE PkgConfig::RMATH PkgConfig::NLOPT csv)
+
+# Nor studies of groups and their languages.
+add_library(candor_study STATIC $<TARGET_OBJECTS:room_study>)
+target_link_libraries(candor_study PUBLIC candor_remote candor_static PkgConfig::YAML PkgConfig::ZSTD PkgConfig::NETTLE)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/studies DESTINATION ${CMAKE_INSTALL_DATADIR}/candor FILES_MATCHING PATTERN "*.yaml")
+
 # Neither does it need report pages.
 add_library(candor_lab STATIC $<TARGET_OBJECTS:room_lab>)
 target_link_libraries(candor_lab PUBLIC candor_static)
 
 if(TARGET room_cli)
   add_executable(candor $<TARGET_OBJECTS:room_cli>)
-  target_link_libraries(candor PRIVATE candor_remote candor_lab candor_static candor_guard)
+  target_link_libraries(candor PRIVATE candor_study candor_infer candor_remote candor_lab candor_static candor_guard)
   install(TARGETS candor RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 

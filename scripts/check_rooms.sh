@@ -61,7 +61,7 @@ check_rooms() {
 
 check_headers() {
     local h flags isa
-    flags="-std=c17 -D_GNU_SOURCE -Isrc -Iinclude -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags jansson libpcre2-8 icu-uc icu-i18n libcurl 2>/dev/null)"
+    flags="-std=c17 -D_GNU_SOURCE -Isrc -Iinclude -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags jansson libpcre2-8 icu-uc icu-i18n libcurl yaml-0.1 nettle 2>/dev/null)"
     while read -r h; do
         isa=
         case "$h:$(uname -m)" in

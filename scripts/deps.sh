@@ -2,7 +2,7 @@
 # asked first, so that a second call is quick and needs no network.
 
 candor_packages=(gcc cmake ninja-build pkg-config git libc6-dev libjansson-dev libicu-dev libpcre2-dev libcurl4-openssl-dev
-    libcsv-dev libcriterion-dev)
+    libcsv-dev libyaml-dev libzstd-dev nettle-dev r-mathlib libnlopt-dev libcriterion-dev)
 
 # For `candor bench` alone: without oneDNN it gives no share of a ceiling. Neither ./check nor ./demo needs it.
 # shellcheck disable=SC2034

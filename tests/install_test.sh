@@ -14,7 +14,7 @@ prefix="$tmp/prefix"
 cmake --install "$build" --prefix "$prefix" >"$tmp/log" 2>&1 || { cat "$tmp/log"; exit 1; }
 pc="$(dirname "$(find "$prefix" -name candor.pc)")"
 export PKG_CONFIG_PATH="$pc"
-for want in include/candor; do
+for want in include/candor share/candor/studies/lang; do
     [ -d "$prefix/$want" ] || { echo "not installed: $want"; exit 1; }
 done
 pkg-config --exists candor || { echo "pkg-config does not find candor"; exit 1; }

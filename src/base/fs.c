@@ -183,7 +183,7 @@ int file_out_open(struct file_out *o, const char *path, struct err *e) {
 }
 
 /* Best effort: some file systems refuse fsync on a directory, and the content is already safe. */
-static void dir_sync(const char *path) {
+void file_sync_name(const char *path) {
     char dir[PATH_MAX];
     const char *cut = strrchr(path, '/');
     size_t n = cut ? (size_t)(cut - path) + 1 : 1;
@@ -204,7 +204,7 @@ int file_out_commit(struct file_out *o, struct err *e) {
     if (fclose(o->f) != 0 && rc == 0) rc = fail_io(e, o->path, "close");
     o->f = NULL;
     if (rc == 0 && o->tmp && rename(o->tmp, o->path) < 0) rc = fail_io(e, o->path, "rename into place");
-    if (rc == 0 && o->tmp) dir_sync(o->path);
+    if (rc == 0 && o->tmp) file_sync_name(o->path);
     if (rc < 0 && o->tmp) unlink(o->tmp);
     out_release(o);
     return rc;

@@ -18,6 +18,8 @@ void map_close(struct map *m);
 int file_read(char **out, size_t *n, const char *path, size_t limit, struct err *e);
 /* The same of a file that lies beside another: what is not a regular file is refused, not waited for. */
 int file_read_beside(char **out, size_t *n, const char *path, size_t limit, struct err *e);
+/* After a rename: syncs the folder of path, so that the name survives a power cut too. Best effort. */
+void file_sync_name(const char *path);
 int file_exists(const char *path);
 int dir_exists(const char *path);
 /* dir + "/" + name into buf; ERR_LIMIT if it does not fit */

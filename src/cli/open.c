@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- where models lie ---- */
+/* ---- where models and studies lie ---- */
 
 /* The folder of the executable, or "". */
 static void exe_dir(char out[PATH_SIZE]) {
@@ -18,22 +18,24 @@ static void exe_dir(char out[PATH_SIZE]) {
     if (slash) *slash = 0;
 }
 
-/* $CANDOR_MODELS first, so that a user can put another in front; then the source tree (build/release/candor), then an installation
+/* The variable's folder first, so that a user can put another in front; then the source tree (build/release/candor), then an installation
  * (bin/candor). */
-int models_dir(int i, char out[PATH_SIZE]) {
+int shipped_dir(const char *variable, const char *folder, int i, char out[PATH_SIZE]) {
     char exe[PATH_SIZE];
-    const char *env = getenv("CANDOR_MODELS");
+    const char *env = getenv(variable);
     exe_dir(exe);
     int n;
     switch (i) {
     case 0: n = snprintf(out, PATH_SIZE, "%s", env ? env : ""); break;
-    case 1: n = snprintf(out, PATH_SIZE, "%s/../../models", exe); break;
-    case 2: n = snprintf(out, PATH_SIZE, "%s/../share/candor/models", exe); break;
+    case 1: n = snprintf(out, PATH_SIZE, "%s/../../%s", exe, folder); break;
+    case 2: n = snprintf(out, PATH_SIZE, "%s/../share/candor/%s", exe, folder); break;
     default: return 0;
     }
     if (n < 0 || n >= PATH_SIZE) out[0] = 0;
     return 1;
 }
+
+int models_dir(int i, char out[PATH_SIZE]) { return shipped_dir("CANDOR_MODELS", "models", i, out); }
 
 static int try_shipped(const char *dir, const char *name, char out[PATH_SIZE]) {
     size_t n = strlen(name);

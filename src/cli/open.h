@@ -31,8 +31,9 @@
 #define OPT_NPY \
     { "output", 'o', "OUT.npy", NULL, "where to write the array (NumPy, float32, C order)" }
 
-/* Folders that shipped models may lie in, in the order of the search; returns 0 past the last. */
+/* Folders that what is shipped may lie in, in the order of the search ("": this one has none); returns 0 past the last. */
 enum { PATH_SIZE = 4096 };
+int shipped_dir(const char *variable, const char *folder, int i, char out[PATH_SIZE]);
 int models_dir(int i, char out[PATH_SIZE]);
 /* A path as given if it exists, else the file of a shipped model of that name. */
 int resolve_model(const char *name, char out[PATH_SIZE], struct err *e);

@@ -1,0 +1,127 @@
+/* candor study score: what agents said in an archive, counted and standardised. */
+#include "base/fs.h"
+#include "cli/studying.h"
+#include "study/score.h"
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct opt opts[] = {
+    {"monologue", 0, "UNIT", "graphemes", "in what the share of monologue is measured: graphemes, acts or words"},
+    {"hits", 0, "UNIT", "per_1000", "how hits of dictionaries are counted: per_1000 (graphemes) or raw"},
+    {"reference", 0, "FILE", NULL, "standardise by this reference, written before; its units hold"},
+    {"save-reference", 0, "FILE", NULL, "write the reference, to be used again"},
+    {"languages", 0, "DIR", NULL, "take languages, and so dictionaries, from this folder instead of the archive"},
+    {"agents", 0, NULL, NULL, "with --json: the scores of every agent too"},
+    OPT_JSON,
+    {0},
+};
+
+struct work {
+    struct archive *a;
+    struct study *s;
+    struct scored c;
+    struct reference r;
+};
+
+static int read_units(struct metric_opts *o, struct args *a, struct err *e) {
+    const char *unit = arg_str(a, "monologue"), *hits = arg_str(a, "hits");
+    int u = 0;
+    while (u < METRIC_UNITS && strcmp(metric_unit_name((enum metric_unit)u), unit) != 0) u++;
+    if (u == METRIC_UNITS) return usage_error(a, e, "--monologue: expected graphemes, acts or words, found %.40s", unit);
+    if (strcmp(hits, "raw") != 0 && strcmp(hits, "per_1000") != 0)
+        return usage_error(a, e, "--hits: expected per_1000 or raw, found %.40s", hits);
+    *o = (struct metric_opts){.monologue = (enum metric_unit)u, .raw = !strcmp(hits, "raw")};
+    return 0;
+}
+
+static int read_reference(struct work *w, const char *path, struct err *e) {
+    char *s;
+    size_t n;
+    json_error_t why;
+    TRY(file_read(&s, &n, path, 64 << 20, e));
+    json_t *j = json_loadb(s, n, JSON_REJECT_DUPLICATES, &why);
+    free(s);
+    if (!j) return fail_at(e, ERR_FORMAT, path, why.position, "expected a reference as JSON, found: %.120s", why.text);
+    int rc = err_place(e, reference_read(&w->r, w->s, j, e), path);
+    json_decref(j);
+    return rc;
+}
+
+static int save_reference(const struct work *w, const char *path, struct err *e) {
+    struct file_out o;
+    json_t *j = reference_json(&w->r, w->s);
+    char *s = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
+    json_decref(j);
+    if (!s) return fail(e, ERR_NOMEM, "out of memory for a reference");
+    int rc = file_out_open(&o, path, e);
+    if (rc >= 0 && fprintf(o.f, "%s\n", s) < 0) {
+        file_out_abort(&o);
+        rc = fail_at(e, ERR_IO, path, -1, "cannot write");
+    } else if (rc >= 0)
+        rc = file_out_commit(&o, e);
+    free(s);
+    return rc;
+}
+
+static double mean(const json_t *cell, const char *scope, const char *key) {
+    const json_t *o = scope ? json_object_get(json_object_get(cell, "scores"), scope) : cell;
+    return json_number_value(json_object_get(json_object_get(o, key), "mean"));
+}
+
+static void print_scores(const json_t *j) {
+    size_t i;
+    json_t *c;
+    printf("%s%s: means of analysed runs; monologue in %s, hits %s\n\n",
+           json_is_true(json_object_get(j, "planted")) ? "PLANTED " : "", json_string_value(json_object_get(j, "study")),
+           json_string_value(json_object_get(j, "monologue")), json_string_value(json_object_get(j, "hits")));
+    printf("%-40s %4s %4s %9s %9s %10s %8s %8s %8s %8s\n", "cell", "plan", "n", "monologue", "boundary", "protective", "CPI",
+           "DI", "CPI lang", "DI lang");
+    json_array_foreach(json_object_get(j, "cells"), i, c) {
+        const json_t *loss = json_array_get(json_object_get(j, "loss"), i);
+        printf("%-40s %4d %4d %9.4f %9.3f %10.3f %8.3f %8.3f %8.3f %8.3f\n", json_string_value(json_object_get(c, "id")),
+               (int)json_integer_value(json_object_get(loss, "planned")), (int)json_integer_value(json_object_get(c, "n")),
+               mean(c, NULL, "monologue"), mean(c, NULL, "boundary"), mean(c, NULL, "protective"), mean(c, "pooled", "cpi"),
+               mean(c, "pooled", "di"), mean(c, "language", "cpi"), mean(c, "language", "di"));
+    }
+}
+
+static int go(struct work *w, struct args *a, struct err *e) {
+    struct metric_opts o;
+    json_t *j = NULL;
+    TRY(read_units(&o, a, e));
+    TRY(archive_open(&w->a, a->pos[0], ARCHIVE_READ, e));
+    TRY(study_from_archive(&w->s, w->a, arg_str(a, "languages"), e));
+    TRY(scored_read(&w->c, w->s, w->a, e));
+    if (arg_has(a, "reference"))
+        TRY(read_reference(w, arg_str(a, "reference"), e));
+    else
+        TRY(reference_make(&w->r, &w->c, &o, e));
+    if (arg_has(a, "save-reference")) TRY(save_reference(w, arg_str(a, "save-reference"), e));
+    TRY(score_json(&j, &w->c, &w->r, arg_has(a, "agents"), e));
+    if (arg_has(a, "json")) return print_json(j, e);
+    print_scores(j);
+    json_decref(j);
+    return 0;
+}
+
+static int run(struct args *a, struct err *e) {
+    struct work w = {0};
+    int rc = go(&w, a, e);
+    reference_free(&w.r);
+    scored_free(&w.c);
+    study_free(w.s);
+    archive_close(w.a);
+    return rc;
+}
+
+const struct command command_study_score = {
+    .name = "study score",
+    .summary = "count and standardise what the agents of an archive said: CPI, DI and their parts",
+    .usage = "ARCHIVE [--json [--agents]] [--save-reference FILE | --reference FILE]",
+    .opts = opts,
+    .min_pos = 1,
+    .max_pos = 1,
+    .run = run,
+};

@@ -1,0 +1,35 @@
+/* A study file and its languages, from a folder of the user or from the shipped ones. */
+#include "cli/studying.h"
+#include "base/fs.h"
+#include "cli/languages.h"
+#include "study/yaml.h"
+#include <stdio.h>
+#include <string.h>
+
+/* ctx: the user's folder, or NULL. */
+static int load(void *ctx, const char *code, char **bytes, size_t *n, char *name, size_t name_size, struct err *e) {
+    char path[PATH_SIZE];
+    if (ctx && language_from_dir(ctx, code, bytes, n, name, name_size, NULL) >= 0) return 0;
+    TRY(resolve_language(code, path, e));
+    snprintf(name, name_size, "%s", path);
+    return file_read(bytes, n, path, YML_MAX_BYTES, e);
+}
+
+/* A path as given if it exists, else a shipped study of that name. */
+static int resolve_study(const char *name, char path[PATH_SIZE], struct err *e) {
+    char dir[PATH_SIZE];
+    snprintf(path, PATH_SIZE, "%s", name);
+    if (file_exists(path)) return 0;
+    for (int i = 0; !strchr(name, '/') && shipped_dir("CANDOR_STUDIES", "studies", i, dir); i++) {
+        int n = snprintf(path, PATH_SIZE, "%s/%s.yaml", dir, name);
+        if (dir[0] && n > 0 && n < PATH_SIZE && file_exists(path)) return 0;
+    }
+    return fail_at(e, ERR_IO, name, -1, "expected a study file or the name of a shipped study (backfire-1), found none");
+}
+
+int open_study(struct study **out, struct args *a, const char *path, struct err *e) {
+    struct language_source from = {.load = load, .ctx = (void *)arg_str(a, "languages")};
+    char found[PATH_SIZE];
+    TRY(resolve_study(path, found, e));
+    return study_read(out, found, &from, e);
+}

@@ -1,0 +1,56 @@
+/* Who answers for the agents: a model elsewhere, the local engine, an archive, or planted agents, behind one interface.
+ *
+ * Calls go in one by one and answers come out in whatever order they are ready, so that thousands of runs may wait at once. A call
+ * carries the whole context, and borrows it: what a back end needs later it copies. What it answers is facts (text, why it ended, which
+ * model, tokens as counted by it) and, apart, measurements (seconds, attempts).
+ * A call that could not be made is an answer with rc < 0; submit and poll fail only for what concerns the back end itself.
+ * Thread: one at a time. */
+#ifndef STUDY_BACKEND_H
+#define STUDY_BACKEND_H
+#include "remote/chat.h"
+#include "study/scene.h"
+
+struct call {
+    int64_t tag;     /* comes back with the answer */
+    const char *key; /* of the fact that the answer becomes */
+    const struct scene *scene;
+    int agent, ask; /* ask: 0, or 1 when asked again */
+    uint64_t seed;  /* of the sampler, where there is one */
+    const struct context *context;
+};
+struct answer {
+    int64_t tag;
+    int rc; /* 0, or ERR_* and `why`; then the facts are empty */
+    struct err why;
+    char *text; /* any bytes, NUL-terminated; malloc'd; NULL only if rc is not 0 */
+    size_t text_n;
+    enum chat_finish finish;
+    char model[128], fingerprint[64], provider[64]; /* "": not told */
+    int64_t tokens_in, tokens_out;                  /* -1: not told */
+    /* measurements */
+    double seconds, waited;
+    int attempts, cached;
+};
+void answer_free(struct answer *a);
+
+struct backend {
+    const char *name; /* "planted", "replay", …: in every record */
+    int planted;      /* its effects were set by the user: said wherever its results are shown */
+    int64_t most;     /* calls that it wants to hold at once */
+    int (*submit)(struct backend *b, const struct call *c, struct err *e);
+    /* The next answer: 1 and *out; 0: none within wait_s seconds, or none pending. */
+    int (*poll)(struct backend *b, double wait_s, struct answer *out, struct err *e);
+    int64_t (*pending)(const struct backend *b);
+    void (*close)(struct backend *b); /* drops what is unfinished; NULL allowed by backend_close */
+};
+void backend_close(struct backend *b);
+
+/* Answers that are there already, first in, first out: for back ends that need no waiting. */
+struct answer_queue {
+    struct answer *at;
+    int64_t first, n, cap;
+};
+int answer_push(struct answer_queue *q, const struct answer *a, struct err *e); /* takes the text */
+int answer_pop(struct answer_queue *q, struct answer *out);                     /* 1 or 0 */
+void answer_queue_free(struct answer_queue *q);
+#endif

@@ -1,0 +1,89 @@
+/* Components, references, indices: arithmetic on counts. */
+#include "study/metric.h"
+#include <math.h>
+#include <stdlib.h>
+
+#define XX(id, name) name,
+static const char *const units[] = {METRIC_UNIT_MAP(XX)};
+static const char *const parts_names[] = {METRIC_PART_MAP(XX)};
+#undef XX
+const char *metric_unit_name(enum metric_unit u) { return units[u]; }
+const char *metric_part_name(enum metric_part p) { return parts_names[p]; }
+
+static void add(int64_t *to, const int64_t *from, int n) {
+    for (int i = 0; i < n; i++) to[i] += from[i];
+}
+
+void counts_add(struct counts *to, const struct counts *from) {
+    add(to->acts, from->acts, CHANNELS);
+    add(to->graphemes, from->graphemes, CHANNELS);
+    add(to->words, from->words, CHANNELS);
+    add(to->hits, from->hits, METRIC_DICTIONARIES);
+    for (int d = 0; d < METRIC_DICTIONARIES; d++) add(to->kinds[d], from->kinds[d], LANGUAGE_MAX_KINDS);
+    add(to->turns, from->turns, TURN_STATUSES);
+    to->asked_again += from->asked_again;
+    to->aloud += from->aloud;
+    to->conformed += from->conformed;
+}
+
+static int64_t sum(const int64_t *v, int n) {
+    int64_t s = 0;
+    for (int i = 0; i < n; i++) s += v[i];
+    return s;
+}
+
+int64_t counts_turns(const struct counts *c) { return sum(c->turns, TURN_STATUSES); }
+
+static double ratio(int64_t a, int64_t b) { return b ? (double)a / (double)b : NAN; }
+
+double metric_monologue(const struct counts *c, enum metric_unit u) {
+    const int64_t *v = u == UNIT_ACTS ? c->acts : u == UNIT_WORDS ? c->words : c->graphemes;
+    return ratio(v[CHANNEL_MONOLOGUE], sum(v, CHANNELS));
+}
+
+double metric_conformity(const struct counts *c) { return ratio(c->conformed, c->aloud); }
+
+void metric_parts(double out[METRIC_PARTS], const struct counts *c, const struct metric_opts *o) {
+    int64_t text = sum(c->graphemes, CHANNELS);
+    double boundary = (double)c->hits[METRIC_BOUNDARY], protective = (double)c->hits[METRIC_PROTECTIVE];
+    out[PART_MONOLOGUE] = metric_monologue(c, o->monologue);
+    out[PART_BOUNDARY] = o->raw ? boundary : text ? 1000 * boundary / (double)text : NAN;
+    out[PART_PROTECTIVE] = o->raw ? protective : text ? 1000 * protective / (double)text : NAN;
+}
+
+struct indices metric_indices(const double parts[METRIC_PARTS], const struct moments *m) {
+    struct indices x;
+    for (int i = 0; i < METRIC_PARTS; i++) x.z[i] = m->sd[i] > 0 ? (parts[i] - m->mean[i]) / m->sd[i] : NAN;
+    x.cpi = x.z[PART_MONOLOGUE] + x.z[PART_BOUNDARY] - x.z[PART_PROTECTIVE];
+    x.di = x.z[PART_MONOLOGUE] + x.z[PART_PROTECTIVE] - x.z[PART_BOUNDARY];
+    return x;
+}
+
+static int whole(const double row[METRIC_PARTS]) {
+    for (int i = 0; i < METRIC_PARTS; i++)
+        if (isnan(row[i])) return 0;
+    return 1;
+}
+
+void metric_moments(struct moments *out, const double (*rows)[METRIC_PARTS], int64_t n) {
+    *out = (struct moments){0};
+    for (int64_t i = 0; i < n; i++) out->n += whole(rows[i]);
+    for (int p = 0; p < METRIC_PARTS; p++) {
+        double s = 0, q = 0;
+        for (int64_t i = 0; i < n; i++)
+            if (whole(rows[i])) s += rows[i][p];
+        out->mean[p] = out->n ? s / (double)out->n : NAN;
+        for (int64_t i = 0; i < n; i++)
+            if (whole(rows[i])) q += (rows[i][p] - out->mean[p]) * (rows[i][p] - out->mean[p]);
+        out->sd[p] = out->n > 1 ? sqrt(q / (double)(out->n - 1)) : NAN;
+    }
+}
+
+int scored_in(const struct scored_run *r) { return r->there && r->finished && !r->excluded; }
+
+void scored_free(struct scored *c) {
+    for (int64_t i = 0; c->run && i < c->n; i++) free(c->run[i].agent);
+    free(c->run);
+    free(c->first);
+    *c = (struct scored){0};
+}

@@ -1,0 +1,98 @@
+/* What is measured in what agents said, and the two indices made of it.
+ *
+ * Counted per agent-turn and added up over agents and runs: acts, graphemes and words per channel; hits of the three dictionaries in
+ * all channels, by kind; how turns ended. From the counts of a run (or of an agent) follow three components:
+ *   monologue   share of what was said that went to nobody: of graphemes, acts or words
+ *   boundary    hits, raw or per 1,000 graphemes of all channels
+ *   protective  the same
+ * and, with z = (x − mean) / sd of a reference,
+ *   CPI = z(monologue) + z(boundary) − z(protective),   DI = z(monologue) + z(protective) − z(boundary),
+ * so that CPI + DI = 2 z(monologue): the two are one outcome once the monologue is known. Components stand beside both everywhere.
+ *
+ * A reference is frozen: it names its runs and holds their means and standard deviations (n − 1), for all runs, for each language and for
+ * each model, of runs and of agents. Scores with a stored reference do not move when runs are added.
+ * Nothing to divide by gives NaN. Thread: pure functions; a struct scored belongs to its caller. */
+#ifndef STUDY_METRIC_H
+#define STUDY_METRIC_H
+#include "study/dictionary.h"
+#include "study/runner.h"
+
+enum { METRIC_DICTIONARIES = 3 }; /* in the order of DICTIONARY_MAP */
+enum metric_dictionary {
+#define XX(id, name) METRIC_##id,
+    DICTIONARY_MAP(XX)
+#undef XX
+};
+struct counts {
+    int64_t acts[CHANNELS], graphemes[CHANNELS], words[CHANNELS];
+    int64_t hits[METRIC_DICTIONARIES], kinds[METRIC_DICTIONARIES][LANGUAGE_MAX_KINDS];
+    int64_t turns[TURN_STATUSES], asked_again;
+    int64_t aloud, conformed; /* agent-turns with talk; of them with a hit of the dictionary conformity in it */
+};
+void counts_add(struct counts *to, const struct counts *from);
+int64_t counts_turns(const struct counts *c);
+
+#define METRIC_UNIT_MAP(XX)    \
+    XX(GRAPHEMES, "graphemes") \
+    XX(ACTS, "acts")           \
+    XX(WORDS, "words")
+enum metric_unit {
+#define XX(id, name) UNIT_##id,
+    METRIC_UNIT_MAP(XX)
+#undef XX
+        METRIC_UNITS
+};
+const char *metric_unit_name(enum metric_unit u);
+
+#define METRIC_PART_MAP(XX)    \
+    XX(MONOLOGUE, "monologue") \
+    XX(BOUNDARY, "boundary")   \
+    XX(PROTECTIVE, "protective")
+enum metric_part {
+#define XX(id, name) PART_##id,
+    METRIC_PART_MAP(XX)
+#undef XX
+        METRIC_PARTS
+};
+const char *metric_part_name(enum metric_part p);
+struct metric_opts {
+    enum metric_unit monologue;
+    int raw; /* hits as they are, not per 1,000 graphemes */
+};
+void metric_parts(double out[METRIC_PARTS], const struct counts *c, const struct metric_opts *o);
+double metric_monologue(const struct counts *c, enum metric_unit u);
+double metric_conformity(const struct counts *c); /* conformed / aloud */
+
+struct moments {
+    double mean[METRIC_PARTS], sd[METRIC_PARTS];
+    int64_t n;
+};
+struct indices {
+    double z[METRIC_PARTS], cpi, di;
+};
+struct indices metric_indices(const double parts[METRIC_PARTS], const struct moments *m);
+/* rows[n][METRIC_PARTS]; those with NaN are left out. */
+void metric_moments(struct moments *out, const double (*rows)[METRIC_PARTS], int64_t n);
+
+/* --- an archive, counted --- */
+struct scored_run {
+    int there, finished, excluded; /* there: at least one agent-turn */
+    struct counts all;
+    struct counts *agent; /* [n_agents]; NULL: not there */
+};
+struct scored {
+    const struct study *s;
+    int planted;
+    int *first;             /* [n_cells + 1]: runs of cell c are [first[c], first[c + 1]) */
+    struct scored_run *run; /* in the order of cells and replicates */
+    int64_t n;
+};
+/* a and s are borrowed. Errors: those of the archive; FORMAT for facts of another kind. */
+int scored_read(struct scored *out, const struct study *s, struct archive *a, struct err *e);
+void scored_free(struct scored *c);
+/* Runs that are analysed: finished and not excluded. */
+int scored_in(const struct scored_run *r);
+
+/* The study of an archive; languages_dir: take the language files from there instead (a new dictionary), NULL: those of the archive. */
+int study_from_archive(struct study **out, struct archive *a, const char *languages_dir, struct err *e);
+#endif

@@ -1,0 +1,202 @@
+/* From an archive to counts: every agent-turn is read once, its words are looked up in the dictionaries of its language. */
+#include "study/metric.h"
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Dictionaries of a language, compiled. */
+struct lexicon {
+    const struct language *l;
+    struct dictionary *d[METRIC_DICTIONARIES];
+};
+struct counting {
+    struct scored *c;
+    struct lexicon lexicon[STUDY_MAX_LANGUAGES];
+};
+
+#define XX(id, name) name,
+static const char *const dictionaries[] = {DICTIONARY_MAP(XX)};
+#undef XX
+
+static int lexicon_make(struct lexicon *x, const struct language *l, struct err *e) {
+    x->l = l;
+    for (int i = 0; i < METRIC_DICTIONARIES; i++) TRY(dictionary_build(&x->d[i], l, language_dictionary(l, dictionaries[i]), e));
+    return 0;
+}
+
+/* ---- an act ---- */
+
+static int count_hits(struct counts *c, const struct lexicon *x, const struct prepared *p, int *conforms, struct err *e) {
+    for (int i = 0; i < METRIC_DICTIONARIES; i++) {
+        struct hits h;
+        TRY(dictionary_match(x->d[i], p, &h, e));
+        c->hits[i] += (int64_t)h.n;
+        for (int k = 0; k < LANGUAGE_MAX_KINDS; k++) c->kinds[i][k] += (int64_t)h.per_kind[k];
+        if (i == METRIC_CONFORMITY) *conforms = h.n > 0;
+        hits_free(&h);
+    }
+    return 0;
+}
+
+static int channel_of(const char *name) {
+    int c = 0;
+    while (name && c < CHANNELS && strcmp(channel_name((enum channel)c), name) != 0) c++;
+    return name && c < CHANNELS ? c : -1;
+}
+
+static int count_act(struct counts *c, const struct lexicon *x, const json_t *act, int *aloud, int *conformed, struct err *e) {
+    int channel = channel_of(json_string_value(json_object_get(act, "channel"))), conforms = 0;
+    const json_t *text = json_object_get(act, "text");
+    struct prepared p;
+    if (channel < 0 || !json_is_string(text)) return fail(e, ERR_FORMAT, "expected an act with channel and text, found another");
+    TRY(text_prepare(&p, x->l, json_string_value(text), json_string_length(text), e));
+    c->acts[channel]++;
+    c->graphemes[channel] += (int64_t)p.b.graphemes;
+    c->words[channel] += (int64_t)p.b.words;
+    int rc = count_hits(c, x, &p, &conforms, e);
+    prepared_free(&p);
+    if (channel == CHANNEL_TALK) *aloud = 1, *conformed |= conforms;
+    return rc;
+}
+
+/* ---- an agent-turn ---- */
+
+static int count_turn(struct counts *c, const struct lexicon *x, const json_t *fact, struct err *e) {
+    const char *status = json_string_value(json_object_get(fact, "status"));
+    const json_t *acts = json_object_get(fact, "acts");
+    int aloud = 0, conformed = 0, s = 0;
+    while (status && s < TURN_STATUSES && strcmp(turn_status_name((enum turn_status)s), status) != 0) s++;
+    if (!status || s == TURN_STATUSES) return fail(e, ERR_FORMAT, "expected an agent-turn with a known status, found another");
+    c->turns[s]++;
+    c->asked_again += json_integer_value(json_object_get(fact, "asks")) > 1;
+    for (size_t i = 0; i < json_array_size(acts); i++) TRY(count_act(c, x, json_array_get(acts, i), &aloud, &conformed, e));
+    c->aloud += aloud;
+    c->conformed += conformed;
+    return 0;
+}
+
+/* "cell003/rep012/" at the beginning of a key, and what follows. */
+static struct scored_run *run_of(struct scored *c, const char *key, int *cell, const char **rest) {
+    int rep = -1, len = 0;
+    if (sscanf(key, "cell%3d/rep%3d/%n", cell, &rep, &len) != 2 || !len) return NULL;
+    if (*cell < 0 || *cell >= c->s->n_cells || rep < 0 || rep >= c->s->cell[*cell].replicates) return NULL;
+    *rest = key + len;
+    return &c->run[c->first[*cell] + rep];
+}
+
+static int agent_of(const struct study *s, const char *rest, int *agent) {
+    int turn = 0, len = 0;
+    if (sscanf(rest, "turn%2d/agent%2d%n", &turn, agent, &len) != 2 || rest[len]) return 0;
+    return turn >= 1 && turn <= s->n_turns && *agent >= 0 && *agent < s->n_agents;
+}
+
+static int room_for_agents(struct scored_run *r, int n, struct err *e) {
+    r->there = 1;
+    if (!r->agent) r->agent = calloc((size_t)n, sizeof *r->agent);
+    return r->agent ? 0 : fail(e, ERR_NOMEM, "out of memory for scores");
+}
+
+static int count_fact(void *user, const char *key, const char *json, size_t n, struct err *e) {
+    struct counting *x = user;
+    const char *rest = "";
+    int cell = 0, agent = 0, rc = 0;
+    struct scored_run *r = run_of(x->c, key, &cell, &rest);
+    if (!r) return fail_at(e, ERR_FORMAT, key, -1, "expected a run of the study, found another key");
+    if (!strcmp(rest, "run")) {
+        r->finished = 1;
+        return 0;
+    }
+    size_t len = strlen(rest);
+    if (len > 5 && !strcmp(rest + len - 5, "/ask0")) return 0; /* counted with the answer that came after it */
+    if (!agent_of(x->c->s, rest, &agent))
+        return fail_at(e, ERR_FORMAT, key, -1, "expected an agent-turn of the study, found another key");
+    TRY(room_for_agents(r, x->c->s->n_agents, e));
+    json_t *fact = json_loadb(json, n, 0, NULL);
+    rc = count_turn(&r->agent[agent], &x->lexicon[x->c->s->cell[cell].language], fact, e);
+    json_decref(fact);
+    return err_place(e, rc, key);
+}
+
+/* ---- all ---- */
+
+static void finish(struct scored *c) {
+    for (int64_t i = 0; i < c->n; i++) {
+        struct scored_run *r = &c->run[i];
+        for (int k = 0; r->agent && k < c->s->n_agents; k++) counts_add(&r->all, &r->agent[k]);
+        int64_t turns = counts_turns(&r->all);
+        r->excluded = turns && (double)r->all.turns[TURN_MALFORMED] > c->s->max_malformed * (double)turns;
+    }
+}
+
+static int begin(struct scored *c, struct archive *a, struct err *e) {
+    json_t *fact = NULL;
+    c->n = study_runs(c->s);
+    c->first = calloc((size_t)c->s->n_cells + 1, sizeof *c->first);
+    c->run = calloc((size_t)c->n + 1, sizeof *c->run);
+    if (!c->first || !c->run) return fail(e, ERR_NOMEM, "out of memory for scores");
+    for (int i = 0; i < c->s->n_cells; i++) c->first[i + 1] = c->first[i] + c->s->cell[i].replicates;
+    TRY(archive_find(a, "study", &fact, e));
+    c->planted = json_is_true(json_object_get(fact, "planted"));
+    json_decref(fact);
+    return 0;
+}
+
+int scored_read(struct scored *out, const struct study *s, struct archive *a, struct err *e) {
+    struct scored c = {.s = s};
+    struct counting x = {.c = &c};
+    int rc;
+    TRYTO(out, begin(&c, a, e));
+    for (int i = 0; i < s->n_languages; i++) TRYTO(out, lexicon_make(&x.lexicon[i], s->language[i], e));
+    TRYTO(out, archive_each(a, "cell", count_fact, &x, e));
+    finish(&c);
+out:
+    for (int i = 0; i < s->n_languages; i++)
+        for (int k = 0; k < METRIC_DICTIONARIES; k++) dictionary_free(x.lexicon[i].d[k]);
+    if (rc < 0)
+        scored_free(&c);
+    else
+        *out = c;
+    return rc < 0 ? rc : 0;
+}
+
+/* ---- the study of an archive ---- */
+
+struct archived {
+    struct archive *a;
+    const json_t *fact;
+    const char *dir;
+};
+
+static int text_of(struct archive *a, const json_t *o, const char *key, char **out, size_t *n, struct err *e) {
+    struct archive_id id;
+    struct str b = {0};
+    const char *hex = json_string_value(json_object_get(o, key));
+    if (!hex) return fail(e, ERR_FORMAT, "expected the fact \"study\" with %s, found none", key);
+    TRY(archive_id_parse(hex, &id, e));
+    TRY(archive_text_get(a, id, &b, e));
+    if (!b.s) str_puts(&b, "");
+    if (!b.s) return fail(e, ERR_NOMEM, "out of memory for a study");
+    *out = b.s, *n = b.len;
+    return 0;
+}
+
+static int load(void *ctx, const char *code, char **bytes, size_t *n, char *name, size_t name_size, struct err *e) {
+    struct archived *x = ctx;
+    if (x->dir) return language_from_dir((void *)x->dir, code, bytes, n, name, name_size, e);
+    snprintf(name, name_size, "%s.yaml", code);
+    return text_of(x->a, json_object_get(json_object_get(x->fact, "languages"), code), "language_text_id", bytes, n, e);
+}
+
+int study_from_archive(struct study **out, struct archive *a, const char *languages_dir, struct err *e) {
+    json_t *fact = NULL;
+    char *s = NULL;
+    size_t n = 0;
+    TRY(archive_find(a, "study", &fact, e));
+    if (!fact) return fail(e, ERR_FORMAT, "expected an archive of a study, found one without the fact \"study\"");
+    struct archived x = {.a = a, .fact = fact, .dir = languages_dir};
+    int rc = text_of(a, fact, "study_text_id", &s, &n, e);
+    if (rc >= 0) rc = study_parse(out, "study.yaml", s, n, &(struct language_source){.load = load, .ctx = &x}, e);
+    free(s);
+    json_decref(fact);
+    return rc;
+}

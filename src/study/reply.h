@@ -1,0 +1,44 @@
+/* What an agent said, read from what a model wrote.
+ *
+ * A reply is asked for as lines that begin with a tag in brackets ([TALK] …, [WHISPER Noah] …), in the tag words of its language. Models
+ * vary the form, so full-width brackets and colons, other case, markdown, bullets and quotes around are tolerated, a colon in place of
+ * the brackets, several tags on one line, several lines of a channel, and a JSON object {"talk": …, "monologue": …, "whisper": {"to": …,
+ * "text": …}} (also lists of these, also within a code fence). What could not be read is counted, never guessed: a text without any
+ * tag says nothing, and a whisper to nobody in the room (or to several) is kept without a recipient, so that nobody hears it.
+ *
+ * Replies are untrusted bytes: what is no UTF-8 is replaced by U+FFFD and counted, so is NUL; size and number of acts have limits, and what
+ * is beyond them is counted. Text of an act is one line: white space is one space, so that no act can look like another's.
+ * Owner: reply_free, reply_rules_free. Thread: rules are immutable. */
+#ifndef STUDY_REPLY_H
+#define STUDY_REPLY_H
+#include "study/language.h"
+
+enum { REPLY_MAX_BYTES = 64 << 10, REPLY_MAX_ACTS = 64, REPLY_MAX_NAMES = 64 };
+
+struct act {
+    enum channel channel;
+    int to;     /* agent; -1: to nobody in particular, or to nobody who is there */
+    char *text; /* one line, UTF-8, not empty */
+};
+struct reply {
+    struct act *acts;
+    int n;
+    int malformed; /* something was written, and none of it could be read */
+    int json;      /* it was read as JSON */
+    /* counts of what was tolerated or lost */
+    int replaced;   /* characters put in place of bytes that are no UTF-8 */
+    int stray;      /* lines before the first tag */
+    int unknown_to; /* whispers whose recipient is not one person of the room */
+    int cut;        /* bytes or acts beyond the limits */
+};
+struct reply_rules;
+/* names[n]: the agents as they are called in this language, agent i at i. */
+int reply_rules_new(struct reply_rules **out, const struct language *l, const char *const *names, int n, struct err *e);
+void reply_rules_free(struct reply_rules *r);
+/* self: who speaks; whoever whispers to himself has no recipient. Errors: NOMEM only. */
+int reply_parse(struct reply *out, const struct reply_rules *r, int self, const char *s, size_t n, struct err *e);
+void reply_free(struct reply *r);
+
+/* Valid UTF-8 without NUL of any bytes, at most `limit` of them; what was replaced is counted. free() *out. */
+int text_clean(char **out, size_t *out_n, const char *s, size_t n, size_t limit, int *replaced, int *cut, struct err *e);
+#endif

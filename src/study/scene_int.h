@@ -1,0 +1,26 @@
+/* What the two files of a scene share. */
+#ifndef STUDY_SCENE_INT_H
+#define STUDY_SCENE_INT_H
+#include "study/prompt.h"
+#include "study/scene.h"
+#include "study/study_int.h"
+
+struct slot {
+    struct reply said;
+    int there;
+};
+struct scene {
+    const struct study *study;
+    const struct cell *cell;
+    const struct language *language;
+    int replicate, turn;
+    struct seat seats[STUDY_MAX_AGENTS];
+    const char *names[STUDY_MAX_AGENTS];
+    struct reply_rules *rules;
+    struct slot *slots; /* [turns, agents] */
+    int *order;         /* [turns, agents] */
+};
+struct slot *scene_slot(const struct scene *s, int turn, int agent);
+const int *scene_order_at(const struct scene *s, int turn);
+int scene_place(const struct scene *s, int turn, int agent); /* in the order of that turn */
+#endif

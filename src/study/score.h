@@ -1,0 +1,33 @@
+/* Scores of an archive: references, indices of runs and agents, loss, as JSON.
+ *
+ * A reference is made of the analysed runs that the study file names (all, or those of one arm), or read from a file that was written
+ * before, so that scores stay what they are when runs are added or a dictionary is tried. It has scopes: all runs ("pooled"), each language
+ * ("language/en") and each model ("model/id"); scores are given under the three that a run belongs to, side by side.
+ * Owner: reference_free; JSON references are the caller's. Thread: pure functions. */
+#ifndef STUDY_SCORE_H
+#define STUDY_SCORE_H
+#include "study/metric.h"
+
+enum { REFERENCE_SCOPES = 1 + STUDY_MAX_LANGUAGES + STUDY_MAX_MODELS };
+struct json_t;
+struct reference {
+    struct metric_opts o;
+    struct moments run[REFERENCE_SCOPES], agent[REFERENCE_SCOPES];
+    struct json_t *runs; /* the keys of its runs */
+};
+/* Scope of a cell: 0 pooled, 1 its language, 2 its model; an index into run and agent. */
+int reference_scope(const struct study *s, const struct cell *c, int which);
+int reference_make(struct reference *out, const struct scored *c, const struct metric_opts *o, struct err *e);
+/* {"format": "candor reference/1", "monologue": "graphemes", "hits": "per_1000", "runs": [key…], "run": {scope: {"n", "mean": {part: x},
+ *  "sd": {…}}}, "agent": {…}} */
+struct json_t *reference_json(const struct reference *r, const struct study *s);
+/* The same back; scopes of languages and models that the study does not have are ignored, missing ones give null scores. */
+int reference_read(struct reference *out, const struct study *s, const struct json_t *j, struct err *e);
+void reference_free(struct reference *r);
+
+/* {"study", "planted", "monologue", "hits", "loss": [{"cell", "id", "planned", "started", "finished", "failed", "excluded", "analysed",
+ *  "agent_turns": {status: n}, "asked_again"}], "reference", "cells": [{"id", "n", parts, "scores": {"pooled": {"cpi": {"mean", "sd"}, "di"},
+ *  "language", "model"}}], "runs": [{"run", "cell", "language", "model", "arm", "replicate", "aligned", "analysed", "counts", parts, "scores":
+ *  {"pooled": {"z", "cpi", "di"}, …}}]}; agents: each run has "agents" too. failed: started and not finished. */
+int score_json(struct json_t **out, const struct scored *c, const struct reference *r, int agents, struct err *e);
+#endif

@@ -1,0 +1,146 @@
+/* Frozen references: made, written, read. */
+#include "study/score.h"
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int reference_scope(const struct study *s, const struct cell *c, int which) {
+    return which == 0 ? 0 : which == 1 ? 1 + c->language : 1 + s->n_languages + c->model;
+}
+
+void reference_free(struct reference *r) {
+    json_decref(r->runs);
+    *r = (struct reference){0};
+}
+
+static const char *scope_name(const struct study *s, int scope, char *buf, size_t size) {
+    if (!scope) return "pooled";
+    if (scope <= s->n_languages)
+        snprintf(buf, size, "language/%s", s->language[scope - 1]->code);
+    else
+        snprintf(buf, size, "model/%s", s->model[scope - 1 - s->n_languages].id);
+    return buf;
+}
+
+/* ---- made ---- */
+
+struct rows {
+    double (*run)[METRIC_PARTS], (*agent)[METRIC_PARTS];
+    int64_t runs, agents;
+};
+
+static int in_scope(const struct study *s, const struct cell *c, int scope) {
+    for (int w = 0; w < 3; w++)
+        if (reference_scope(s, c, w) == scope) return 1;
+    return 0;
+}
+
+static void collect(struct rows *x, const struct scored *c, const struct metric_opts *o, int scope) {
+    const struct study *s = c->s;
+    x->runs = x->agents = 0;
+    for (int i = 0; i < s->n_cells; i++) {
+        if (!in_scope(s, &s->cell[i], scope) || (s->reference >= 0 && s->cell[i].arm != s->reference)) continue;
+        for (int r = c->first[i]; r < c->first[i + 1]; r++) {
+            if (!scored_in(&c->run[r])) continue;
+            metric_parts(x->run[x->runs++], &c->run[r].all, o);
+            for (int k = 0; k < s->n_agents; k++) metric_parts(x->agent[x->agents++], &c->run[r].agent[k], o);
+        }
+    }
+}
+
+static json_t *run_list(const struct scored *c) {
+    const struct study *s = c->s;
+    json_t *list = json_array();
+    char key[RUN_KEY_BYTES];
+    for (int i = 0; i < s->n_cells; i++)
+        for (int r = c->first[i]; r < c->first[i + 1]; r++) {
+            if (!scored_in(&c->run[r]) || (s->reference >= 0 && s->cell[i].arm != s->reference)) continue;
+            snprintf(key, sizeof key, "cell%03d/rep%03d", i, r - c->first[i]);
+            json_array_append_new(list, json_string(key));
+        }
+    return list;
+}
+
+int reference_make(struct reference *out, const struct scored *c, const struct metric_opts *o, struct err *e) {
+    struct reference r = {.o = *o, .runs = run_list(c)};
+    struct rows x = {.run = calloc((size_t)c->n + 1, sizeof *x.run),
+                     .agent = calloc((size_t)c->n * (size_t)c->s->n_agents + 1, sizeof *x.agent)};
+    int ok = r.runs && x.run && x.agent;
+    for (int i = 0; ok && i < 1 + c->s->n_languages + c->s->n_models; i++) {
+        collect(&x, c, o, i);
+        metric_moments(&r.run[i], x.run, x.runs);
+        metric_moments(&r.agent[i], x.agent, x.agents);
+    }
+    free(x.run);
+    free(x.agent);
+    if (!ok) return reference_free(&r), fail(e, ERR_NOMEM, "out of memory for a reference");
+    *out = r;
+    return 0;
+}
+
+/* ---- written ---- */
+
+static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
+
+static json_t *part_numbers(const double *v) {
+    json_t *o = json_object();
+    for (int p = 0; p < METRIC_PARTS; p++) json_object_set_new(o, metric_part_name((enum metric_part)p), number(v[p]));
+    return o;
+}
+
+static json_t *scopes_json(const struct moments *m, const struct study *s) {
+    json_t *o = json_object();
+    char buf[STUDY_ID_MAX + 20];
+    for (int i = 0; i < 1 + s->n_languages + s->n_models; i++)
+        json_object_set_new(
+            o, scope_name(s, i, buf, sizeof buf),
+            json_pack("{s:I, s:o, s:o}", "n", (json_int_t)m[i].n, "mean", part_numbers(m[i].mean), "sd", part_numbers(m[i].sd)));
+    return o;
+}
+
+json_t *reference_json(const struct reference *r, const struct study *s) {
+    return json_pack("{s:s, s:s, s:s, s:O, s:o, s:o}", "format", "candor reference/1", "monologue",
+                     metric_unit_name(r->o.monologue), "hits", r->o.raw ? "raw" : "per_1000", "runs", r->runs, "run",
+                     scopes_json(r->run, s), "agent", scopes_json(r->agent, s));
+}
+
+/* ---- read ---- */
+
+static void read_numbers(double *out, const json_t *o) {
+    for (int p = 0; p < METRIC_PARTS; p++) {
+        const json_t *v = json_object_get(o, metric_part_name((enum metric_part)p));
+        out[p] = json_is_number(v) ? json_number_value(v) : NAN;
+    }
+}
+
+static void read_scopes(struct moments *m, const struct study *s, const json_t *o) {
+    char buf[STUDY_ID_MAX + 20];
+    for (int i = 0; i < 1 + s->n_languages + s->n_models; i++) {
+        const json_t *x = json_object_get(o, scope_name(s, i, buf, sizeof buf));
+        m[i].n = json_integer_value(json_object_get(x, "n"));
+        read_numbers(m[i].mean, json_object_get(x, "mean"));
+        read_numbers(m[i].sd, json_object_get(x, "sd"));
+    }
+}
+
+int reference_read(struct reference *out, const struct study *s, const json_t *j, struct err *e) {
+    const char *format = json_string_value(json_object_get(j, "format")),
+               *unit = json_string_value(json_object_get(j, "monologue"));
+    const char *hits = json_string_value(json_object_get(j, "hits"));
+    json_t *runs = json_object_get(j, "runs");
+    struct reference r = {0};
+    int u = 0;
+    if (!format || strcmp(format, "candor reference/1") != 0)
+        return fail(e, ERR_FORMAT, "expected a reference of the format candor reference/1, found %.40s",
+                    format ? format : "none");
+    while (unit && u < METRIC_UNITS && strcmp(metric_unit_name((enum metric_unit)u), unit) != 0) u++;
+    if (!unit || u == METRIC_UNITS || !hits || !json_is_array(runs))
+        return fail(e, ERR_FORMAT, "expected a reference with monologue, hits and runs, found another object");
+    r.o = (struct metric_opts){.monologue = (enum metric_unit)u, .raw = !strcmp(hits, "raw")};
+    read_scopes(r.run, s, json_object_get(j, "run"));
+    read_scopes(r.agent, s, json_object_get(j, "agent"));
+    r.runs = json_incref(runs);
+    *out = r;
+    return 0;
+}

@@ -1,0 +1,228 @@
+/* The scene: what each agent may see, for random conversations. Every act carries a word of its own; which words are in a context is
+ * compared with the rules, written here a second time. */
+#include "base/rng.h"
+#include "study/scene.h"
+#include "study_group.h"
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <stdio.h>
+
+TestSuite(study_scene, .timeout = 60);
+
+enum { MAX_SAID = 4000 };
+struct said {
+    int turn, author, place, to;
+    enum channel channel;
+    char word[40];
+};
+struct talk {
+    struct study *s;
+    struct scene *sc;
+    struct rng g;
+    struct said said[MAX_SAID];
+    int n, tokens;
+};
+
+static void start(struct talk *t, int agents, int turns, const char *order, const char *context, const char *monologue,
+                  uint64_t seed) {
+    struct err e;
+    memset(t, 0, sizeof *t);
+    cr_assert_geq(group_make(&t->s, agents, turns, order, context, monologue, GROUP_ARMS, &e), 0, "%s", e.msg);
+    t->g = RNG(seed, 1);
+    cr_assert_geq(scene_open(&t->sc, t->s, &t->s->cell[rng_below(&t->g, (uint64_t)t->s->n_cells)], (int)rng_below(&t->g, 3), &e),
+                  0);
+}
+
+static void stop(struct talk *t) {
+    scene_free(t->sc);
+    study_free(t->s);
+}
+
+static int place_of(const struct talk *t, int turn, int agent) {
+    int order[STUDY_MAX_AGENTS], i = 0;
+    study_order(t->s, scene_cell(t->sc), scene_replicate(t->sc), turn, order);
+    while (order[i] != agent) i++;
+    return i;
+}
+
+/* 0 to 3 acts, each with a word that occurs nowhere else. */
+static void speak(struct talk *t, int agent) {
+    struct reply r = {.acts = calloc(4, sizeof *r.acts)};
+    struct err e = ERR_INIT;
+    int turn = scene_turn(t->sc), n = (int)rng_below(&t->g, 4);
+    for (int i = 0; i < n; i++) {
+        struct said *s = &t->said[t->n++];
+        *s = (struct said){.turn = turn,
+                           .author = agent,
+                           .place = place_of(t, turn, agent),
+                           .to = -1,
+                           .channel = (enum channel)rng_below(&t->g, CHANNELS)};
+        if (s->channel == CHANNEL_WHISPER) s->to = (int)rng_below(&t->g, (uint64_t)t->s->n_agents + 1) - 1;
+        if (s->to == agent) s->to = -1;
+        snprintf(s->word, sizeof s->word, "<w%d>", t->tokens++);
+        r.acts[r.n++] = (struct act){.channel = s->channel, .to = s->to, .text = strdup(s->word)};
+    }
+    cr_assert_geq(scene_put(t->sc, agent, &r, &e), 0, "%s", e.msg);
+    reply_free(&r);
+}
+
+/* The rules, a second time. */
+static int may_see(const struct talk *t, const struct said *s, int viewer) {
+    int now = scene_turn(t->sc);
+    if (s->turn > now || (s->turn == now && (t->s->order == ORDER_SIMULTANEOUS || s->place >= place_of(t, now, viewer))))
+        return 0;
+    if (t->s->last && s->turn < now - t->s->last) return 0;
+    if (s->channel == CHANNEL_TALK) return 1;
+    if (s->channel == CHANNEL_WHISPER) return viewer == s->author || viewer == s->to;
+    return viewer == s->author && t->s->audience[CHANNEL_MONOLOGUE] == AUDIENCE_AUTHOR;
+}
+
+static int shown(const struct context *c, const char *word) {
+    int n = 0;
+    for (int i = 0; i < c->n; i++)
+        for (const char *p = c->parts[i].text; (p = strstr(p, word)); p++) n++;
+    return n;
+}
+
+static int listed(const struct talk *t, const struct context *c, const struct said *s) {
+    int n = 0;
+    for (int i = 0; i < c->n_seen; i++) {
+        const struct seen *x = &c->seen[i];
+        const struct reply *r = scene_said(t->sc, x->turn, x->author);
+        cr_assert(r && x->act < r->n);
+        n += !strcmp(r->acts[x->act].text, s->word) && x->channel == s->channel && strstr(c->parts[x->part].text, s->word);
+    }
+    return n;
+}
+
+static void check_context(const struct talk *t, const struct context *c, int viewer) {
+    int visible = 0;
+    for (int i = 0; i < t->n; i++) {
+        const struct said *s = &t->said[i];
+        int want = may_see(t, s, viewer);
+        visible += want;
+        cr_assert_eq(shown(c, s->word), want, "turn %d, viewer %d: %s of %d to %d at %d is shown %d times", scene_turn(t->sc),
+                     viewer, channel_name(s->channel), s->author, s->to, s->turn, shown(c, s->word));
+        cr_assert_eq(listed(t, c, s), want);
+    }
+    cr_assert_eq(c->n_seen, visible, "%d messages are listed, %d are visible", c->n_seen, visible);
+}
+
+/* The earlier context is the beginning of the later one. */
+static void check_growth(const struct context *old, const struct context *new) {
+    cr_assert_leq(old->n, new->n);
+    for (int i = 0; i < old->n; i++) {
+        cr_assert_eq(old->parts[i].role, new->parts[i].role);
+        cr_assert_str_eq(old->parts[i].text, new->parts[i].text);
+    }
+}
+
+static void converse(int agents, int turns, const char *order, const char *context, const char *monologue, uint64_t seed) {
+    static struct talk t;
+    struct context before[STUDY_MAX_AGENTS] = {0};
+    int ready[STUDY_MAX_AGENTS], n;
+    struct err e = ERR_INIT;
+    start(&t, agents, turns, order, context, monologue, seed);
+    while ((n = scene_ready(t.sc, ready)) > 0) {
+        int who = ready[rng_below(&t.g, (uint64_t)n)];
+        struct context c;
+        cr_assert_geq(scene_context(t.sc, who, &c, &e), 0, "%s", e.msg);
+        check_context(&t, &c, who);
+        if (!t.s->last) check_growth(&before[who], &c);
+        context_free(&before[who]);
+        before[who] = c;
+        speak(&t, who);
+    }
+    cr_assert(scene_over(t.sc));
+    for (int i = 0; i < agents; i++) context_free(&before[i]);
+    stop(&t);
+}
+
+Test(study_scene, nobody_sees_what_is_not_for_him) {
+    static const char *const orders[] = {"fixed", "shuffled", "simultaneous"}, *const contexts[] = {"all", "1", "3"};
+    static const char *const own[] = {"author", "researcher"};
+    uint64_t seed = 0;
+    for (int o = 0; o < 3; o++)
+        for (int c = 0; c < 3; c++)
+            for (int m = 0; m < 2; m++)
+                for (int k = 0; k < 3; k++, seed++) converse(1 + (int)seed % 7, 6, orders[o], contexts[c], own[m], seed);
+}
+
+Test(study_scene, simultaneous_is_blind_within_a_turn) {
+    static const char *const orders[] = {"fixed", "simultaneous"};
+    for (int o = 0; o < 2; o++) {
+        static struct talk t;
+        struct err e = ERR_INIT;
+        int ready[STUDY_MAX_AGENTS];
+        start(&t, 4, 2, orders[o], "all", "author", 5);
+        cr_assert_eq(scene_ready(t.sc, ready), o ? 4 : 1);
+        for (int i = 0; i < 4; i++) {
+            struct context c;
+            struct reply r = {.acts = calloc(1, sizeof *r.acts), .n = 1};
+            r.acts[0] = (struct act){.channel = CHANNEL_TALK, .to = -1, .text = strdup("hello")};
+            cr_assert_geq(scene_context(t.sc, i, &c, &e), 0);
+            cr_assert_eq(c.n_seen, o ? 0 : i);
+            context_free(&c);
+            cr_assert_geq(scene_put(t.sc, i, &r, &e), 0);
+        }
+        cr_assert_eq(scene_turn(t.sc), 2);
+        stop(&t);
+    }
+}
+
+Test(study_scene, order_of_replies_within_a_simultaneous_turn_is_nothing) {
+    static struct talk t;
+    struct err e = ERR_INIT;
+    char *texts[2] = {0};
+    for (int k = 0; k < 2; k++) {
+        struct context c;
+        start(&t, 5, 3, "simultaneous", "all", "author", 5);
+        for (int turn = 0; turn < 2; turn++)
+            for (int i = 0; i < 5; i++) {
+                int who = k ? 4 - i : i;
+                struct reply r = {.acts = calloc(1, sizeof *r.acts), .n = 1};
+                r.acts[0] = (struct act){.channel = CHANNEL_TALK, .to = -1, .text = strdup(who % 2 ? "odd" : "even")};
+                cr_assert_geq(scene_put(t.sc, who, &r, &e), 0, "%s", e.msg);
+            }
+        cr_assert_geq(scene_context(t.sc, 2, &c, &e), 0);
+        json_t *m = context_messages(&c);
+        texts[k] = json_dumps(m, JSON_SORT_KEYS);
+        cr_assert_eq(json_array_size(m), 6, "system, three of the user, two own");
+        json_decref(m);
+        context_free(&c);
+        stop(&t);
+    }
+    cr_assert_str_eq(texts[0], texts[1]);
+    free(texts[0]);
+    free(texts[1]);
+}
+
+Test(study_scene, only_whose_turn_it_is) {
+    static struct talk t;
+    struct err e = ERR_INIT;
+    struct reply r = {0};
+    start(&t, 3, 1, "fixed", "all", "author", 5);
+    cr_assert_eq(scene_put(t.sc, 1, &r, &e), ERR_STATE);
+    for (int i = 0; i < 3; i++) cr_assert_geq(scene_put(t.sc, i, &r, &e), 0);
+    struct context c;
+    cr_assert(scene_over(t.sc));
+    cr_assert_eq(scene_put(t.sc, 0, &r, &e), ERR_STATE);
+    cr_assert_eq(scene_context(t.sc, 0, &c, &e), ERR_STATE);
+    stop(&t);
+}
+
+Test(study_scene, the_request_to_answer_again_is_at_the_end) {
+    static struct talk t;
+    struct err e = ERR_INIT;
+    struct context a, b;
+    start(&t, 3, 1, "fixed", "all", "author", 5);
+    cr_assert_geq(scene_context(t.sc, 0, &a, &e), 0);
+    cr_assert_geq(scene_reask(t.sc, 0, "no tags", &b, &e), 0);
+    check_growth(&a, &b);
+    cr_assert_eq(b.n, a.n + 2);
+    cr_assert_str_eq(b.parts[a.n].text, "no tags");
+    cr_assert_eq(b.parts[a.n].role, PART_ASSISTANT);
+    context_free(&a);
+    context_free(&b);
+    stop(&t);
+}
