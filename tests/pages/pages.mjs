@@ -70,17 +70,18 @@ test("every chart is drawn, with named axes and units", async (page) => {
     all.map((figure) => ({
       chart: JSON.parse(figure.querySelector("script").textContent).chart,
       axes: [...figure.querySelectorAll("svg.chart [aria-label$='axis label']")].map((label) => label.textContent),
+      colours: [...figure.querySelectorAll("svg.ramp [aria-label$='axis label']")].map((label) => label.textContent),
       name: figure.querySelector("svg.chart")?.getAttribute("aria-label"),
       title: figure.querySelector("figcaption strong").textContent,
       failed: figure.querySelectorAll(".failed").length,
     })),
   );
   assert.deepEqual([...new Set(figures.map((f) => f.chart))].sort(), [...CHARTS].sort());
-  for (const { chart, axes, name, title, failed } of figures) {
+  for (const { chart, axes, colours, name, title, failed } of figures) {
     assert.equal(failed, 0, chart);
     assert.equal(name, title, chart);
     assert.equal(axes.length, 2, `${chart}: ${axes}`);
-    assert.ok(axes.some((label) => /\(.+\)$/.test(label)), `${chart} names no unit: ${axes}`);
+    assert.ok([...axes, ...colours].some((label) => /\(.+\)$/.test(label)), `${chart} names no unit: ${axes} ${colours}`);
   }
 });
 
