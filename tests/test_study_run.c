@@ -1,14 +1,11 @@
 /* Runs: the same facts whatever the order of answers, however many runs at once, and however often they were stopped. */
-#include "base/fs.h"
 #include "base/rng.h"
 #include "study/planted.h"
 #include "study/replay.h"
 #include "study/runner.h"
+#include "study_files.h"
 #include "study_group.h"
-#include <criterion/criterion.h>
 #include <jansson.h>
-#include <stdio.h>
-#include <unistd.h>
 
 TestSuite(study_run, .timeout = 60);
 
@@ -92,25 +89,6 @@ static int run_all(const struct study *s, const char *path, const struct setting
     backend_close(under);
     cr_assert_eq(rc, 0, "never finished");
     return calls;
-}
-
-static char *sealed(const char *path, size_t *n) {
-    char *s;
-    struct err e = ERR_INIT;
-    cr_assert_geq(file_read(&s, n, path, 0, &e), 0, "%s", e.msg);
-    return s;
-}
-
-static void path_of(char *out, size_t size, const char *name) {
-    snprintf(out, size, "/tmp/candor-study-run-%d-%s", (int)getpid(), name);
-}
-static void remove_all(const char *path) {
-    char other[200];
-    static const char *const tails[] = {"", ".journal", ".measured", ".lock"};
-    for (int i = 0; i < 4; i++) {
-        snprintf(other, sizeof other, "%s%s", path, tails[i]);
-        unlink(other);
-    }
 }
 
 static void same_facts(const char *order, const struct settings *o, int n) {

@@ -1,17 +1,14 @@
 /* candor study run: runs a study file into an archive; the same command goes on with what is there. */
+#include "cli/answering.h"
 #include "cli/studying.h"
-#include "study/planted.h"
-#include "study/replay.h"
 #include "study/runner.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 static const struct opt opts[] = {
     OPT_LANGUAGES,
-    {"backend", 0, "B", NULL,
-     "who answers: planted (agents with the effects that the study file sets), or replay:ARCHIVE (what was said there)"},
+    OPT_ANSWERING,
     {"output", 'o', "ARCHIVE", NULL, "the archive; one that was begun with the same study is gone on with"},
     {"interleave", 0, "N", "64", "runs at once"},
     {"no-contexts", 0, NULL, NULL, "do not store the prompts; they follow from the facts and the study"},
@@ -21,9 +18,8 @@ static const struct opt opts[] = {
 
 struct work {
     struct study *s;
-    struct planted planted;
-    struct archive *archive, *from; /* from: of a replay */
-    struct backend *backend;
+    struct answering who;
+    struct archive *archive;
     struct progress line;
     struct runner_progress done;
 };
@@ -40,29 +36,16 @@ static void show(void *ctx, const struct runner_progress *p) {
     progress_step(&w->line, (double)p->turns_done, note);
 }
 
-static int open_backend(struct work *w, struct args *a, struct err *e) {
-    const char *name;
-    TRY(arg_need(a, "backend", &name, e));
-    if (!strncmp(name, "replay:", 7)) {
-        TRY(archive_open(&w->from, name + 7, ARCHIVE_READ, e));
-        return replay_open(&w->backend, w->from, e);
-    }
-    if (strcmp(name, "planted") != 0)
-        return usage_error(a, e, "--backend: expected planted or replay:ARCHIVE, found %.60s", name);
-    TRY(planted_read(&w->planted, w->s, e));
-    return planted_open(&w->backend, &w->planted, w->s, e);
-}
-
 static int report(const struct work *w, struct args *a, double seconds, struct err *e) {
     const struct runner_progress *p = &w->done;
     if (arg_has(a, "json"))
-        return print_json(json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:f}", "backend", w->backend->name, "planted",
-                                    w->backend->planted, "runs", (json_int_t)p->runs, "runs_done", (json_int_t)p->runs_done,
+        return print_json(json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:f}", "backend", w->who.backend->name, "planted",
+                                    w->who.backend->planted, "runs", (json_int_t)p->runs, "runs_done", (json_int_t)p->runs_done,
                                     "agent_turns", (json_int_t)p->turns_done, "calls_now", (json_int_t)p->calls_now, "failed",
                                     (json_int_t)p->failed, "seconds", seconds),
                           e);
     printf("%s%" PRId64 " of %" PRId64 " runs, %" PRId64 " agent-turns, %" PRId64 " calls now, %.1f s\n",
-           w->backend->planted ? "planted: " : "", p->runs_done, p->runs, p->turns_done, p->calls_now, seconds);
+           w->who.backend->planted ? "planted: " : "", p->runs_done, p->runs, p->turns_done, p->calls_now, seconds);
     return 0;
 }
 
@@ -74,7 +57,7 @@ static int go(struct work *w, struct args *a, struct err *e) {
         .interleave = (int)interleave, .no_contexts = arg_has(a, "no-contexts"), .stop = stop, .progress = show, .ctx = w};
     interrupt_watch();
     progress_start(&w->line, w->s->id, "turns", (double)study_runs(w->s) * w->s->n_agents * w->s->n_turns);
-    int rc = runner_run(w->s, w->archive, w->backend, &o, &w->done, e);
+    int rc = runner_run(w->s, w->archive, w->who.backend, &o, &w->done, e);
     progress_end(&w->line);
     TRY(rc);
     TRY(archive_seal(w->archive, e));
@@ -86,12 +69,11 @@ static int run(struct args *a, struct err *e) {
     const char *path;
     TRY(arg_need(a, "output", &path, e));
     TRY(open_study(&w.s, a, a->pos[0], e));
-    int rc = open_backend(&w, a, e);
+    int rc = answering_open(&w.who, w.s, a, e);
     if (rc >= 0) rc = archive_open(&w.archive, path, ARCHIVE_WRITE, e);
     if (rc >= 0) rc = go(&w, a, e);
     archive_close(w.archive);
-    backend_close(w.backend);
-    archive_close(w.from);
+    answering_close(&w.who);
     study_free(w.s);
     return rc;
 }
@@ -99,7 +81,7 @@ static int run(struct args *a, struct err *e) {
 const struct command command_study_run = {
     .name = "study run",
     .summary = "run a study of groups of agents into an archive; the same command goes on",
-    .usage = "FILE --backend planted|replay:ARCHIVE -o ARCHIVE [--json]",
+    .usage = "FILE --backend planted|local|replay:ARCHIVE [-m M] -o ARCHIVE [--json]",
     .opts = opts,
     .min_pos = 1,
     .max_pos = 1,

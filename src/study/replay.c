@@ -9,7 +9,7 @@ struct replay {
     struct backend b;
     struct archive *from;
     struct answer_queue ready;
-    char name[80];
+    char name[80], model[256];
 };
 
 static void copy(char *to, size_t size, const json_t *fact, const char *key) {
@@ -88,7 +88,9 @@ int replay_open(struct backend **out, struct archive *from, struct err *e) {
     struct replay *r = calloc(1, sizeof *r);
     if (!r) return json_decref(fact), fail(e, ERR_NOMEM, "out of memory for a replay");
     copy(r->name, sizeof r->name, fact, "backend"); /* its facts are those of the back end that was recorded */
+    copy(r->model, sizeof r->model, fact, "model");
     r->b = (struct backend){.name = r->name,
+                            .model = *r->model ? r->model : NULL,
                             .planted = json_is_true(json_object_get(fact, "planted")),
                             .most = 1024,
                             .submit = submit,
