@@ -2,17 +2,25 @@
 #ifndef CLI_ANSWERING_H
 #define CLI_ANSWERING_H
 #include "cli/open.h"
+#include "remote/cache.h"
 #include "study/archive.h"
 #include "study/backend.h"
 #include "study/planted.h"
 
-#define OPT_ANSWERING                                                                                                     \
-    {"backend", 0, "B", NULL,                                                                                             \
-     "who answers: planted (agents with the effects that the study file sets), replay:ARCHIVE (what was said there), or " \
-     "local (a model of this machine, -m)"},                                                                              \
-        {"model", 'm', "M", NULL, "with local: GGUF file, safetensors file or folder, or the name of a shipped model"},   \
-        {"template", 0, "FILE", NULL, "with local: a Jinja file instead of the model's own chat template"},               \
-        {"calls", 0, "N", "16", "calls at once: sequences that are decoded together"}, OPT_KV, OPT_PRECISION
+#define OPT_ANSWERING                                                                                                         \
+    {"backend", 0, "B", NULL,                                                                                                 \
+     "who answers: planted (agents with the effects that the study file sets), replay:ARCHIVE (what was said there), local "  \
+     "(a model of this machine), or the address of a chat API"},                                                              \
+        {"model", 'm', "M", NULL, "local: GGUF, safetensors, folder or shipped model; address: the model's name there"},      \
+        {"calls", 0, "N", NULL, "calls at once; default: local 16 (decoded together), address 100 (it begins with 20)"},      \
+        {"template", 0, "FILE", NULL, "local: a Jinja file instead of the model's own chat template"}, OPT_KV, OPT_PRECISION, \
+        {"api", 0, "API", "openai", "address: openai (OpenAI-compatible) or anthropic"},                                      \
+        {"key-env", 0, "NAME", NULL, "address: the environment variable with the key; default: no key"},                      \
+        {"no-seed", 0, NULL, NULL, "address: send no seed, for APIs that refuse one"},                                        \
+        {"cache", 0, "FILE", NULL, "address: replies are kept there too, and not asked for again by other archives"},         \
+        {"prices", 0, "FILE", NULL, "address: JSON {MODEL: {input, output}}, per million tokens"}, {                          \
+        "max-cost", 0, "X", NULL, "address: stop before this start could cost more; needs --prices and max_tokens"            \
+    }
 
 struct answering {
     struct backend *backend;
@@ -22,7 +30,11 @@ struct answering {
     struct chat_template *chat;
     int32_t *ends;
     char model[256];
+    struct chat_cache *cache; /* of an address, with what follows */
+    const char *key_env;
 };
 int answering_open(struct answering *w, const struct study *s, struct args *a, struct err *e);
+/* The archive refuses whatever holds the key. */
+int answering_guard(const struct answering *w, struct archive *a, struct err *e);
 void answering_close(struct answering *w); /* of a zeroed one: nothing */
 #endif

@@ -31,9 +31,18 @@ static int stop(void *ctx) {
 
 static void show(void *ctx, const struct runner_progress *p) {
     struct work *w = ctx;
-    char note[80];
-    snprintf(note, sizeof note, "%" PRId64 "/%" PRId64 " runs", p->runs_done, p->runs);
+    const struct backend *b = w->who.backend;
+    char note[240], spent[160] = "";
+    if (b->tell) b->tell(b, spent, sizeof spent);
+    snprintf(note, sizeof note, "%" PRId64 "/%" PRId64 " runs%s%s", p->runs_done, p->runs, *spent ? "; " : "", spent);
     progress_step(&w->line, (double)p->turns_done, note);
+}
+
+static void report_spent(const struct backend *b) {
+    char spent[160];
+    if (!b->tell) return;
+    b->tell(b, spent, sizeof spent);
+    printf("%s\n", spent);
 }
 
 static int report(const struct work *w, struct args *a, double seconds, struct err *e) {
@@ -46,6 +55,7 @@ static int report(const struct work *w, struct args *a, double seconds, struct e
                           e);
     printf("%s%" PRId64 " of %" PRId64 " runs, %" PRId64 " agent-turns, %" PRId64 " calls now, %.1f s\n",
            w->who.backend->planted ? "planted: " : "", p->runs_done, p->runs, p->turns_done, p->calls_now, seconds);
+    report_spent(w->who.backend);
     return 0;
 }
 
@@ -71,6 +81,7 @@ static int run(struct args *a, struct err *e) {
     TRY(open_study(&w.s, a, a->pos[0], e));
     int rc = answering_open(&w.who, w.s, a, e);
     if (rc >= 0) rc = archive_open(&w.archive, path, ARCHIVE_WRITE, e);
+    if (rc >= 0) rc = answering_guard(&w.who, w.archive, e);
     if (rc >= 0) rc = go(&w, a, e);
     archive_close(w.archive);
     answering_close(&w.who);
@@ -81,7 +92,7 @@ static int run(struct args *a, struct err *e) {
 const struct command command_study_run = {
     .name = "study run",
     .summary = "run a study of groups of agents into an archive; the same command goes on",
-    .usage = "FILE --backend planted|local|replay:ARCHIVE [-m M] -o ARCHIVE [--json]",
+    .usage = "FILE --backend planted|local|URL|replay:ARCHIVE [-m M] -o ARCHIVE [--json]",
     .opts = opts,
     .min_pos = 1,
     .max_pos = 1,

@@ -2,6 +2,7 @@
 #include "cli/theater_monitor.h"
 #include "base/fs.h"
 #include "cli/judging.h"
+#include "cli/prices.h"
 #include "probe/judged.h"
 #include "remote/cache.h"
 #include "remote/chat.h"
@@ -22,19 +23,6 @@ struct theater_monitor {
 };
 
 /* ---- options ---- */
-
-static int read_prices(struct theater_monitor *m, const char *path, struct err *e) {
-    char *text;
-    size_t n;
-    json_error_t why;
-    TRY(file_read(&text, &n, path, (size_t)1 << 20, e));
-    json_t *table = json_loadb(text, n, 0, &why);
-    int rc = table ? err_place(e, chat_price_find(&m->price, table, m->model, e), path)
-                   : fail_at(e, ERR_FORMAT, path, why.line, "expected prices as JSON: %s", why.text);
-    json_decref(table);
-    free(text);
-    return rc;
-}
 
 static int rules_alone(struct args *a, struct err *e) {
     static const char *const of_url[] = {"monitor-model",  "monitor-key-env", "monitor-cache",  "monitor-calls",
@@ -59,7 +47,7 @@ static int read_args(struct theater_monitor *m, struct args *a, struct err *e) {
     TRY(arg_i64(a, "monitor-tokens", 1, 1 << 20, &m->tokens, e));
     TRY(arg_real(a, "monitor-budget", 0, 1e9, &m->budget, e));
     if (m->budget > 0 && !arg_has(a, "monitor-prices")) return usage_error(a, e, "--monitor-budget: needs --monitor-prices FILE");
-    return arg_has(a, "monitor-prices") ? read_prices(m, arg_str(a, "monitor-prices"), e) : 0;
+    return arg_has(a, "monitor-prices") ? read_prices(&m->price, arg_str(a, "monitor-prices"), m->model, e) : 0;
 }
 
 int theater_monitor_open(struct theater_monitor **out, struct args *a, struct err *e) {

@@ -93,7 +93,9 @@ struct chat_cache; /* remote/cache.h */
 
 /* Zero means the default, which is given. */
 struct chat_opts {
-    int in_flight;            /* at most so many requests at once: 8. Halved when the server says "too many", and grown back */
+    int in_flight;            /* at most so many requests at once: 8. Narrowed when the server says "too many", and grown back */
+    int at_first;             /* the window at the beginning: in_flight */
+    double narrow_by;         /* what "too many" does to the window: 0.5 */
     double requests_minute;   /* at most so many sent in any minute: no limit */
     double tokens_minute;     /* likewise; before the reply is there counted as bytes / 4 + max_tokens: no limit */
     int attempts;             /* 6 */

@@ -13,6 +13,8 @@ static struct chat_opts with_defaults(const struct chat_opts *given) {
     if (o.attempts <= 0) o.attempts = 6;
     if (o.give_up <= 0) o.give_up = 8;
     if (!o.body_bytes) o.body_bytes = (size_t)4 << 20;
+    if (o.at_first <= 0 || o.at_first > o.in_flight) o.at_first = o.in_flight;
+    o.narrow_by = or_else(o.narrow_by, 0.5);
     o.backoff_s = or_else(o.backoff_s, 1);
     o.backoff_max_s = or_else(o.backoff_max_s, 60);
     o.wait_max_s = or_else(o.wait_max_s, 300);
@@ -27,7 +29,7 @@ int chat_open(struct chat_client **out, const struct chat_endpoint *ep, const st
     if (!c) return fail(e, ERR_NOMEM, "no memory for a client");
     c->o = with_defaults(o);
     c->why = ERR_INIT;
-    c->window = c->o.in_flight;
+    c->window = c->o.at_first;
     c->pace =
         (struct remote__pace){.minute = 60 * c->o.time_scale, .requests = c->o.requests_minute, .tokens = c->o.tokens_minute};
     int replays = c->o.cache && chat_cache_replays(c->o.cache);

@@ -103,7 +103,7 @@ struct chat_client {
     int64_t n, cap, done;      /* done: of n, those in state JOB_DONE */
     int sent, in_batch;
     double window;  /* how many may be under way now, 1 … in_flight */
-    double cut_at;  /* when it was last halved */
+    double cut_at;  /* when it was last narrowed */
     double hold;    /* nothing is sent before: the server asked for it */
     double begun;   /* of the deadline */
     int failures;   /* in a row */

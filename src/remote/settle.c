@@ -14,8 +14,8 @@ static double backoff(const struct chat_client *c, const struct remote__job *j) 
 }
 
 static void narrow(struct chat_client *c, const struct remote__job *j, double now) {
-    if (j->sent_at < c->cut_at) return; /* sent before the window was last halved: old news */
-    c->window = fmax(1, c->window / 2);
+    if (j->sent_at < c->cut_at) return; /* sent before the window was last narrowed: old news */
+    c->window = fmax(1, c->window * c->o.narrow_by);
     c->cut_at = now;
 }
 

@@ -42,7 +42,8 @@ struct backend {
     /* The next answer: 1 and *out; 0: none within wait_s seconds, or none pending. */
     int (*poll)(struct backend *b, double wait_s, struct answer *out, struct err *e);
     int64_t (*pending)(const struct backend *b);
-    void (*close)(struct backend *b); /* drops what is unfinished; NULL allowed by backend_close */
+    void (*tell)(const struct backend *b, char *out, size_t size); /* for people: what was spent so far. NULL: nothing to tell */
+    void (*close)(struct backend *b);                              /* drops what is unfinished; NULL allowed by backend_close */
 };
 void backend_close(struct backend *b);
 

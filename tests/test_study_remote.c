@@ -1,0 +1,240 @@
+/* Models elsewhere, of a server that fails in every way: nothing is lost, everything is accounted, what is archived is what was said. */
+#include "fake_chat.h"
+#include "study/remote.h"
+#include "study/runner.h"
+#include "study_files.h"
+#include "study_group.h"
+#include <jansson.h>
+#include <signal.h>
+
+TestSuite(study_remote, .timeout = 60);
+
+static const char KEY[] = "sk-this-is-a-secret-0123456789";
+
+/* ---- the server ---- */
+
+struct mischief {
+    int share;              /* of calls that fail, percent */
+    int good, bad, unkeyed; /* served */
+};
+
+static uint64_t body_hash(const char *s) {
+    uint64_t h = 1469598103934665603u;
+    for (; *s; s++) h = (h ^ (unsigned char)*s) * 1099511628211u;
+    return h ^ h >> 29;
+}
+
+/* One of the ways to fail; `slow` is longer than the client waits. */
+static void misbehave(int fd, int way) {
+    static const char torn[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{\"choices\": [{\"mess";
+    switch (way) {
+    case 0: fake_answer(fd, 429, "Retry-After: 1\r\n", "{\"error\":{\"message\":\"slow down\"}}"); return;
+    case 1: fake_answer(fd, 500, "", "{\"error\":{\"message\":\"oops\"}}"); return;
+    case 2: fake_send(fd, torn, sizeof torn - 1); return;
+    case 3: fake_sleep(0.6); return;
+    default: fake_answer(fd, 200, "", "{\"choices\": 7}");
+    }
+}
+
+static void serve(struct fake *f, int fd, const struct fake_call *c) {
+    struct mischief *m = f->ctx;
+    uint64_t h = body_hash(c->body), luck = body_hash(c->head) + (uint64_t)c->number * 2654435761u;
+    char text[100];
+    int bad = m->share && (int)((luck >> 7) % 100) < m->share;
+    fake_lock(f);
+    m->good += !bad, m->bad += bad;
+    m->unkeyed += !strstr(c->head, KEY);
+    fake_unlock(f);
+    if (bad) {
+        misbehave(fd, (int)((luck >> 17) % 5));
+        return;
+    }
+    switch (h % 20) { /* what a model says depends on what it was asked */
+    case 0: fake_reply(fd, "", 40, 0); return;
+    case 1: fake_reply(fd, "no tag at all", 40, 4); return;
+    case 2:
+        fake_answer(fd, 200, "",
+                    "{\"model\":\"toy-1\",\"choices\":[{\"message\":{\"role\":\"assistant\",\"content\":null,\"refusal\":\"no\"},"
+                    "\"finish_reason\":\"content_filter\"}],\"usage\":{\"prompt_tokens\":40,\"completion_tokens\":0}}");
+        return;
+    default:
+        snprintf(text, sizeof text, "[TALK] I say %llu. %s", (unsigned long long)(h % 1000), h % 20 == 3 ? KEY : "");
+        fake_reply(fd, text, 40, 9);
+    }
+}
+
+/* ---- a study by it ---- */
+
+static struct study *many_runs(int replicates) {
+    struct str b = {0};
+    struct study *s;
+    struct err e;
+    str_printf(&b,
+               "candor: study/1\nid: many\nseed: 5\nlanguages: [en]\nmodels: [{id: m, temperature: 0.5, max_tokens: 50}]\n"
+               "group: {agents: 2, turns: 1, order: fixed, context: all}\nreplicates: %d\narms: [{id: none}]\n",
+               replicates);
+    cr_assert_geq(group_parse(&s, b.s, &e), 0, "%s", e.msg);
+    str_free(&b);
+    return s;
+}
+
+struct spent {
+    struct chat_account a;
+    int starts, rc;
+    struct err e;
+};
+
+/* Starts again until it is finished, or `starts` times. */
+static struct spent run_study(const struct study *s, struct fake *f, const char *path, const struct chat_opts *o, int starts) {
+    struct spent x = {.rc = -1, .e = ERR_INIT};
+    setenv("CANDOR_TEST_KEY", KEY, 1);
+    for (; x.rc < 0 && x.starts < starts; x.starts++) {
+        struct runner_progress done;
+        struct backend *b;
+        struct archive *a;
+        struct remote_opts ro = {.ep = {.url = fake_url(f), .model = "toy", .key_env = "CANDOR_TEST_KEY"}, .chat = *o};
+        x.e = ERR_INIT;
+        cr_assert_geq(archive_open(&a, path, ARCHIVE_WRITE, &x.e), 0, "%s", x.e.msg);
+        cr_assert_geq(archive_forbid(a, KEY, &x.e), 0, "%s", x.e.msg);
+        cr_assert_geq(remote_open(&b, &ro, &x.e), 0, "%s", x.e.msg);
+        x.rc = runner_run(s, a, b, &(struct runner_opts){.interleave = 1000}, &done, &x.e);
+        struct chat_account now = remote_account(b);
+        x.a.calls += now.calls, x.a.retries += now.retries, x.a.failed += now.failed;
+        x.a.tokens_in += now.tokens_in, x.a.spent += now.spent + now.uncertain;
+        struct err why = ERR_INIT;
+        if (x.rc >= 0) cr_assert_geq(archive_seal(a, &why), 0, "%s", why.msg);
+        backend_close(b);
+        archive_close(a);
+    }
+    return x;
+}
+
+static int holds(const char *path, const char *tail, const char *what) {
+    char name[160], *s;
+    size_t n = 0;
+    struct err e = ERR_INIT;
+    snprintf(name, sizeof name, "%s%s", path, tail);
+    if (file_read(&s, &n, name, 0, &e) < 0) return 0;
+    int found = memmem(s, n, what, strlen(what)) != NULL;
+    free(s);
+    return found;
+}
+
+struct tally {
+    int facts, asked_again, ok, empty, malformed, withheld, told;
+};
+static int count(void *user, const char *key, const char *json, size_t n, struct err *e) {
+    struct tally *t = user;
+    (void)e;
+    if (!strstr(key, "/agent")) return 0;
+    json_t *o = json_loadb(json, n, 0, NULL);
+    const char *status = json_string_value(json_object_get(o, "status"));
+    t->facts++, t->asked_again += strstr(key, "/ask0") != NULL;
+    t->ok += !strcmp(status, "ok"), t->empty += !strcmp(status, "empty");
+    t->malformed += !strcmp(status, "malformed"), t->withheld += !strcmp(status, "filtered") || !strcmp(status, "refused");
+    t->told += !strcmp(json_string_value(json_object_get(o, "model")), "toy-1");
+    cr_assert(!strstr(json_string_value(json_object_get(o, "text")), KEY));
+    json_decref(o);
+    return 0;
+}
+static struct tally tally_of(const char *path) {
+    struct tally t = {0};
+    struct archive *a;
+    struct err e = ERR_INIT;
+    cr_assert_geq(archive_open(&a, path, ARCHIVE_READ, &e), 0, "%s", e.msg);
+    cr_assert_geq(archive_each(a, "", count, &t, &e), 0, "%s", e.msg);
+    archive_close(a);
+    return t;
+}
+
+static const struct chat_opts quick = {.in_flight = 64, .time_scale = 0.002, .timeout_s = 0.4, .attempts = 4};
+
+/* A thousand runs: with one call in ten failing the archive is byte for byte that of a server without fault. */
+Test(study_remote, a_thousand_runs_lose_nothing) {
+    struct mischief m = {.share = 10}, none = {0};
+    struct study *s = many_runs(1000);
+    struct fake *f = calloc(1, sizeof *f);
+    char path[100], calm[100];
+    size_t n, k;
+    signal(SIGPIPE, SIG_IGN);
+    path_of(path, sizeof path, "remote"), path_of(calm, sizeof calm, "remote-calm");
+    remove_all(path), remove_all(calm);
+    cr_assert_eq(fake_start(f, serve, &m), 0);
+    struct spent x = run_study(s, f, path, &quick, 20);
+    fake_stop(f);
+    cr_assert_eq(x.rc, 0, "after %d starts: %s", x.starts, x.e.msg);
+    struct tally t = tally_of(path);
+    cr_assert_eq(t.facts - t.asked_again, 2000);
+    cr_assert(t.empty > 20 && t.withheld > 20 && t.asked_again > 20 && t.told == t.facts, "%d %d %d %d", t.empty, t.withheld,
+              t.asked_again, t.told);
+    cr_assert_eq(t.ok + t.empty + t.malformed + t.withheld, t.facts);
+    cr_assert_gt(m.bad, 100);
+    cr_assert_eq(m.unkeyed, 0);
+    cr_assert_eq(x.a.calls, t.facts, "each reply is one fact");
+    cr_assert_geq(x.a.retries + x.a.failed, m.bad - x.starts * 64, "each failure is accounted");
+    cr_assert(!holds(path, "", KEY) && !holds(path, ".measured", KEY));
+    cr_assert_eq(fake_start(f, serve, &none), 0);
+    struct spent y = run_study(s, f, calm, &quick, 1);
+    fake_stop(f);
+    cr_assert_eq(y.rc, 0, "%s", y.e.msg);
+    cr_assert_eq(y.a.retries + y.a.failed, 0);
+    char *u = sealed(path, &n), *v = sealed(calm, &k);
+    cr_assert(n == k && !memcmp(u, v, n), "other facts: %zu and %zu bytes", n, k);
+    free(u), free(v), free(f);
+    remove_all(path), remove_all(calm);
+    study_free(s);
+}
+
+/* The hard stop: what was paid is kept, nothing above the budget is sent, and the next start goes on. */
+Test(study_remote, a_budget_stops_it) {
+    struct mischief m = {0};
+    struct study *s = many_runs(200);
+    struct fake *f = calloc(1, sizeof *f);
+    char path[100];
+    struct chat_opts o = quick;
+    signal(SIGPIPE, SIG_IGN);
+    path_of(path, sizeof path, "remote-budget");
+    remove_all(path);
+    o.price = (struct chat_price){1, 1, 1}, o.budget = 0.012;
+    cr_assert_eq(fake_start(f, serve, &m), 0);
+    struct spent x = run_study(s, f, path, &o, 1);
+    cr_assert_eq(x.rc, ERR_LIMIT, "%g %s", x.a.spent, x.e.msg);
+    cr_assert(strstr(x.e.msg, "budget"), "%s", x.e.msg);
+    cr_assert(x.a.spent > 0 && x.a.spent <= 0.012);
+    cr_assert(holds(path, ".journal", "[TALK]") || m.good < 20);
+    o.budget = 1;
+    x = run_study(s, f, path, &o, 1);
+    cr_assert_eq(x.rc, 0, "%s", x.e.msg);
+    struct tally t = tally_of(path);
+    cr_assert_eq(t.facts - t.asked_again, 400);
+    cr_assert_eq(m.good, t.facts, "nothing was paid twice");
+    fake_stop(f);
+    free(f);
+    remove_all(path);
+    study_free(s);
+}
+
+static void refuse(struct fake *f, int fd, const struct fake_call *c) {
+    (void)f, (void)c;
+    fake_answer(fd, 401, "", "{\"error\":{\"message\":\"bad key\"}}");
+}
+
+Test(study_remote, a_refused_key_ends_it) {
+    struct study *s = many_runs(50);
+    struct fake *f = calloc(1, sizeof *f);
+    char path[100];
+    signal(SIGPIPE, SIG_IGN);
+    path_of(path, sizeof path, "remote-key");
+    remove_all(path);
+    cr_assert_eq(fake_start(f, refuse, NULL), 0);
+    struct spent x = run_study(s, f, path, &quick, 1);
+    fake_stop(f);
+    cr_assert_lt(x.rc, 0);
+    cr_assert(strstr(x.e.msg, "bad key") && !strstr(x.e.msg, KEY), "%s", x.e.msg);
+    cr_assert_leq(f->calls, 64, "one window, no more");
+    cr_assert_eq(tally_of(path).facts, 0);
+    free(f);
+    remove_all(path);
+    study_free(s);
+}
