@@ -1,4 +1,5 @@
 /* candor study plan: what a study file would do. */
+#include "cli/prices.h"
 #include "cli/studying.h"
 #include "study/plan.h"
 #include <jansson.h>
@@ -7,6 +8,8 @@
 static const struct opt opts[] = {
     OPT_LANGUAGES,
     {"reply", 0, "N", "400", "characters that a reply is taken to have, for the size of the prompts"},
+    {"prices", 0, "FILE", NULL, "JSON {MODEL: {input, output}}, per million tokens: also say what the calls cost at most"},
+    {"model", 'm', "NAME", NULL, "with --prices: the model's name there, where the study calls it otherwise"},
     OPT_JSON,
     {0},
 };
@@ -46,8 +49,33 @@ static void print_plan(const json_t *p) {
     print_sizes("all", p, number(p, "runs"));
     json_array_foreach(json_object_get(p, "choices"), i, c)
         printf("%schoice: %s: %s\n", i ? "" : "\n", text(c, "about"), text(c, "choice"));
+    if (json_object_get(p, "cost_max"))
+        printf("cost: at most %.4g (every byte of a prompt a token, every reply max_tokens long, replies seen by others as "
+               "--reply)\n",
+               json_real_value(json_object_get(p, "cost_max")));
     printf("\nruns are shuffled in blocks of %d replicates of every cell; the first: %s\n", (int)number(p, "block"),
            json_string_value(json_array_get(json_object_get(p, "run_order"), 0)));
+}
+
+/* Every byte of a prompt a token, every reply as long as the study allows: calls cannot cost more, but for those that are asked again or
+ * replies longer than --reply. */
+static int put_costs(json_t *plan, struct args *a, struct err *e) {
+    size_t i;
+    json_t *c;
+    double sum = 0;
+    if (!arg_has(a, "prices")) return 0;
+    json_array_foreach(json_object_get(plan, "cells"), i, c) {
+        const char *model = arg_has(a, "model") ? arg_str(a, "model") : text(c, "model");
+        struct chat_price p;
+        TRY(read_prices(&p, arg_str(a, "prices"), model, e));
+        if (!number(c, "reply_tokens_max"))
+            return fail(e, ERR_ARG, "expected max_tokens of model %s in the study, found none: its calls have no highest cost",
+                        text(c, "model"));
+        double cost = chat_price_of(&p, number(c, "prompt_bytes"), number(c, "reply_tokens_max"));
+        json_object_set_new(c, "cost_max", json_real(cost));
+        sum += cost;
+    }
+    return json_object_set_new(plan, "cost_max", json_real(sum)) < 0 ? fail(e, ERR_NOMEM, "out of memory for a plan") : 0;
 }
 
 static int run(struct args *a, struct err *e) {
@@ -58,7 +86,8 @@ static int run(struct args *a, struct err *e) {
     TRY(open_study(&s, a, a->pos[0], e));
     int rc = study_plan(&plan, s, &(struct plan_opts){.reply = (int)reply}, e);
     study_free(s);
-    if (rc < 0) return rc;
+    if (rc >= 0) rc = put_costs(plan, a, e);
+    if (rc < 0) return json_decref(plan), rc;
     if (arg_has(a, "json")) return print_json(plan, e);
     print_plan(plan);
     json_decref(plan);
@@ -68,7 +97,7 @@ static int run(struct args *a, struct err *e) {
 const struct command command_study_plan = {
     .name = "study plan",
     .summary = "what a study file would do: cells, calls, size of prompts, order of runs",
-    .usage = "FILE [--json]",
+    .usage = "FILE [--prices FILE [-m NAME]] [--json]",
     .opts = opts,
     .min_pos = 1,
     .max_pos = 1,

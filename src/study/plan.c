@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct size {
-    int64_t calls, prompt, fresh;
+    int64_t calls, prompt, fresh, bytes;
 };
 
 static int64_t characters(const char *s) {
@@ -20,7 +20,10 @@ static int measure_call(struct size *z, const struct scene *sc, int agent, int64
     struct context c;
     int64_t sum = 0;
     TRY(scene_context(sc, agent, &c, e));
-    for (int i = 0; i < c.n; i++) sum += characters(c.parts[i].text) + 1;
+    for (int i = 0; i < c.n; i++) {
+        sum += characters(c.parts[i].text) + 1;
+        z->bytes += (int64_t)strlen(c.parts[i].text) + 1;
+    }
     context_free(&c);
     z->calls++, z->prompt += sum;
     z->fresh += scene_study(sc)->last ? sum : sum - *before;
@@ -105,14 +108,15 @@ static int put_cells(json_t *plan, const struct study *s, int reply, struct err 
         const char *code = s->language[c->language]->code;
         struct size *z = &of[c->language * s->n_arms + c->arm]; /* models change nothing about it */
         if (!z->calls) rc = measure_run(z, s, c, reply, e);
-        int64_t n = c->replicates, v[] = {n, n * z->calls, n * z->prompt, n * z->fresh};
-        static const char *const keys[] = {"runs", "calls", "prompt_characters", "new_characters"};
-        json_array_append_new(cells,
-                              json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I}", "cell", i, "id", c->id, "language", code,
-                                        "model", s->model[c->model].id, "arm", s->arm[c->arm].id, "replicates", c->replicates,
-                                        keys[1], (json_int_t)v[1], keys[2], (json_int_t)v[2], keys[3], (json_int_t)v[3]));
+        int64_t n = c->replicates, v[] = {n, n * z->calls, n * z->prompt, n * z->fresh, n * z->bytes};
+        static const char *const keys[] = {"runs", "calls", "prompt_characters", "new_characters", "prompt_bytes"};
+        json_array_append_new(cells, json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I}", "cell", i, "id", c->id,
+                                               "language", code, "model", s->model[c->model].id, "arm", s->arm[c->arm].id,
+                                               "replicates", c->replicates, keys[1], (json_int_t)v[1], keys[2], (json_int_t)v[2],
+                                               keys[3], (json_int_t)v[3], keys[4], (json_int_t)v[4], "reply_tokens_max",
+                                               (json_int_t)(v[1] * s->model[c->model].max_tokens)));
         if (!json_object_get(languages, code)) json_object_set_new(languages, code, json_object());
-        for (int k = 0; k < 4; k++) {
+        for (int k = 0; k < 5; k++) {
             add_int(json_object_get(languages, code), keys[k], v[k]);
             add_int(plan, keys[k], v[k]);
         }
