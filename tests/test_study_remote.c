@@ -32,7 +32,7 @@ static void misbehave(int fd, int way) {
     case 0: fake_answer(fd, 429, "Retry-After: 1\r\n", "{\"error\":{\"message\":\"slow down\"}}"); return;
     case 1: fake_answer(fd, 500, "", "{\"error\":{\"message\":\"oops\"}}"); return;
     case 2: fake_send(fd, torn, sizeof torn - 1); return;
-    case 3: fake_sleep(0.6); return;
+    case 3: fake_sleep(1.5); return;
     default: fake_answer(fd, 200, "", "{\"choices\": 7}");
     }
 }
@@ -148,7 +148,8 @@ static struct tally tally_of(const char *path) {
     return t;
 }
 
-static const struct chat_opts quick = {.in_flight = 64, .time_scale = 0.002, .timeout_s = 0.4, .attempts = 4};
+static const struct chat_opts quick = {.in_flight = 64, .time_scale = 0.002, .timeout_s = 1, .attempts = 4};
+static const struct chat_opts patient = {.in_flight = 64, .time_scale = 0.002, .timeout_s = 30, .attempts = 4};
 
 /* A thousand runs: with one call in ten failing the archive is byte for byte that of a server without fault. */
 Test(study_remote, a_thousand_runs_lose_nothing) {
@@ -165,6 +166,8 @@ Test(study_remote, a_thousand_runs_lose_nothing) {
     fake_stop(f);
     cr_assert_eq(x.rc, 0, "after %d starts: %s", x.starts, x.e.msg);
     struct tally t = tally_of(path);
+    cr_log_info("%d starts, %d served ill, %lld again, %lld failed", x.starts, m.bad, (long long)x.a.retries,
+                (long long)x.a.failed);
     cr_assert_eq(t.facts - t.asked_again, 2000);
     cr_assert(t.empty > 20 && t.withheld > 20 && t.asked_again > 20 && t.told == t.facts, "%d %d %d %d", t.empty, t.withheld,
               t.asked_again, t.told);
@@ -175,7 +178,7 @@ Test(study_remote, a_thousand_runs_lose_nothing) {
     cr_assert_geq(x.a.retries + x.a.failed, m.bad - x.starts * 64, "each failure is accounted");
     cr_assert(!holds(path, "", KEY) && !holds(path, ".measured", KEY));
     cr_assert_eq(fake_start(f, serve, &none), 0);
-    struct spent y = run_study(s, f, calm, &quick, 1);
+    struct spent y = run_study(s, f, calm, &patient, 1);
     fake_stop(f);
     cr_assert_eq(y.rc, 0, "%s", y.e.msg);
     cr_assert_eq(y.a.retries + y.a.failed, 0);
@@ -192,7 +195,7 @@ Test(study_remote, a_budget_stops_it) {
     struct study *s = many_runs(200);
     struct fake *f = calloc(1, sizeof *f);
     char path[100];
-    struct chat_opts o = quick;
+    struct chat_opts o = patient;
     signal(SIGPIPE, SIG_IGN);
     path_of(path, sizeof path, "remote-budget");
     remove_all(path);
@@ -228,7 +231,7 @@ Test(study_remote, a_refused_key_ends_it) {
     path_of(path, sizeof path, "remote-key");
     remove_all(path);
     cr_assert_eq(fake_start(f, refuse, NULL), 0);
-    struct spent x = run_study(s, f, path, &quick, 1);
+    struct spent x = run_study(s, f, path, &patient, 1);
     fake_stop(f);
     cr_assert_lt(x.rc, 0);
     cr_assert(strstr(x.e.msg, "bad key") && !strstr(x.e.msg, KEY), "%s", x.e.msg);
