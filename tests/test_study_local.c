@@ -127,7 +127,7 @@ Test(study_local, threads_calls_and_stops_change_nothing) {
 
 struct seen_facts {
     int turns, stop, length, other;
-    int64_t tokens_out;
+    int64_t tokens_in, tokens_out;
 };
 static int look(void *user, const char *key, const char *json, size_t n, struct err *e) {
     struct seen_facts *f = user;
@@ -139,6 +139,7 @@ static int look(void *user, const char *key, const char *json, size_t n, struct 
     f->stop += !strcmp(finish, "stop"), f->length += !strcmp(finish, "length");
     f->other += strcmp(json_string_value(json_object_get(o, "model")), "m:1") != 0;
     f->other += json_integer_value(json_object_get(o, "tokens_in")) < 50;
+    f->tokens_in += json_integer_value(json_object_get(o, "tokens_in"));
     f->tokens_out += json_integer_value(json_object_get(o, "tokens_out"));
     json_decref(o);
     return 0;
@@ -168,6 +169,9 @@ Test(study_local, what_it_says_is_data) {
     struct seen_facts f = facts_of(path);
     cr_assert(f.turns >= 16 && f.turns <= 32 && f.length == f.turns && !f.other);
     cr_assert_eq(f.tokens_out, 12 * f.turns, "max_tokens is what ends them");
+    int64_t rows = engine_account(r.g).rows;
+    cr_assert_lt(rows, (f.tokens_in + f.tokens_out) / 2, "what prompts have in common is computed once: %lld rows of %lld",
+                 (long long)rows, (long long)(f.tokens_in + f.tokens_out));
     remove_all(path);
     cr_assert_eq(run_study(&r, &(struct local_opts){.model = "m:1", .ends = all, .n_ends = 600}, path, &o, &e), 0, "%s", e.msg);
     f = facts_of(path);
