@@ -38,7 +38,7 @@ target_link_libraries(candor_infer PUBLIC candor_static PRIVATE PkgConfig::RMATH
 
 # Nor studies of groups and their languages.
 add_library(candor_study STATIC $<TARGET_OBJECTS:room_study>)
-target_link_libraries(candor_study PUBLIC candor_remote candor_static PkgConfig::YAML PkgConfig::ZSTD PkgConfig::NETTLE)
+target_link_libraries(candor_study PUBLIC candor_remote candor_infer candor_static PkgConfig::YAML PkgConfig::ZSTD PkgConfig::NETTLE)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/studies DESTINATION ${CMAKE_INSTALL_DATADIR}/candor FILES_MATCHING PATTERN "*.yaml")
 
 # Neither does it need report pages.

@@ -84,7 +84,8 @@ static int id_taken(const struct page *p, const char *id) {
 
 /* Ids of this room's own, which no section may take. */
 static int id_reserved(const char *id) {
-    return !strcmp(id, "main") || !strncmp(id, "figure-", 7) || !strncmp(id, "table-", 6) || !strncmp(id, "candor-", 7);
+    return !strcmp(id, "main") || !strncmp(id, "figure-", 7) || !strncmp(id, "table-", 6) || !strncmp(id, "transcripts-", 12) ||
+           !strncmp(id, "candor-", 7);
 }
 
 static int add_section(struct page *p, const char *heading, const char *id, struct err *e) {
@@ -198,4 +199,19 @@ static int add_plot(struct page *p, const struct page_plot *plot, struct err *e)
 int page_plot(struct page *p, const struct page_plot *plot, struct err *e) {
     struct err inner = ERR_INIT;
     return done(p, &inner, add_plot(p, plot, &inner), e);
+}
+
+/* ---- transcripts ---- */
+
+static int add_transcripts(struct page *p, const char *title, const char *caption, const json_t *runs, int planted,
+                           struct err *e) {
+    if (!title || !*title) return fail(e, ERR_ARG, "expected a title of the transcripts, found none");
+    if (!json_is_array(runs)) return fail(e, ERR_ARG, "%s: expected an array of runs", title);
+    add_figure(p, "transcripts", ++p->transcripts, title, caption);
+    return add_block(p, json_pack("{s:b, s:O}", "planted", planted, "runs", runs), e);
+}
+
+int page_transcripts(struct page *p, const char *title, const char *caption, const json_t *runs, int planted, struct err *e) {
+    struct err inner = ERR_INIT;
+    return done(p, &inner, add_transcripts(p, title, caption, runs, planted, &inner), e);
 }

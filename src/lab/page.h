@@ -37,6 +37,11 @@ struct page_fact {
 };
 int page_facts(struct page *p, const struct page_fact *facts, size_t n, struct err *e);
 
+/* What groups said, two runs side by side, each chosen by the reader. runs: an array of {"label", "turns": [{"turn": n, "event", "said": [{"who",
+ * "note", "acts": [{"channel", "to", "text"}]}]}]}; the channels talk, monologue and whisper stand in columns, each text in its own direction.
+ * planted: 1 labels both runs as planted data. Texts of any origin; what is absent or of another type is left out. */
+int page_transcripts(struct page *p, const char *title, const char *caption, const json_t *runs, int planted, struct err *e);
+
 /* ---- data ---- */
 
 enum page_type {

@@ -11,7 +11,7 @@ struct page {
     struct str body;
     struct str ids; /* of sections, each between two spaces */
     int open;       /* a section is open */
-    int figures, tables;
+    int figures, tables, transcripts;
     struct err first; /* the first error, code 0: none */
 };
 

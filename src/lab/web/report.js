@@ -5,6 +5,7 @@ import { el } from "./dom.js";
 import { readData } from "./data.js";
 import { makeFigure } from "./figure.js";
 import { makeTable } from "./table.js";
+import { makeTranscripts } from "./transcripts.js";
 import { themeButton } from "./theme.js";
 
 const root = document.documentElement;
@@ -29,6 +30,9 @@ function start() {
   }
   for (const figure of document.querySelectorAll("figure.figure")) {
     guarded(figure, () => makeFigure(figure, readData(figure), titleOf(figure)));
+  }
+  for (const figure of document.querySelectorAll("figure.transcripts")) {
+    guarded(figure, () => figure.append(makeTranscripts(JSON.parse(figure.querySelector("script").textContent), figure.id)));
   }
   root.classList.replace("drawing", "drawn");
 }

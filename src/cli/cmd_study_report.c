@@ -1,0 +1,66 @@
+/* candor study report: what an archive holds, as one page. */
+#include "cli/open.h"
+#include "lab/study_page.h"
+#include "study/report.h"
+
+static const struct opt opts[] = {
+    {"output", 'o', "FILE", NULL, "the page: one HTML file that needs no network"},
+    {"reps", 0, "N", "1000", "resamples of each interval"},
+    {"transcripts", 0, "N", "30", "runs shown word for word, at most"},
+    {"languages", 0, "DIR", NULL, "take languages, and so dictionaries, from this folder instead of the archive"},
+    OPT_JSON,
+    {0},
+};
+
+struct work {
+    struct archive *a;
+    struct study *s;
+    struct scored c;
+};
+
+static int write_page(const json_t *tree, const char *path, struct err *e) {
+    struct page *page;
+    TRY(study_page(&page, tree, e));
+    int rc = page_write(page, path, e);
+    page_free(page);
+    return rc;
+}
+
+static int go(struct work *w, struct args *a, struct err *e) {
+    int64_t reps = 1000, transcripts = 30;
+    json_t *tree;
+    TRY(arg_i64(a, "reps", 10, 100000, &reps, e));
+    TRY(arg_i64(a, "transcripts", 0, 1000, &transcripts, e));
+    TRY(archive_open(&w->a, a->pos[0], ARCHIVE_READ, e));
+    TRY(study_from_archive(&w->s, w->a, arg_str(a, "languages"), e));
+    TRY(scored_read(&w->c, w->s, w->a, e));
+    TRY(study_report(&tree, w->a, &w->c, &(struct report_opts){(int)reps, (int)transcripts}, e));
+    int rc = arg_has(a, "output") ? write_page(tree, arg_str(a, "output"), e) : 0;
+    if (rc >= 0 && arg_has(a, "json")) return print_json(tree, e);
+    json_decref(tree);
+    return rc;
+}
+
+static int run(struct args *a, struct err *e) {
+    struct work w = {0};
+    if (!arg_has(a, "output") && !arg_has(a, "json")) return usage_error(a, e, "expected -o FILE or --json, found neither");
+    if (arg_has(a, "output") && !page_available())
+        return fail(
+            e, ERR_STATE,
+            "this program was built without report pages: they need Node.js and npm when it is built; --json has the figures");
+    int rc = go(&w, a, e);
+    scored_free(&w.c);
+    study_free(w.s);
+    archive_close(w.a);
+    return rc;
+}
+
+const struct command command_study_report = {
+    .name = "study report",
+    .summary = "what an archive holds as one offline page: loss, indices with their parts, effects, sensitivity, transcripts",
+    .usage = "ARCHIVE -o report.html [--json]",
+    .opts = opts,
+    .min_pos = 1,
+    .max_pos = 1,
+    .run = run,
+};

@@ -1,0 +1,131 @@
+/* A study's report from top to bottom: scores under the chosen way, then every part of the tree. */
+#include "study/report_int.h"
+#include <math.h>
+#include <stdlib.h>
+
+const char *measure_name(int m) {
+    return m == MEASURE_CPI ? "cpi" : m == MEASURE_DI ? "di" : metric_part_name((enum metric_part)(m - MEASURE_PARTS));
+}
+
+json_t *estimate_json(double value, struct interval ci) {
+    if (!isfinite(value)) return json_null();
+    if (!isfinite(ci.lo) || !isfinite(ci.hi)) return json_pack("{s:f, s:n, s:n}", "value", value, "lo", "hi");
+    return json_pack("{s:f, s:f, s:f}", "value", value, "lo", ci.lo, "hi", ci.hi);
+}
+
+/* ---- scores ---- */
+
+static void run_values(double out[MEASURES], const double parts[METRIC_PARTS], const struct moments *m, int drop) {
+    struct indices x = metric_indices(parts, m);
+    for (int p = 0; p < METRIC_PARTS; p++) out[MEASURE_PARTS + p] = parts[p];
+    if (drop >= 0) x.z[drop] = 0;
+    out[MEASURE_CPI] = x.z[PART_MONOLOGUE] + x.z[PART_BOUNDARY] - x.z[PART_PROTECTIVE];
+    out[MEASURE_DI] = x.z[PART_MONOLOGUE] + x.z[PART_PROTECTIVE] - x.z[PART_BOUNDARY];
+}
+
+static void fill_values(double (*out)[MEASURES], const struct scored *c, const struct reference *ref, const struct variant *v) {
+    double parts[METRIC_PARTS];
+    for (int i = 0; i < c->s->n_cells; i++)
+        for (int r = c->first[i]; r < c->first[i + 1]; r++) {
+            for (int m = 0; m < MEASURES; m++) out[r][m] = NAN;
+            if (!scored_in(&c->run[r])) continue;
+            metric_parts(parts, &c->run[r].all, &v->o);
+            run_values(out[r], parts, &ref->run[reference_scope(c->s, &c->s->cell[i], v->scope)], v->drop);
+        }
+}
+
+int variant_values(double (*out)[MEASURES], const struct scored *c, const struct variant *v, struct err *e) {
+    struct scored copy = *c;
+    struct reference ref = {0};
+    copy.run = calloc((size_t)c->n + 1, sizeof *copy.run);
+    if (!copy.run) return fail(e, ERR_NOMEM, "out of memory for a report");
+    for (int64_t i = 0; i < c->n; i++) {
+        copy.run[i] = c->run[i];
+        if (v->dictionary >= 0) copy.run[i].all.hits[v->dictionary] -= copy.run[i].all.kinds[v->dictionary][v->kind];
+    }
+    int rc = reference_make(&ref, &copy, &v->o, e);
+    if (rc >= 0) fill_values(out, &copy, &ref, v);
+    reference_free(&ref);
+    free(copy.run);
+    return rc;
+}
+
+/* ---- cells ---- */
+
+int arm_in_sweep(const struct arm *a) {
+    return a->same_as < 0 && a->with[PREFIX_PLACEBO] == 0 && a->with[PREFIX_INDIVIDUATION] == 0;
+}
+
+int contrast_cells(const struct study *s, int language, int model, int *none, int *all) {
+    *none = *all = -1;
+    for (int i = s->n_cells - 1; i >= 0; i--) {
+        const struct cell *c = &s->cell[i];
+        const struct arm *a = &s->arm[c->arm];
+        if (c->language != language || c->model != model || !arm_in_sweep(a)) continue;
+        if (a->with[PREFIX_ALIGNMENT] == 0) *none = i;
+        if (a->with[PREFIX_ALIGNMENT] == s->n_agents) *all = i;
+    }
+    return *none >= 0 && *all >= 0;
+}
+
+size_t cell_sample(const struct scored *c, double (*value)[MEASURES], int cell, int measure, double *x) {
+    size_t n = 0;
+    for (int r = c->first[cell]; r < c->first[cell + 1]; r++)
+        if (isfinite(value[r][measure])) x[n++] = value[r][measure];
+    return n;
+}
+
+/* ---- the tree ---- */
+
+static int about(json_t **out, struct archive *a, const struct scored *c, int reps, struct err *e) {
+    const struct study *s = c->s;
+    json_t *fact = NULL, *languages = json_array();
+    int64_t analysed = 0;
+    TRY(archive_find(a, "study", &fact, e));
+    for (int64_t i = 0; i < c->n; i++) analysed += scored_in(&c->run[i]);
+    for (int i = 0; i < s->n_languages; i++)
+        json_array_append_new(languages, json_pack("{s:s, s:s, s:b}", "code", s->language[i]->code, "name", s->language[i]->name,
+                                                   "rtl", s->language[i]->rtl));
+    const char *backend = json_string_value(json_object_get(fact, "backend"));
+    *out = json_pack("{s:s, s:s, s:s, s:b, s:i, s:I, s:I, s:i, s:o}", "study", s->id, "title", s->title, "backend",
+                     backend ? backend : "", "planted", c->planted, "reps", reps, "runs", (json_int_t)c->n, "analysed",
+                     (json_int_t)analysed, "cells", s->n_cells, "languages", languages);
+    json_decref(fact);
+    return *out ? 0 : fail(e, ERR_NOMEM, "out of memory for a report");
+}
+
+static int add_loss(json_t *tree, const struct scored *c, struct err *e) {
+    struct reference ref = {0};
+    json_t *score = NULL;
+    int rc = reference_make(&ref, c, &(struct metric_opts){0}, e);
+    if (rc >= 0) rc = score_json(&score, c, &ref, 0, e);
+    if (rc >= 0) json_object_set(tree, "loss", json_object_get(score, "loss"));
+    json_decref(score);
+    reference_free(&ref);
+    return rc;
+}
+
+static int fill(json_t *tree, struct archive *a, struct reporting *r, int transcripts, struct err *e) {
+    static int (*const parts[])(json_t *, const struct reporting *, struct err *) = {report_points, report_slopes, report_effects,
+                                                                                     report_sensitivity, report_agents};
+    TRY(add_loss(tree, r->c, e));
+    TRY(variant_values(r->value, r->c, &(struct variant){.drop = -1, .dictionary = -1}, e));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) TRY(parts[i](tree, r, e));
+    return report_transcripts(tree, a, r->c, transcripts, e);
+}
+
+int study_report(json_t **out, struct archive *a, const struct scored *c, const struct report_opts *o, struct err *e) {
+    size_t n = (size_t)c->n + 1;
+    struct reporting r = {.c = c, .how = {o->reps ? o->reps : 1000, 0.95, c->s->seed}};
+    json_t *tree = NULL;
+    r.value = calloc(n, sizeof *r.value), r.x = calloc(n, sizeof *r.x), r.share = calloc(n, sizeof *r.share);
+    int rc = r.value && r.x && r.share ? 0 : fail(e, ERR_NOMEM, "out of memory for a report");
+    if (rc >= 0) rc = about(&tree, a, c, r.how.reps, e);
+    if (rc >= 0) rc = fill(tree, a, &r, o->transcripts, e);
+    free(r.value), free(r.x), free(r.share);
+    if (rc < 0)
+        json_decref(tree);
+    else
+        *out = tree;
+    return rc;
+}

@@ -1,0 +1,23 @@
+/* What a reader of a study wants to see, as one JSON tree: loss, measures by condition with intervals, slopes, effects beside published ones,
+ * the same under other choices, agents, and a few whole transcripts. lab/study_page.h draws it.
+ *
+ * {"study", "title", "backend", "planted", "reps", "runs", "analysed", "languages": [{"code", "name", "rtl"}], "loss": as in score.h,
+ *  "points": [{"language", "model", "arm", "share", "sweep", "n", M}], sweep: the arm varies nothing but the share of aligned agents,
+ *  "slopes": [{"language", "model", "n", M}] per unit of the share (0 to 100 %),
+ *  "effects": [{"language", "model", "n_all", "n_none", M, "published"}] Hedges' g of all aligned against none,
+ *  "sensitivity": [{"variant", "language", "model", "cpi", "di"}] the same g under another choice,
+ *  "agents": [{"language", "by", "group", "n", M}] by persona and by prefix; n: runs,
+ *  "cells", "transcripts": [{"label", "planted", "turns": [{"turn", "event", "said": [{"who", "note", "acts": [{"channel", "to", "text"}]}]}]}]}
+ * M: "cpi", "di", "monologue", "boundary", "protective", each {"value", "lo", "hi"}, 95 %, percentile bootstrap of runs within their condition; null
+ * where there is nothing to say. Indices are standardised over all runs of the reference. Transcripts are of the first analysed replicate of
+ * cells spread evenly over the study. Owner: the caller. Thread: one (it reads the archive). */
+#ifndef STUDY_REPORT_H
+#define STUDY_REPORT_H
+#include "study/score.h"
+
+struct report_opts {
+    int reps;        /* of the bootstrap; 0: 1000 */
+    int transcripts; /* at most so many runs; 0: none */
+};
+int study_report(struct json_t **out, struct archive *a, const struct scored *c, const struct report_opts *o, struct err *e);
+#endif

@@ -1,0 +1,41 @@
+/* What the parts of a study's report share. Thread: as report.h. */
+#ifndef STUDY_REPORT_INT_H
+#define STUDY_REPORT_INT_H
+#include "stats/stats.h"
+#include "study/report.h"
+#include <jansson.h>
+
+enum { MEASURE_CPI, MEASURE_DI, MEASURE_PARTS, MEASURES = MEASURE_PARTS + METRIC_PARTS };
+
+/* A choice of how runs are scored. */
+struct variant {
+    struct metric_opts o;
+    int scope;            /* of the z: 0 all runs, 1 the language, 2 the model */
+    int drop;             /* a part that the indices leave out; -1: none */
+    int dictionary, kind; /* forms of this kind are not counted; dictionary -1: all are */
+};
+struct reporting {
+    const struct scored *c;
+    struct resampling how;
+    double (*value)[MEASURES]; /* [c->n], as the page reports them; NaN: not analysed */
+    double *x, *share;         /* [c->n], room for a sample */
+};
+/* out[c->n][MEASURES] */
+int variant_values(double (*out)[MEASURES], const struct scored *c, const struct variant *v, struct err *e);
+const char *measure_name(int m);
+json_t *estimate_json(double value, struct interval ci); /* null where value is NaN */
+
+int report_points(json_t *tree, const struct reporting *r, struct err *e);
+int report_slopes(json_t *tree, const struct reporting *r, struct err *e);
+int report_effects(json_t *tree, const struct reporting *r, struct err *e);
+int report_sensitivity(json_t *tree, const struct reporting *r, struct err *e);
+int report_agents(json_t *tree, const struct reporting *r, struct err *e);
+int report_transcripts(json_t *tree, struct archive *a, const struct scored *c, int most, struct err *e);
+
+/* Arms that only set how many agents are aligned. */
+int arm_in_sweep(const struct arm *a);
+/* Of a language and a model, the cells where nobody and where everybody is aligned; 0 if one of them is not there. */
+int contrast_cells(const struct study *s, int language, int model, int *none, int *all);
+/* The values of a measure in a cell's analysed runs, appended to x; returns how many. */
+size_t cell_sample(const struct scored *c, double (*value)[MEASURES], int cell, int measure, double *x);
+#endif

@@ -1,0 +1,201 @@
+/* The study page from trees: every branch has its section, planted data say so wherever they are seen, what is absent or of another type is
+ * left out, text of agents stays text; and the tree that study_report makes of a planted archive. */
+#include "base/fs.h"
+#include "lab/page_int.h"
+#include "lab/study_page.h"
+#include "study/planted.h"
+#include "study/report.h"
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(study_page, .timeout = 60);
+
+/* Single quotes stand for double ones. */
+#define M                                                                                                                        \
+    "'cpi':{'value':-1.5,'lo':-2.5,'hi':-0.5},'di':{'value':0.25,'lo':0,'hi':0.5},'monologue':{'value':0.3125,'lo':0.25,'hi':0." \
+    "375},"                                                                                                                      \
+    "'boundary':{'value':9.5,'lo':9,'hi':10},'protective':{'value':15,'lo':null,'hi':null}"
+static const char source[] =
+    "{'study':'S','title':'T','backend':'planted','planted':true,'reps':100,'runs':30,'analysed':28,'cells':2,"
+    "'languages':[{'code':'ar','name':'Arabic','rtl':true}],"
+    "'loss':[{'cell':0,'id':'ar/m/"
+    "none','planned':15,'started':15,'failed':1,'excluded':1,'analysed':13,'agent_turns':{'refused':4},'asked_again':2}],"
+    "'points':[{'language':'ar','model':'m','arm':'none','share':0,'sweep':true,'n':13," M
+    "},{'language':'ar','model':'m','arm':'placebo','share':0,'sweep':false,'n':13," M "}],"
+    "'slopes':[{'language':'ar','model':'m','n':28," M "}],"
+    "'effects':[{'language':'ar','model':'m','n_all':15,'n_none':13," M ",'published':{'value':0.75,'lo':0.0625,'hi':1.5}}],"
+    "'sensitivity':[{'variant':'without boundary','language':'ar','model':'m','cpi':{'value':-0.75,'lo':-1,'hi':0},'di':null}],"
+    "'agents':[{'language':'ar','by':'persona','group':'leader','n':28," M
+    "},{'language':'ar','by':'prefix','group':'alignment','n':28," M "}],"
+    "'transcripts':[{'label':'ar/m/none, replicate "
+    "0','turns':[{'turn':1,'event':'E','said':[{'who':'W','note':'alignment','acts':["
+    "{'channel':'talk','text':'hello'},{'channel':'whisper','to':'V','text':'psst'}]}]}]}]}";
+
+static const char *const sections[] = {"loss", "conditions", "slopes", "effects", "sensitivity", "agents", "transcripts"};
+enum { SECTIONS = sizeof sections / sizeof *sections };
+
+static json_t *tree_of(void) {
+    char text[sizeof source];
+    json_error_t why;
+    memcpy(text, source, sizeof source);
+    for (char *s = text; *s; s++)
+        if (*s == '\'') *s = '"';
+    json_t *j = json_loads(text, 0, &why);
+    cr_assert(j, "%s at %d", why.text, why.position);
+    return j;
+}
+
+/* Title, subtitle and body, or NULL where the page could not be made. */
+static char *page_of(const json_t *tree) {
+    struct err e = ERR_INIT;
+    struct page *p = NULL;
+    if (study_page(&p, tree, &e) < 0) return cr_log_warn("%s", e.msg), NULL;
+    struct str all = {0};
+    str_printf(&all, "<h1>%s</h1>%s%s", p->title.s, p->subtitle.s, p->body.s ? p->body.s : "");
+    page_free(p);
+    return all.s;
+}
+
+static void holds(const char *text, const char *part) { cr_assert(strstr(text, part), "\"%s\" is not in the page", part); }
+static void lacks(const char *text, const char *part) { cr_assert(!strstr(text, part), "\"%s\" is in the page", part); }
+static int count(const char *text, const char *part) {
+    int n = 0;
+    while ((text = strstr(text, part))) n++, text++;
+    return n;
+}
+static int has_section(const char *body, const char *id) {
+    char tag[80];
+    snprintf(tag, sizeof tag, "<section id=\"%s\"", id);
+    return strstr(body, tag) != NULL;
+}
+
+Test(study_page, every_branch_has_its_section) {
+    json_t *tree = tree_of();
+    char *page = page_of(tree), *again = page_of(tree);
+    cr_assert(page && again);
+    for (int i = 0; i < SECTIONS; i++) cr_assert(has_section(page, sections[i]), "no section %s", sections[i]);
+    cr_assert_str_eq(page, again, "the same tree gives the same bytes");
+    free(page), free(again), json_decref(tree);
+}
+
+Test(study_page, figures_stand_with_their_intervals) {
+    static const char *const parts[] = {"[-1.5,-2.5,-0.5]",  "[0.25,0,0.5]",   "[0.3125,0.25,0.375]", "[15,null,null]",
+                                        "[0.75,0.0625,1.5]", "[-0.75,-1,0]",   "CPI, published",      "28 of 30 planned",
+                                        "Arabic (ar)",       "15,15,1,1,13,4", "without boundary"};
+    json_t *tree = tree_of();
+    char *page = page_of(tree);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) holds(page, parts[i]);
+    free(page), json_decref(tree);
+}
+
+/* Of every table, plot and pair of transcripts the title begins with the label. */
+Test(study_page, planted_is_said_wherever_it_is_seen) {
+    json_t *tree = tree_of();
+    char *page = page_of(tree);
+    holds(page, "<h1>PLANTED: T</h1>Planted data");
+    holds(page, "<p dir=\"auto\">PLANTED: what the agents said was made by rule");
+    int figures = count(page, "<figcaption><strong");
+    cr_assert(figures > 10, "%d figures", figures);
+    cr_assert_eq(count(page, "<figcaption><strong dir=\"auto\">PLANTED: "), figures);
+    holds(page, "{\"planted\":true");
+    free(page);
+    static const char *const unsure[] = {"null", "\"false\"", "0", "[]"};
+    for (int i = 0; i < 5; i++) {
+        if (i < 4)
+            json_object_set_new(tree, "planted", json_loads(unsure[i], JSON_DECODE_ANY, NULL));
+        else
+            json_object_del(tree, "planted");
+        holds(page = page_of(tree), "<h1>POSSIBLY PLANTED: T</h1>"), free(page);
+    }
+    json_object_set_new(tree, "planted", json_false());
+    page = page_of(tree);
+    lacks(page, "PLANTED");
+    holds(page, "{\"planted\":false");
+    free(page), json_decref(tree);
+}
+
+Test(study_page, what_is_not_there_has_no_section) {
+    static const char *const keys[] = {"loss", "points", "slopes", "effects", "sensitivity", "agents", "transcripts"};
+    json_t *tree = tree_of();
+    for (int i = 0; i < SECTIONS; i++) {
+        json_object_del(tree, keys[i]);
+        char *page = page_of(tree);
+        for (int k = 0; k < SECTIONS; k++)
+            cr_assert_eq(has_section(page, sections[k]), k > i, "%s without %s", sections[k], keys[i]);
+        free(page);
+    }
+    json_decref(tree);
+}
+
+/* Replaces the value at *left (counted down) with junk. */
+static int spoil(json_t *at, int *left, const json_t *with) {
+    const char *key;
+    json_t *x;
+    size_t i;
+    if (json_is_object(at)) json_object_foreach(at, key, x) {
+            if ((*left)-- == 0) return json_object_set_new(at, key, json_deep_copy(with)), 1;
+            if (spoil(x, left, with)) return 1;
+        }
+    if (json_is_array(at)) json_array_foreach(at, i, x) {
+            if ((*left)-- == 0) return json_array_set_new(at, i, json_deep_copy(with)), 1;
+            if (spoil(x, left, with)) return 1;
+        }
+    return 0;
+}
+
+Test(study_page, any_value_may_be_anything) {
+    static const char *const junk[] = {"null", "\"</script>\"", "-1e300", "[[1]]", "{\"value\":\"x\",\"lo\":2,\"hi\":1}", "true"};
+    int tried = 0;
+    for (size_t k = 0; k < sizeof junk / sizeof *junk; k++) {
+        json_t *with = json_loads(junk[k], JSON_DECODE_ANY, NULL);
+        for (int place = 0, more = 1; more; place++) {
+            int left = place;
+            json_t *tree = tree_of();
+            more = spoil(tree, &left, with);
+            char *page = page_of(tree);
+            cr_assert(page, "value %d replaced by %s", place, junk[k]);
+            tried += more;
+            free(page), json_decref(tree);
+        }
+        json_decref(with);
+    }
+    cr_assert(tried > 600, "%d places", tried);
+}
+
+/* Every string of the tree but those that say which part a row belongs to. */
+static void taint(json_t *at, const char *bad) {
+    const char *key;
+    json_t *x;
+    size_t i;
+    if (json_is_object(at)) json_object_foreach(at, key, x) {
+            if (json_is_string(x) && strcmp(key, "by") != 0)
+                json_object_set_new(at, key, json_string(bad));
+            else
+                taint(x, bad);
+        }
+    if (json_is_array(at)) json_array_foreach(at, i, x) taint(x, bad);
+}
+
+Test(study_page, what_agents_say_stays_text) {
+    static const char bad[] = "</script><img src=x onerror=alert(1)>\"'&\xE2\x80\xAE";
+    json_t *tree = tree_of();
+    taint(tree, bad);
+    char *page = page_of(tree);
+    lacks(page, "<img");
+    lacks(page, "</script><");
+    holds(page, "&lt;img src=x");
+    holds(page, "\\u003c/script>\\u003cimg");
+    free(page), json_decref(tree);
+}
+
+Test(study_page, only_an_object_is_a_tree) {
+    struct page *p = NULL;
+    struct err e = ERR_INIT;
+    json_t *list = json_array();
+    cr_assert_eq(study_page(&p, list, &e), ERR_ARG);
+    cr_assert_eq(study_page(&p, NULL, &e), ERR_ARG);
+    cr_assert_null(p);
+    json_decref(list);
+}
