@@ -90,7 +90,8 @@ endif()
 
 # Report pages in a browser: a page with every chart, driven through headless Chromium (tests/pages/README.md).
 if(NOT CANDOR_SANITIZE MATCHES "thread")
-  add_executable(page_sample ${CMAKE_SOURCE_DIR}/tests/pages/sample.c ${CMAKE_SOURCE_DIR}/tests/pages/sample_plots.c)
+  add_executable(page_sample ${CMAKE_SOURCE_DIR}/tests/pages/sample.c ${CMAKE_SOURCE_DIR}/tests/pages/sample_plots.c
+                             ${CMAKE_SOURCE_DIR}/tests/pages/sample_study.c)
   target_link_libraries(page_sample PRIVATE candor_lab candor_static)
 endif()
 if(NOT CANDOR_SANITIZE)

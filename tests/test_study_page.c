@@ -1,14 +1,15 @@
 /* The study page from trees: every branch has its section, planted data say so wherever they are seen, what is absent or of another type is
  * left out, text of agents stays text; and the tree that study_report makes of a planted archive. */
-#include "base/fs.h"
 #include "lab/page_int.h"
 #include "lab/study_page.h"
 #include "study/planted.h"
 #include "study/report.h"
+#include "study_group.h"
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 TestSuite(study_page, .timeout = 60);
 
@@ -198,4 +199,67 @@ Test(study_page, only_an_object_is_a_tree) {
     cr_assert_eq(study_page(&p, NULL, &e), ERR_ARG);
     cr_assert_null(p);
     json_decref(list);
+}
+
+/* ---- from an archive ---- */
+
+static const char ARMS[] = "replicates: 6\narms: [{id: none}, {id: again, same_as: none}, {id: all, alignment: \"100 %\"}]\n"
+                           "planted:\n  graphemes: 200\n  effects: {en: {cpi: -3}, ja: {cpi: 3}}\n";
+
+static double figure(const json_t *tree, const char *part, size_t i, const char *key, const char *end) {
+    const json_t *x = json_object_get(json_object_get(json_array_get(json_object_get(tree, part), i), key), end);
+    return json_is_number(x) ? json_number_value(x) : NAN;
+}
+
+/* A planted study as a tree; at most so many transcripts. */
+static json_t *planted_tree(int transcripts) {
+    struct study *s;
+    struct planted p;
+    struct backend *b;
+    struct archive *a;
+    struct scored c;
+    struct runner_progress done;
+    struct err e = ERR_INIT;
+    json_t *tree = NULL;
+    char path[80], journal[100];
+    snprintf(path, sizeof path, "/tmp/candor-study-page-%d", (int)getpid());
+    snprintf(journal, sizeof journal, "%s.journal", path);
+    unlink(path), unlink(journal);
+    cr_assert_geq(group_make(&s, 4, 3, "fixed", "all", "author", ARMS, &e), 0, "%s", e.msg);
+    cr_assert_geq(planted_read(&p, s, &e), 0, "%s", e.msg);
+    cr_assert_geq(planted_open(&b, &p, s, &e), 0, "%s", e.msg);
+    cr_assert_geq(archive_open(&a, path, ARCHIVE_WRITE, &e), 0, "%s", e.msg);
+    cr_assert_geq(runner_run(s, a, b, &(struct runner_opts){0}, &done, &e), 0, "%s", e.msg);
+    cr_assert_geq(scored_read(&c, s, a, &e), 0, "%s", e.msg);
+    cr_assert_geq(study_report(&tree, a, &c, &(struct report_opts){200, transcripts}, &e), 0, "%s", e.msg);
+    scored_free(&c), archive_close(a), backend_close(b), study_free(s);
+    unlink(path), unlink(journal);
+    return tree;
+}
+
+Test(study_page, an_archive_becomes_a_page) {
+    json_t *tree = planted_tree(3);
+    char *page = page_of(tree);
+    cr_assert(page);
+    for (int i = 0; i < SECTIONS; i++) cr_assert(has_section(page, sections[i]), "no section %s", sections[i]);
+    holds(page, "<h1>PLANTED: ");
+    cr_assert_eq(json_array_size(json_object_get(tree, "transcripts")), 3);
+    free(page), json_decref(tree);
+}
+
+Test(study_page, figures_of_an_archive_hold_together) {
+    json_t *tree = planted_tree(0);
+    size_t points = json_array_size(json_object_get(tree, "points"));
+    cr_assert_gt(points, 0);
+    for (size_t i = 0; i < points; i++)
+        cr_assert(figure(tree, "points", i, "cpi", "lo") <= figure(tree, "points", i, "cpi", "value"));
+    double en = figure(tree, "effects", 0, "cpi", "value"), ja = figure(tree, "effects", 1, "cpi", "value");
+    cr_assert(en < -1 && ja > 1, "effects %g and %g", en, ja);
+    /* two conditions: the slope is the difference of their means, the third point being the repeated arm */
+    double slope = figure(tree, "slopes", 0, "cpi", "value"),
+           difference = figure(tree, "points", 2, "cpi", "value") - figure(tree, "points", 0, "cpi", "value");
+    cr_assert_float_eq(slope, difference, 1e-9, "%g and %g", slope, difference);
+    cr_assert_float_eq(figure(tree, "sensitivity", 0, "cpi", "value"), en, 1e-12, "the first choice is the one reported");
+    cr_assert_eq(json_array_size(json_object_get(tree, "transcripts")), 0);
+    json_decref(tree);
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BY_RUN "95 %, percentile bootstrap of runs within their condition"
+#define BY_RUN "95 %, percentile bootstrap of runs"
 #define RANGE(n, l, u) \
     { .name = n, .label = l, .type = PAGE_NUMBER, .unit = u, .interval = 1, .note = BY_RUN }
 /* CPI + DI = 2 z(monologue): the parts always stand beside both. */
@@ -116,6 +116,9 @@ static int add_loss(struct page *p, const json_t *tree, struct err *e) {
 
 /* ---- by condition ---- */
 
+enum { FEW = 4 }; /* so many languages can be told apart in one plot */
+static int many(const json_t *tree) { return json_array_size(json_object_get(tree, "languages")) > FEW; }
+
 static json_t *long_rows(const json_t *tree, int measure) {
     json_t *rows = json_array(), *x;
     size_t i;
@@ -151,8 +154,8 @@ static int add_curves(struct titled *s, struct err *e) {
             .data = {columns, COUNT(columns), NULL},
             .x = "share",
             .y = "value",
-            .series = "language",
-            .facet = "model"};
+            .series = many(s->tree) ? "model" : "language",
+            .facet = many(s->tree) ? "language" : "model"};
         TRY(plot(s, pl, long_rows(s->tree, m), e));
     }
     return 0;
@@ -201,9 +204,11 @@ static json_t *dots(const json_t *list, const char *with_published) {
     return rows;
 }
 
-static int dot_plot(struct titled *s, const char *title, const char *caption, const char *unit, json_t *rows, struct err *e) {
+static int dot_plot(struct titled *s, const char *title, const char *caption, const char *unit, const char *note, json_t *rows,
+                    struct err *e) {
     struct page_column columns[] = {TEXT_COLUMN("language", "Language"), TEXT_COLUMN("model", "Model"),
                                     TEXT_COLUMN("measure", "Measure"), RANGE("value", "Value", unit)};
+    if (note) columns[3].note = note;
     struct page_plot pl = {.chart = PAGE_DOT,
                            .title = title,
                            .caption = caption,
@@ -227,7 +232,7 @@ static int add_slopes(struct page *p, const json_t *tree, struct err *e) {
                        tree};
     json_t *rows = json_array(), *x;
     size_t i;
-    TRY(dot_plot(&s, "Slopes by language", "Above zero: more with more aligned agents.", "z per 0 to 100 %",
+    TRY(dot_plot(&s, "Slopes by language", "Above zero: more with more aligned agents.", "z per 0 to 100 %", NULL,
                  dots(json_object_get(tree, "slopes"), NULL), e));
     EACH_OF(json_object_get(tree, "slopes"), i, x)
     rows_add(rows, with_measures(json_pack("[o,o,o]", cell_text(x, "language"), cell_text(x, "model"), cell_number(x, "n")), x),
@@ -256,7 +261,7 @@ static int add_effects(struct page *p, const json_t *tree, struct err *e) {
                  "Published: arXiv 2603.04904, CPI; English −1.844, Japanese +0.771. Its interval is not published: it is a "
                  "normal one made from g and 15 "
                  "runs a condition.",
-                 "g", dots(json_object_get(tree, "effects"), "CPI, published"), e));
+                 "g", BY_RUN "; of the published ones normal", dots(json_object_get(tree, "effects"), "CPI, published"), e));
     EACH_OF(json_object_get(tree, "effects"), i, x) {
         json_t *row = with_measures(json_pack("[o,o,o,o]", cell_text(x, "language"), cell_text(x, "model"),
                                               cell_number(x, "n_all"), cell_number(x, "n_none")),
@@ -284,6 +289,14 @@ static int add_sensitivity(struct page *p, const json_t *tree, struct err *e) {
              json_pack("[o,o,o,o,o]", cell_text(x, "variant"), cell_text(x, "language"), cell_text(x, "model"),
                        cell_range(x, "cpi"), cell_range(x, "di")),
              0);
+    const struct page_plot heat = {.chart = PAGE_HEATMAP,
+                                   .title = "Effect on CPI under other choices",
+                                   .caption = "Where a choice turns the sign, the finding is the choice's.",
+                                   .data = {columns, COUNT(columns), NULL},
+                                   .x = "language",
+                                   .y = "variant",
+                                   .value = "cpi",
+                                   .facet = "model"};
     struct page_plot pl = {.chart = PAGE_DOT,
                            .title = "Effect on CPI under other choices",
                            .caption = "Where a choice turns the sign, the finding is the choice's.",
@@ -293,6 +306,7 @@ static int add_sensitivity(struct page *p, const json_t *tree, struct err *e) {
                            .series = "language",
                            .facet = "model",
                            .rule = {0, "no difference"}};
+    if (many(tree)) pl = heat;
     return plot(&s, pl, rows, e);
 }
 

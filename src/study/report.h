@@ -8,8 +8,8 @@
  *  "sensitivity": [{"variant", "language", "model", "cpi", "di"}] the same g under another choice,
  *  "agents": [{"language", "by", "group", "n", M}] by persona and by prefix; n: runs,
  *  "cells", "transcripts": [{"label", "planted", "turns": [{"turn", "event", "said": [{"who", "note", "acts": [{"channel", "to", "text"}]}]}]}]}
- * M: "cpi", "di", "monologue", "boundary", "protective", each {"value", "lo", "hi"}, 95 %, percentile bootstrap of runs within their condition; null
- * where there is nothing to say. Indices are standardised over all runs of the reference. Transcripts are of the first analysed replicate of
+ * M: "cpi", "di", "monologue", "boundary", "protective", each {"value", "lo", "hi"}, 95 %, percentile bootstrap of runs (of means and g within
+ * their condition, of slopes and agents over all runs of the language); null where there is nothing to say. Indices are standardised over all runs of the reference. Transcripts are of the first analysed replicate of
  * cells spread evenly over the study. Owner: the caller. Thread: one (it reads the archive). */
 #ifndef STUDY_REPORT_H
 #define STUDY_REPORT_H

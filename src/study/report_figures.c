@@ -1,5 +1,5 @@
 /* The figures of a study's report: means by condition, slopes over the share of aligned agents, effects, effects under other choices, and
- * agents by who they are. Every interval resamples runs, the unit that was drawn, within their condition. */
+ * agents by who they are. Every interval resamples runs, the unit that was drawn. */
 #include "stats/infer/effect.h"
 #include "study/report_int.h"
 #include <math.h>

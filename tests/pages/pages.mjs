@@ -313,6 +313,54 @@ test("a page from right to left", async (page) => {
   assert.equal(await page.locator(".canvas").first().evaluate((node) => getComputedStyle(node).direction), "ltr");
 }, { file: "rtl.html" });
 
+// ---- a study of groups ----
+
+const STUDY = { file: "study.html" };
+const side = (page, n) => page.locator("figure.transcripts .pair > div").nth(n);
+
+test("planted is said over every table, plot and transcript", async (page) => {
+  assert.match(await page.locator("h1").textContent(), /^PLANTED: /);
+  const titles = await page.locator("figcaption > strong").allTextContents();
+  assert.ok(titles.length >= 10 && titles.every((title) => title.startsWith("PLANTED: ")), titles.join("; "));
+  assert.deepEqual(await page.locator(".run > .planted").allTextContents(), ["PLANTED", "PLANTED"]);
+  assert.equal(await page.locator(".failed").count(), 0);
+  assert.equal(await page.locator("figure.figure svg.chart").count(), await page.locator("figure.figure").count());
+}, STUDY);
+
+test("two runs are chosen by keyboard and stand side by side", async (page) => {
+  const boxes = [await side(page, 0).boundingBox(), await side(page, 1).boundingBox()];
+  assert.equal(boxes[0].y, boxes[1].y);
+  assert.ok(boxes[0].x + boxes[0].width <= boxes[1].x);
+  await side(page, 0).getByLabel("Left:").focus();
+  for (const key of ["ArrowDown", "ArrowDown"]) await page.keyboard.press(key);
+  assert.equal(await side(page, 0).locator(".run").getAttribute("aria-label"), "ar");
+  assert.equal(await side(page, 1).locator(".run").getAttribute("aria-label"), "ja");
+}, STUDY);
+
+test("what agents say stays text, in its own direction, channel by channel", async (page) => {
+  assert.equal(await page.title(), "PLANTED: A group");
+  assert.ok((await side(page, 0).locator(".said").first().textContent()).includes("</script><script>"));
+  await side(page, 1).locator("select").selectOption({ label: "ar" });
+  const direction = (n, part) => side(page, n).locator(part).first().evaluate((node) => getComputedStyle(node).direction);
+  for (const part of [".event", ".act.talk", ".act.monologue", ".act.whisper"]) {
+    assert.equal(await direction(0, part), "ltr", part);
+    assert.equal(await direction(1, part), "rtl", part);
+  }
+  assert.equal(await side(page, 1).locator(".act.whisper .channel").first().textContent(), "whisper to Noah");
+  const lines = await side(page, 1).locator(".said").first().locator("..").evaluate((act) => {
+    const style = getComputedStyle(act);
+    return [style.borderRightStyle, style.borderLeftStyle];
+  });
+  assert.deepEqual(lines, ["solid", "none"]);
+}, STUDY);
+
+test("a study on paper is light and shows both runs whole", async (page) => {
+  await page.emulateMedia({ media: "print", colorScheme: "dark" });
+  assert.ok(luminance((await colours(page)).paper) > 0.8);
+  const hidden = await side(page, 0).locator(".run").evaluate((box) => box.scrollHeight - box.clientHeight);
+  assert.ok(hidden <= 1, `${hidden} px of a run are not printed`);
+}, STUDY);
+
 // ---- the runner ----
 
 const browser = await chromium.launch({ executablePath: browserPath, args: ["--no-sandbox", "--disable-gpu"], timeout: 120_000 });

@@ -15,11 +15,11 @@ browser="${CHROMIUM:-$(command -v chromium || command -v chromium-browser || com
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
-for direction in ltr rtl; do
+for direction in ltr rtl study; do
     "$sample" "$work/$direction.html" "$direction" || { [ $? = 77 ] && skip "this build has no report pages"; echo "not ok 1 - sample"; exit 1; }
 done
 "$sample" "$work/again.html" ltr
-if [ -n "${3:-}" ]; then cp "$work/ltr.html" "$3/page-sample.html"; cp "$work/rtl.html" "$3/page-sample-rtl.html"; fi
+if [ -n "${3:-}" ]; then cp "$work/ltr.html" "$3/page-sample.html"; cp "$work/rtl.html" "$3/page-sample-rtl.html"; cp "$work/study.html" "$3/page-study.html"; fi
 
 mkdir -p "$cache"
 modules="$(flock "$cache/lock" "$here/../../scripts/npm_folder.sh" "$here" "$cache")" || skip "no driver of the browser: $modules"

@@ -1,4 +1,4 @@
-/* page_sample OUT.html [rtl]: a page that holds everything a page can hold: text in three scripts, facts, a long table, every chart, and
+/* page_sample OUT.html [rtl|study]: a page that holds everything a page can hold: text in three scripts, facts, a long table, every chart, and
  * strings that would break a page that trusted them. Its numbers are made up by a formula and mean nothing. */
 #include "sample.h"
 #include <math.h>
@@ -90,14 +90,15 @@ static int write_sample(const char *path, int rtl, struct err *e) {
 int main(int argc, char **argv) {
     struct err e = ERR_INIT;
     if (argc < 2) {
-        fprintf(stderr, "usage: page_sample OUT.html [rtl]\n");
+        fprintf(stderr, "usage: page_sample OUT.html [rtl|study]\n");
         return 2;
     }
     if (!page_available()) {
         fprintf(stderr, "this build has no report pages\n");
         return 77;
     }
-    if (write_sample(argv[1], argc > 2 && !strcmp(argv[2], "rtl"), &e) < 0) {
+    const char *kind = argc > 2 ? argv[2] : "";
+    if ((strcmp(kind, "study") ? write_sample(argv[1], !strcmp(kind, "rtl"), &e) : sample_study(argv[1], &e)) < 0) {
         fprintf(stderr, "page_sample: %s %s\n", e.where, e.msg);
         return 1;
     }

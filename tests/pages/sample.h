@@ -9,4 +9,6 @@ double wobble(unsigned i);
 json_t *made_up(double value, double half);
 /* One section a kind of chart. */
 int sample_plots(struct page *p, struct err *e);
+/* A study page of its own (sample_study.c). */
+int sample_study(const char *path, struct err *e);
 #endif

@@ -40,7 +40,7 @@ function makeTurn(turn) {
 
 function makeSaid(said) {
   const note = text(said?.note);
-  const who = el("p.who", {}, el("bdi", {}, text(said?.who)), note ? el("span.status", { lang: "en", dir: "ltr" }, note) : null);
+  const who = el("p.who", { dir: "auto" }, el("span", {}, text(said?.who)), note ? el("span.status", { lang: "en", dir: "ltr" }, note) : null);
   return [who, ...list(said?.acts).map(makeAct)];
 }
 
@@ -51,6 +51,6 @@ function makeAct(act) {
     `div.act.${channel}`,
     { dir: "auto" },
     el("span.channel", {}, el("bdi", { lang: "en" }, to ? `${channel} to ` : channel), to ? el("bdi", {}, to) : null),
-    el("bdi.said", {}, text(act?.text)),
+    el("span.said", {}, text(act?.text)), // the rest is isolated, so that this decides the direction
   );
 }
