@@ -291,7 +291,8 @@ static int add_sensitivity(struct page *p, const json_t *tree, struct err *e) {
              0);
     const struct page_plot heat = {.chart = PAGE_HEATMAP,
                                    .title = "Effect on CPI under other choices",
-                                   .caption = "Where a choice turns the sign, the finding is the choice's.",
+                                   .caption = "\"no boundary: threat\": words of that kind are not counted. Where a choice turns "
+                                              "the sign, the finding is the choice's.",
                                    .data = {columns, COUNT(columns), NULL},
                                    .x = "language",
                                    .y = "variant",
@@ -299,7 +300,8 @@ static int add_sensitivity(struct page *p, const json_t *tree, struct err *e) {
                                    .facet = "model"};
     struct page_plot pl = {.chart = PAGE_DOT,
                            .title = "Effect on CPI under other choices",
-                           .caption = "Where a choice turns the sign, the finding is the choice's.",
+                           .caption = "\"no boundary: threat\": words of that kind are not counted. Where a choice turns the "
+                                      "sign, the finding is the choice's.",
                            .data = {columns, COUNT(columns), NULL},
                            .x = "cpi",
                            .y = "variant",

@@ -168,7 +168,7 @@ static int add_kinds(json_t *list, const struct reporting *r, struct err *e) {
         const struct dictionary_source *d = language_dictionary(r->c->s->language[0], id);
         char name[120];
         for (int k = 0; d && k < d->n_kinds; k++) {
-            snprintf(name, sizeof name, "without words of %s: %.60s", id, d->kinds[k]);
+            snprintf(name, sizeof name, "no %s: %.60s", id, d->kinds[k]);
             TRY(add_variant(list, r, name, (struct variant){.drop = -1, .dictionary = dictionary[i], .kind = k}, e));
         }
     }
@@ -184,7 +184,7 @@ int report_sensitivity(json_t *tree, const struct reporting *r, struct err *e) {
         {"without monologue", {.drop = PART_MONOLOGUE, .dictionary = -1}},
         {"without boundary", {.drop = PART_BOUNDARY, .dictionary = -1}},
         {"without protective", {.drop = PART_PROTECTIVE, .dictionary = -1}},
-        {"hits raw, not per 1,000 graphemes", {.o = {.raw = 1}, .drop = -1, .dictionary = -1}},
+        {"hits raw, not per 1,000", {.o = {.raw = 1}, .drop = -1, .dictionary = -1}},
         {"monologue as share of acts", {.o = {.monologue = UNIT_ACTS}, .drop = -1, .dictionary = -1}},
         {"monologue as share of words", {.o = {.monologue = UNIT_WORDS}, .drop = -1, .dictionary = -1}},
         {"z within the language", {.scope = 1, .drop = -1, .dictionary = -1}},

@@ -50,7 +50,7 @@ function makeAct(act) {
   return el(
     `div.act.${channel}`,
     { dir: "auto" },
-    el("span.channel", {}, el("bdi", { lang: "en" }, to ? `${channel} to ` : channel), to ? el("bdi", {}, to) : null),
+    el("span.channel", {}, el("bdi", { lang: "en" }, to ? `${channel} to` : channel), to ? " " : null, to ? el("bdi", {}, to) : null),
     el("span.said", {}, text(act?.text)), // the rest is isolated, so that this decides the direction
   );
 }
