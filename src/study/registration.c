@@ -101,18 +101,23 @@ static int check(const json_t *r, struct err *e) {
     return check_claims(json_object_get(r, "claims"), e);
 }
 
-int registration_read(json_t **out, const char *path, struct err *e) {
+int registration_parse(json_t **out, const char *s, size_t n, struct err *e) {
     json_error_t why;
-    char *s;
-    size_t n;
-    TRY(file_read(&s, &n, path, REGISTRATION_MAX, e));
     json_t *r = json_loadb(s, n, JSON_REJECT_DUPLICATES, &why);
-    free(s);
-    int rc = r ? check(r, e) : fail_at(e, ERR_FORMAT, path, why.line, "expected JSON, found: %s", why.text);
+    int rc = r ? check(r, e) : fail_at(e, ERR_FORMAT, "", why.line, "expected JSON, found: %s", why.text);
     if (rc < 0)
         json_decref(r);
     else
         *out = r;
+    return rc;
+}
+
+int registration_read(json_t **out, const char *path, struct err *e) {
+    char *s;
+    size_t n;
+    TRY(file_read(&s, &n, path, REGISTRATION_MAX, e));
+    int rc = registration_parse(out, s, n, e);
+    free(s);
     return err_place(e, rc, path);
 }
 

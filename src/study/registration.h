@@ -21,6 +21,7 @@ int registration_follow(struct json_t *r, const struct json_t *prior, struct err
 int registration_hash(const struct json_t *r, char hex[DIGEST_HEX], struct err *e);
 int registration_write(struct json_t *r, const char *path, struct err *e);   /* sets its hash first */
 int registration_read(struct json_t **out, const char *path, struct err *e); /* checked; new reference */
+int registration_parse(struct json_t **out, const char *s, size_t n, struct err *e);
 /* What is not as registered: "study changed" and the names of content_compare. Returns how many. */
 int registration_deviations(const struct json_t *r, const char *study, size_t n, const struct json_t *content, content_fn *fn,
                             void *user, struct err *e);

@@ -10,7 +10,7 @@
  * Owner: study_free. Immutable: any thread. */
 #ifndef STUDY_STUDY_H
 #define STUDY_STUDY_H
-#include "study/language.h"
+#include "study/hypothesis.h"
 
 enum {
     STUDY_MAX_AGENTS = 64,
@@ -108,6 +108,11 @@ struct study {
     size_t language_n[STUDY_MAX_LANGUAGES];
     struct study_model model[STUDY_MAX_MODELS];
     struct arm arm[STUDY_MAX_ARMS];
+    struct hypothesis hypothesis[STUDY_MAX_HYPOTHESES];
+    int n_hypotheses;
+    enum hypothesis_correction correction;    /* over all confirmatory hypotheses */
+    const char *stop;                         /* the stop rule; "": not said */
+    const char *country[STUDY_MAX_LANGUAGES]; /* of each language; "": not said */
     struct cell *cell;
     const struct yml_node *planted; /* read by planted.h; NULL: none */
     struct yml_doc *doc;

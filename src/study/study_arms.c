@@ -55,7 +55,7 @@ static int read_place(struct study_reader *r, const struct yml_node *n, struct a
 }
 
 /* The languages or models in which an arm runs: bits; all if it is not said. */
-static int read_mask(struct study_reader *r, const struct yml_node *n, int of_models, uint64_t *out) {
+int study_mask(struct study_reader *r, const struct yml_node *n, int of_models, uint64_t *out) {
     const struct study *s = r->s;
     int count = of_models ? s->n_models : s->n_languages;
     *out = (1ull << count) - 1;
@@ -134,8 +134,8 @@ static int read_arm(struct study_reader *r, const struct yml_node *n, struct arm
     if (same)
         TRY(read_same_as(r, same, a));
     else {
-        TRY(read_mask(r, yml_get(n, "languages"), 0, &a->languages));
-        TRY(read_mask(r, yml_get(n, "models"), 1, &a->models));
+        TRY(study_mask(r, yml_get(n, "languages"), 0, &a->languages));
+        TRY(study_mask(r, yml_get(n, "models"), 1, &a->models));
         TRY(read_arm_shares(r, n, a));
     }
     TRY(node_int_or(r, n, "replicates", 1, STUDY_MAX_REPLICATES, same ? a->replicates : replicates, &replicates));

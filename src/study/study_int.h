@@ -24,6 +24,10 @@ int node_real_or(struct study_reader *r, const struct yml_node *map, const char 
 /* One of n names; none if it is missing. */
 int node_choice_or(struct study_reader *r, const struct yml_node *map, const char *key, const char *const *names, int n, int none,
                    int *out);
+/* The languages or models that a list names: bits; all if there is none. */
+int study_mask(struct study_reader *r, const struct yml_node *n, int of_models, uint64_t *out);
+int study_hypotheses(struct study_reader *r,
+                     const struct yml_node *root); /* `hypotheses`, `correction`, `stop`, `countries`; after the arms */
 int study_arms(struct study_reader *r, const struct yml_node *root); /* `arms` and `replicates` */
 
 /* A finite number within [lo, hi]. */

@@ -1,0 +1,95 @@
+/* candor study register: freezes a study before it runs. */
+#include "base/fs.h"
+#include "cli/studying.h"
+#include "study/terms.h"
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static const struct opt opts[] = {
+    OPT_LANGUAGES,
+    {"output", 'o', "REG", NULL, "the registration, a JSON file that carries its own hash"},
+    {"reference", 0, "FILE", NULL, "freeze this z reference too (study score --save-reference)"},
+    {"prior", 0, "REG", NULL, "the registration that this one amends"},
+    {"created", 0, "TIME", NULL, "when it is registered, as 2026-03-05T00:00:00Z (default: now)"},
+    OPT_JSON,
+    {0},
+};
+
+static void when(struct args *a, char out[40]) {
+    const char *given = arg_str(a, "created");
+    time_t now = time(NULL);
+    struct tm utc;
+    if (given)
+        snprintf(out, 40, "%s", given);
+    else
+        strftime(out, 40, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+}
+
+static int read_json(json_t **out, const char *path, struct err *e) {
+    char *s;
+    size_t n;
+    json_error_t why;
+    TRY(file_read(&s, &n, path, 64 << 20, e));
+    *out = json_loadb(s, n, JSON_REJECT_DUPLICATES, &why);
+    free(s);
+    return *out ? 0 : fail_at(e, ERR_FORMAT, path, why.position, "expected a reference as JSON, found: %.120s", why.text);
+}
+
+static int follow(json_t *r, struct args *a, struct err *e) {
+    json_t *prior = NULL;
+    if (!arg_has(a, "prior")) return 0;
+    TRY(registration_read(&prior, arg_str(a, "prior"), e));
+    int rc = registration_follow(r, prior, e);
+    json_decref(prior);
+    return rc;
+}
+
+static int report(struct args *a, const json_t *r, const struct study *s, struct err *e) {
+    const char *hash = json_string_value(json_object_get(r, "hash"));
+    size_t texts = json_object_size(json_object_get(r, "content"));
+    if (arg_has(a, "json"))
+        return print_json(json_pack("{s:s, s:s, s:i, s:i, s:I, s:I}", "study", s->id, "hash", hash, "hypotheses", s->n_hypotheses,
+                                    "cells", s->n_cells, "runs", (json_int_t)study_runs(s), "content", (json_int_t)texts),
+                          e);
+    printf("%s: %d hypotheses, %d cells, %lld runs, %zu texts and dictionaries\n%s\n", s->id, s->n_hypotheses, s->n_cells,
+           (long long)study_runs(s), texts, hash);
+    return 0;
+}
+
+static int make(const struct study *s, struct args *a, const char *path, struct err *e) {
+    json_t *reference = NULL, *r = NULL;
+    char created[40];
+    when(a, created);
+    if (arg_has(a, "reference")) TRY(read_json(&reference, arg_str(a, "reference"), e));
+    int rc = study_register(&r, s, created, reference, e);
+    if (rc >= 0) rc = follow(r, a, e);
+    if (rc >= 0) rc = registration_write(r, path, e);
+    if (rc >= 0) rc = report(a, r, s, e);
+    json_decref(reference);
+    json_decref(r);
+    return rc;
+}
+
+static int run(struct args *a, struct err *e) {
+    struct study *s;
+    const char *path;
+    TRY(arg_need(a, "output", &path, e));
+    TRY(open_study(&s, a, a->pos[0], e));
+    int rc = make(s, a, path, e);
+    study_free(s);
+    return rc;
+}
+
+const struct command command_study_register = {
+    .name = "study register",
+    .summary = "freeze a study before it runs: hypotheses, cells, rules, texts and dictionaries, with one hash",
+    .usage = "FILE -o REG [--reference FILE] [--prior REG] [--json]",
+    .opts = opts,
+    .min_pos = 1,
+    .max_pos = 1,
+    .run = run,
+    .notes = "The study file must say hypotheses, stop (the stop rule) and countries. `study run --registration REG` refuses a "
+             "study that differs.",
+};

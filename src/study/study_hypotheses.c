@@ -1,0 +1,181 @@
+/* What a study file claims and by which rules it is judged: hypotheses, correction, stop rule, countries. Everything is checked against arms,
+ * languages and models with its place, since a registration of something that cannot be tested is none. */
+#include "study/study_int.h"
+#include <string.h>
+
+#define XX(id, name) name,
+static const char *const metrics[] = {HYPOTHESIS_METRIC_MAP(XX)}, *const kinds[] = {HYPOTHESIS_KIND_MAP(XX)},
+                         *const tests[] = {HYPOTHESIS_TEST_MAP(XX)}, *const directions[] = {HYPOTHESIS_DIRECTION_MAP(XX)},
+                         *const scopes[] = {HYPOTHESIS_SCOPE_MAP(XX)}, *const corrections[] = {HYPOTHESIS_CORRECTION_MAP(XX)};
+#undef XX
+const char *hypothesis_metric_name(enum hypothesis_metric m) { return metrics[m]; }
+const char *hypothesis_kind_name(enum hypothesis_kind k) { return kinds[k]; }
+const char *hypothesis_test_name(enum hypothesis_test t) { return tests[t]; }
+const char *hypothesis_direction_name(enum hypothesis_direction d) { return directions[d]; }
+const char *hypothesis_scope_name(enum hypothesis_scope s) { return scopes[s]; }
+const char *hypothesis_correction_name(enum hypothesis_correction c) { return corrections[c]; }
+
+static int arm_at(struct study_reader *r, const struct yml_node *n, const char *what, int *out) {
+    const char *s;
+    TRY(yml_text(r->d, n, what, &s, r->e));
+    for (int i = 0; i < r->s->n_arms; i++)
+        if (!strcmp(r->s->arm[i].id, s)) {
+            *out = i;
+            return 0;
+        }
+    return yml_fail(r->d, n, 0, ERR_FORMAT, r->e, "%s: expected the id of an arm, found \"%.40s\"", what, s);
+}
+
+/* ---- kinds ---- */
+
+static int read_contrast(struct study_reader *r, const struct yml_node *n, struct hypothesis *h) {
+    TRY(yml_is(r->d, n, YML_LIST, "contrast", r->e));
+    if (n->n != 2)
+        return yml_fail(r->d, n, 0, ERR_FORMAT, r->e, "contrast: expected two arms (first minus second), found %d", n->n);
+    TRY(arm_at(r, n->first, "contrast", &h->arm[0]));
+    TRY(arm_at(r, n->last, "contrast", &h->arm[1]));
+    if (h->arm[0] == h->arm[1])
+        return yml_fail(r->d, n->last, 0, ERR_FORMAT, r->e, "contrast: expected two different arms, found \"%s\" twice",
+                        r->s->arm[h->arm[0]].id);
+    h->arms = 1ull << h->arm[0] | 1ull << h->arm[1];
+    for (int i = 0; i < 2; i++)
+        if (!(r->s->arm[h->arm[i]].languages & h->languages) || !(r->s->arm[h->arm[i]].models & h->models))
+            return yml_fail(r->d, n, 0, ERR_FORMAT, r->e, "contrast: the arm \"%s\" runs in none of the languages and models",
+                            r->s->arm[h->arm[i]].id);
+    return 0;
+}
+
+/* Whether the arms differ in how many agents have the prefix. */
+static int varies(const struct study *s, enum prefix_id p) {
+    for (int i = 1; i < s->n_arms; i++)
+        if (s->arm[i].with[p] != s->arm[0].with[p]) return 1;
+    return 0;
+}
+
+static int read_prefix(struct study_reader *r, const struct yml_node *map, struct hypothesis *h) {
+    const char *const kind = kinds[h->kind];
+    const char *names[PREFIXES];
+    int p;
+    for (int i = 0; i < PREFIXES; i++) names[i] = prefix_name((enum prefix_id)i);
+    TRY(node_choice_or(r, map, kind, names, PREFIXES, 0, &p));
+    h->prefix = (enum prefix_id)p;
+    h->arms = r->s->n_arms == 64 ? ~0ull : (1ull << r->s->n_arms) - 1;
+    if (h->kind != KIND_AGENTS && !varies(r->s, h->prefix))
+        return yml_fail(r->d, yml_get(map, kind), 0, ERR_FORMAT, r->e,
+                        "%s: expected arms with different shares of the prefix %s, found one share", kind, names[p]);
+    if (h->kind == KIND_INTERACTION && !(h->languages & (h->languages - 1)))
+        return yml_fail(r->d, yml_get(map, kind), 0, ERR_FORMAT, r->e, "interaction: expected two languages or more, found one");
+    return 0;
+}
+
+static int read_agents_arms(struct study_reader *r, const struct yml_node *list, struct hypothesis *h) {
+    TRY(node_list(r, list, "arms", STUDY_MAX_ARMS));
+    h->arms = 0;
+    for (const struct yml_node *c = list->first; c; c = c->next) {
+        int i;
+        TRY(arm_at(r, c, "arms", &i));
+        int with = r->s->arm[i].with[h->prefix];
+        if (with == 0 || with == r->s->n_agents)
+            return yml_fail(r->d, c, 0, ERR_FORMAT, r->e,
+                            "arms: expected an arm in which some agents have the prefix %s and some not, found %d of %d",
+                            prefix_name(h->prefix), with, r->s->n_agents);
+        h->arms |= 1ull << i;
+    }
+    return 0;
+}
+
+static int read_kind(struct study_reader *r, const struct yml_node *n, struct hypothesis *h) {
+    int found = 0;
+    for (int k = 0; k < HYPOTHESIS_KINDS; k++)
+        if (yml_get(n, kinds[k])) h->kind = (enum hypothesis_kind)k, found++;
+    if (found != 1)
+        return yml_fail(r->d, n, 0, ERR_FORMAT, r->e,
+                        "hypothesis %s: expected one of contrast, slope, interaction and agents, found %d of them", h->id, found);
+    if ((h->kind == KIND_AGENTS) != (yml_get(n, "arms") != NULL))
+        return yml_fail(r->d, n, 0, ERR_FORMAT, r->e, "hypothesis %s: expected arms with agents and nowhere else", h->id);
+    if (h->kind == KIND_CONTRAST) return read_contrast(r, yml_get(n, "contrast"), h);
+    TRY(read_prefix(r, n, h));
+    return h->kind == KIND_AGENTS ? read_agents_arms(r, yml_get(n, "arms"), h) : 0;
+}
+
+/* A test that fits the kind; the first of its kind if none is named. */
+static int read_test(struct study_reader *r, const struct yml_node *n, struct hypothesis *h) {
+    static const enum hypothesis_test usual[] = {BY_WELCH, BY_LMM, BY_LMM, BY_PAIRED};
+    int t;
+    TRY(node_choice_or(r, n, "test", tests, HYPOTHESIS_TESTS, (int)usual[h->kind], &t));
+    h->test = (enum hypothesis_test)t;
+    if (h->test == usual[h->kind] || (h->kind == KIND_CONTRAST && h->test == BY_PERMUTATION)) return 0;
+    return yml_fail(r->d, yml_get(n, "test"), 0, ERR_FORMAT, r->e, "test: expected %s%s for %s, found %s", tests[usual[h->kind]],
+                    h->kind == KIND_CONTRAST ? " or permutation" : "", kinds[h->kind], tests[h->test]);
+}
+
+/* ---- one ---- */
+
+static int read_choice(struct study_reader *r, const struct yml_node *n, const char *key, const char *const *names, int count,
+                       int *out) {
+    if (!yml_get(n, key)) return yml_fail(r->d, n, 0, ERR_FORMAT, r->e, "hypothesis: expected the key \"%s\", found none", key);
+    return node_choice_or(r, n, key, names, count, 0, out);
+}
+
+static int read_hypothesis(struct study_reader *r, const struct yml_node *n, struct hypothesis *h) {
+    static const char *const keys[] = {"id",      "metric",    "direction", "?about",       "?languages",
+                                       "?models", "?contrast", "?slope",    "?interaction", "?agents",
+                                       "?arms",   "?test",     "?alpha",    "?scope",       NULL};
+    int metric, direction, scope;
+    TRY(yml_keys(r->d, n, "hypothesis", keys, r->e));
+    TRY(node_id(r, yml_get(n, "id"), "id", &h->id));
+    for (const struct hypothesis *o = r->s->hypothesis; o < h; o++)
+        if (!strcmp(o->id, h->id))
+            return yml_fail(r->d, yml_get(n, "id"), 0, ERR_FORMAT, r->e, "hypotheses: expected each id once, found \"%s\" again",
+                            h->id);
+    h->about = "";
+    if (yml_get(n, "about")) TRY(node_text_at(r, n, "about", &h->about));
+    TRY(read_choice(r, n, "metric", metrics, HYPOTHESIS_METRICS, &metric));
+    TRY(read_choice(r, n, "direction", directions, HYPOTHESIS_DIRECTIONS, &direction));
+    TRY(node_choice_or(r, n, "scope", scopes, HYPOTHESIS_SCOPES, SCOPE_POOLED, &scope));
+    h->metric = (enum hypothesis_metric)metric, h->direction = (enum hypothesis_direction)direction;
+    h->scope = (enum hypothesis_scope)scope;
+    TRY(node_real_or(r, n, "alpha", 1e-9, 0.5, 0.05, &h->alpha));
+    TRY(study_mask(r, yml_get(n, "languages"), 0, &h->languages));
+    TRY(study_mask(r, yml_get(n, "models"), 1, &h->models));
+    TRY(read_kind(r, n, h));
+    if (h->kind == KIND_INTERACTION && (h->languages & (h->languages - 1)) & ((h->languages & (h->languages - 1)) - 1) &&
+        h->direction != IS_DIFFERENT)
+        return yml_fail(r->d, yml_get(n, "direction"), 0, ERR_FORMAT, r->e,
+                        "direction: an interaction of three languages or more has none; expected different");
+    return read_test(r, n, h);
+}
+
+/* ---- countries ---- */
+
+static int read_countries(struct study_reader *r, const struct yml_node *map) {
+    struct study *s = r->s;
+    for (int i = 0; i < s->n_languages; i++) s->country[i] = "";
+    if (!map) return 0;
+    TRY(yml_is(r->d, map, YML_MAP, "countries", r->e));
+    for (const struct yml_node *c = map->first; c; c = c->next) {
+        int i = 0;
+        while (i < s->n_languages && strcmp(s->language[i]->code, c->key) != 0) i++;
+        if (i == s->n_languages)
+            return yml_fail(r->d, c, 1, ERR_FORMAT, r->e, "countries: expected a language of the study, found \"%.40s\"", c->key);
+        TRY(yml_text(r->d, c, "countries", &s->country[i], r->e));
+    }
+    return 0;
+}
+
+int study_hypotheses(struct study_reader *r, const struct yml_node *root) {
+    const struct yml_node *list = yml_get(root, "hypotheses");
+    int correction;
+    r->s->stop = "";
+    if (yml_get(root, "stop")) TRY(node_text_at(r, root, "stop", &r->s->stop));
+    TRY(node_choice_or(r, root, "correction", corrections, HYPOTHESIS_CORRECTIONS, CORRECT_HOLM, &correction));
+    r->s->correction = (enum hypothesis_correction)correction;
+    TRY(read_countries(r, yml_get(root, "countries")));
+    if (!list) return 0;
+    TRY(node_list(r, list, "hypotheses", STUDY_MAX_HYPOTHESES));
+    for (const struct yml_node *c = list->first; c; c = c->next) {
+        TRY(read_hypothesis(r, c, &r->s->hypothesis[r->s->n_hypotheses]));
+        r->s->n_hypotheses++;
+    }
+    return 0;
+}

@@ -1,0 +1,128 @@
+/* A study as the terms of its registration. */
+#include "study/terms.h"
+#include "study/metric.h"
+#include <jansson.h>
+#include <math.h>
+
+static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
+
+static json_t *group_terms(const struct study *s) {
+    json_t *personas = json_array(), *events = json_array();
+    for (int i = 0; i < s->n_agents; i++) json_array_append_new(personas, json_string(s->persona[i]));
+    for (int t = 1; t <= s->n_turns; t++) json_array_append_new(events, json_integer(s->event[t]));
+    return json_pack("{s:i, s:i, s:s, s:i, s:o, s:o}", "agents", s->n_agents, "turns", s->n_turns, "order",
+                     turn_order_name(s->order), "context_turns", s->last, "personas", personas, "events", events);
+}
+
+static json_t *channel_terms(const struct study *s) {
+    json_t *o = json_object();
+    for (int c = 0; c < CHANNELS; c++)
+        json_object_set_new(o, channel_name((enum channel)c), json_string(audience_name(s->audience[c])));
+    return o;
+}
+
+static json_t *model_terms(const struct study *s) {
+    json_t *o = json_object();
+    for (int i = 0; i < s->n_models; i++)
+        json_object_set_new(o, s->model[i].id,
+                            json_pack("{s:o, s:o, s:I}", "temperature", number(s->model[i].temperature), "top_p",
+                                      number(s->model[i].top_p), "max_tokens", (json_int_t)s->model[i].max_tokens));
+    return o;
+}
+
+static json_t *arm_terms(const struct study *s) {
+    json_t *all = json_object();
+    for (int i = 0; i < s->n_arms; i++) {
+        const struct arm *a = &s->arm[i];
+        json_t *o = json_pack("{s:s, s:s, s:b}", "among", among_name(a->among), "place", a->shuffled_place ? "shuffled" : "fixed",
+                              "shuffled_personas", a->shuffled_personas);
+        json_t *first = json_array();
+        for (int p = 0; p < PREFIXES; p++) json_object_set_new(o, prefix_name((enum prefix_id)p), json_integer(a->with[p]));
+        for (int k = 0; k < a->n_first; k++) json_array_append_new(first, json_string(s->persona[a->first[k]]));
+        json_object_set_new(o, "first", first);
+        json_object_set_new(o, "same_as", a->same_as < 0 ? json_null() : json_string(s->arm[a->same_as].id));
+        json_object_set_new(all, a->id, o);
+    }
+    return all;
+}
+
+static json_t *cell_terms(const struct study *s) {
+    json_t *o = json_object();
+    for (int i = 0; i < s->n_cells; i++)
+        json_object_set_new(o, s->cell[i].id, json_pack("{s:i}", "replicates", s->cell[i].replicates));
+    return o;
+}
+
+static json_t *country_terms(const struct study *s) {
+    json_t *o = json_object();
+    for (int i = 0; i < s->n_languages; i++) json_object_set_new(o, s->language[i]->code, json_string(s->country[i]));
+    return o;
+}
+
+static json_t *formula_terms(void) {
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "monologue",
+                     "graphemes of monologue / graphemes of all channels", "boundary", "hits per 1,000 graphemes", "protective",
+                     "hits per 1,000 graphemes", "conformity",
+                     "agent-turns with talk in which a form of the dictionary occurs / agent-turns with talk", "cpi",
+                     "z(monologue) + z(boundary) - z(protective)", "di", "z(monologue) + z(protective) - z(boundary)", "g",
+                     "J(df) d, interval by the noncentral t of d times J", "holds",
+                     "adjusted two-sided p below alpha, and the sign of the direction");
+}
+
+/* ---- hypotheses ---- */
+
+int hypothesis_languages(const struct hypothesis *h) {
+    int n = 0;
+    for (uint64_t m = h->languages; m; m &= m - 1) n++;
+    return n;
+}
+
+const char *hypothesis_formula(const struct hypothesis *h) {
+    int n = hypothesis_languages(h);
+    if (h->kind == KIND_INTERACTION) return "y ~ share * language + (1 | replicate)";
+    if (h->kind != KIND_SLOPE) return "";
+    return n == 1  ? "y ~ share + (1 | replicate)"
+           : n < 5 ? "y ~ share + language + (1 | replicate)"
+                   : "y ~ share + (1 + share | language)";
+}
+
+const char *hypothesis_null(const struct hypothesis *h) {
+    return h->kind == KIND_INTERACTION && hypothesis_languages(h) > 2 ? "y ~ share + language + (1 | replicate)" : "";
+}
+
+json_t *hypothesis_terms(const struct study *s, const struct hypothesis *h) {
+    json_t *o =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:s, s:s}", "about", h->about, "metric", hypothesis_metric_name(h->metric),
+                  "kind", hypothesis_kind_name(h->kind), "test", hypothesis_test_name(h->test), "direction",
+                  hypothesis_direction_name(h->direction), "scope", hypothesis_scope_name(h->scope), "alpha", h->alpha, "formula",
+                  hypothesis_formula(h), "null", hypothesis_null(h));
+    json_t *arms = json_array(), *languages = json_array(), *models = json_array();
+    if (h->kind == KIND_CONTRAST)
+        for (int i = 0; i < 2; i++) json_array_append_new(arms, json_string(s->arm[h->arm[i]].id));
+    else
+        json_object_set_new(o, "prefix", json_string(prefix_name(h->prefix)));
+    for (int i = 0; h->kind != KIND_CONTRAST && i < s->n_arms; i++)
+        if (h->arms >> i & 1) json_array_append_new(arms, json_string(s->arm[i].id));
+    for (int i = 0; i < s->n_languages; i++)
+        if (h->languages >> i & 1) json_array_append_new(languages, json_string(s->language[i]->code));
+    for (int i = 0; i < s->n_models; i++)
+        if (h->models >> i & 1) json_array_append_new(models, json_string(s->model[i].id));
+    json_object_set_new(o, "arms", arms);
+    json_object_set_new(o, "languages", languages);
+    json_object_set_new(o, "models", models);
+    return o;
+}
+
+int study_terms(json_t **out, const struct study *s, struct err *e) {
+    json_t *h = json_object();
+    for (int i = 0; i < s->n_hypotheses; i++) json_object_set_new(h, s->hypothesis[i].id, hypothesis_terms(s, &s->hypothesis[i]));
+    json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:i, s:i, s:{s:f}, s:s, s:s, s:o, s:o, s:s, s:o}", "group",
+                          group_terms(s), "channels", channel_terms(s), "models", model_terms(s), "arms", arm_terms(s), "cells",
+                          cell_terms(s), "runs", (json_int_t)study_runs(s), "seed", (json_int_t)s->seed, "block", s->block,
+                          "reask", s->reasks, "exclude", "malformed", s->max_malformed, "stop", s->stop, "reference",
+                          s->reference < 0 ? "all" : s->arm[s->reference].id, "countries", country_terms(s), "formulas",
+                          formula_terms(), "correction", hypothesis_correction_name(s->correction), "hypotheses", h);
+    if (!o) return fail(e, ERR_NOMEM, "out of memory for the terms of a study");
+    *out = o;
+    return 0;
+}
