@@ -31,7 +31,7 @@ static enum chat_finish finish_of(const json_t *fact) {
     return CHAT_FINISH_OTHER;
 }
 
-static int fill(struct answer *a, const json_t *fact, struct err *e) {
+int answer_from_fact(struct answer *a, const json_t *fact, struct err *e) {
     const json_t *text = json_object_get(fact, "text");
     a->text = json_is_string(text) ? strdup(json_string_value(text)) : strdup("");
     if (!a->text) return fail(e, ERR_NOMEM, "out of memory for an answer");
@@ -60,7 +60,7 @@ static int submit(struct backend *self, const struct call *c, struct err *e) {
     TRY(find(r, c, &fact, e));
     int rc = 0;
     if (fact)
-        rc = fill(&a, fact, e);
+        rc = answer_from_fact(&a, fact, e);
     else
         a.rc = fail(&a.why, ERR_RANGE, "the archive has no reply under %.100s", c->key);
     json_decref(fact);

@@ -7,4 +7,7 @@
 
 /* A call whose key is not there is an answer with ERR_RANGE. */
 int replay_open(struct backend **out, struct archive *from, struct err *e);
+struct json_t;
+/* The answer that a fact of an agent-turn was made of. answer_free */
+int answer_from_fact(struct answer *a, const struct json_t *fact, struct err *e);
 #endif

@@ -166,32 +166,6 @@ static int ask_one(struct runner *r, struct want w) {
 
 /* ---- hearing ---- */
 
-static enum turn_status status_of(const struct answer *a, const struct reply *r) {
-    if (a->finish == CHAT_FINISH_REFUSAL) return TURN_REFUSED;
-    if (a->finish == CHAT_FINISH_FILTER) return TURN_FILTERED;
-    return r->malformed ? TURN_MALFORMED : r->n ? TURN_OK : TURN_EMPTY;
-}
-
-/* JSON wants UTF-8 without NUL: the text as it is kept. */
-static int read_answer(struct runner *r, struct live *l, int agent, struct answer *a, struct heard *h) {
-    char *clean;
-    size_t n;
-    int replaced = 0, cut = 0;
-    TRY(text_clean(&clean, &n, a->text ? a->text : "", a->text ? a->text_n : 0, REPLY_MAX_BYTES, &replaced, &cut, r->e));
-    free(a->text);
-    a->text = clean, a->text_n = n;
-    TRY(reply_parse(&h->reply, scene_rules(l->scene), agent, clean, n, r->e));
-    h->reply.replaced = replaced, h->reply.cut += cut;
-    h->answer = a;
-    h->status = status_of(a, &h->reply);
-    if (h->status != TURN_OK) { /* what was withheld says nothing */
-        struct reply none = {.malformed = h->reply.malformed, .replaced = replaced, .cut = h->reply.cut, .stray = h->reply.stray};
-        reply_free(&h->reply);
-        h->reply = none;
-    }
-    return 0;
-}
-
 static int record(struct runner *r, struct live *l, int agent, int ask, const struct heard *h, const char *key) {
     struct context c = {0};
     struct archive_id id = {0};
@@ -215,7 +189,7 @@ static int take(struct runner *r, int slot, int agent, int ask, struct answer *a
     char key[RUN_KEY_BYTES], first[RUN_KEY_BYTES + 8];
     turn_key(key, scene_cell(l->scene)->index, scene_replicate(l->scene), scene_turn(l->scene), agent);
     snprintf(first, sizeof first, "%s/ask0", key);
-    TRY(read_answer(r, l, agent, a, &h));
+    TRY(hear_answer(l, agent, a, &h, r->e));
     int again = h.status == TURN_MALFORMED && ask < r->s->reasks;
     int rc = record(r, l, agent, ask, &h, again ? first : key);
     if (rc >= 0 && again) {

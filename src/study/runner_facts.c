@@ -155,6 +155,34 @@ int fact_reply(const struct live *l, int agent, const json_t *fact, struct reply
     return reply_parse(out, scene_rules(l->scene), agent, json_string_value(text), json_string_length(text), e);
 }
 
+/* ---- answers ---- */
+
+static enum turn_status status_of(const struct answer *a, const struct reply *r) {
+    if (a->finish == CHAT_FINISH_REFUSAL) return TURN_REFUSED;
+    if (a->finish == CHAT_FINISH_FILTER) return TURN_FILTERED;
+    return r->malformed ? TURN_MALFORMED : r->n ? TURN_OK : TURN_EMPTY;
+}
+
+/* JSON wants UTF-8 without NUL: the text as it is kept. */
+int hear_answer(const struct live *l, int agent, struct answer *a, struct heard *h, struct err *e) {
+    char *clean;
+    size_t n;
+    int replaced = 0, cut = 0;
+    TRY(text_clean(&clean, &n, a->text ? a->text : "", a->text ? a->text_n : 0, REPLY_MAX_BYTES, &replaced, &cut, e));
+    free(a->text);
+    a->text = clean, a->text_n = n;
+    TRY(reply_parse(&h->reply, scene_rules(l->scene), agent, clean, n, e));
+    h->reply.replaced = replaced, h->reply.cut += cut;
+    h->answer = a;
+    h->status = status_of(a, &h->reply);
+    if (h->status != TURN_OK) { /* what was withheld says nothing */
+        struct reply none = {.malformed = h->reply.malformed, .replaced = replaced, .cut = h->reply.cut, .stray = h->reply.stray};
+        reply_free(&h->reply);
+        h->reply = none;
+    }
+    return 0;
+}
+
 /* ---- contexts ---- */
 
 static int store_group(struct archive *a, const struct context *c, int from, int to, struct archive_id *id, struct err *e) {

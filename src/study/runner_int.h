@@ -25,6 +25,8 @@ struct heard {
     struct reply reply;
     enum turn_status status;
 };
+/* Reads what an answer says; its text is replaced by what is kept of it. reply_free(&h->reply) */
+int hear_answer(const struct live *l, int agent, struct answer *a, struct heard *h, struct err *e);
 int fact_study(json_t **out, const struct study *s, struct archive *a, const struct backend *b, struct err *e);
 json_t *fact_run(const struct live *l);
 /* The context of a call, stored or not, goes into the fact. */
