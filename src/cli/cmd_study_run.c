@@ -2,6 +2,7 @@
 #include "cli/answering.h"
 #include "cli/studying.h"
 #include "study/runner.h"
+#include "study/terms.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -10,6 +11,8 @@ static const struct opt opts[] = {
     OPT_LANGUAGES,
     OPT_ANSWERING,
     {"output", 'o', "ARCHIVE", NULL, "the archive; one that was begun with the same study is gone on with"},
+    {"registration", 0, "REG", NULL, "the registration of the study; a study that deviates from it is refused"},
+    {"stamp-deviations", 0, NULL, NULL, "run a study that deviates, and keep its deviations in the archive"},
     {"interleave", 0, "N", "64", "runs at once"},
     {"no-contexts", 0, NULL, NULL, "do not store the prompts; they follow from the facts and the study"},
     OPT_JSON,
@@ -20,6 +23,7 @@ struct work {
     struct study *s;
     struct answering who;
     struct archive *archive;
+    json_t *registration, *deviations; /* NULL without one */
     struct progress line;
     struct runner_progress done;
 };
@@ -74,15 +78,36 @@ static int go(struct work *w, struct args *a, struct err *e) {
     return report(w, a, clock_s() - t0, e);
 }
 
+/* Names each deviation; refused unless they are to be stamped, before there is an archive. */
+static int open_registration(struct work *w, struct args *a, struct err *e) {
+    const char *path = arg_str(a, "registration");
+    json_t *d;
+    size_t i;
+    TRY(registration_read(&w->registration, path, e));
+    TRY(study_deviations(&w->deviations, w->s, w->registration, e));
+    int n = (int)json_array_size(w->deviations);
+    json_array_foreach(w->deviations, i, d) if (!arg_has(a, "json")) printf("deviates: %s\n", json_string_value(d));
+    if (!n || arg_has(a, "stamp-deviations")) return 0;
+    return fail_at(e, ERR_STATE, path, -1,
+                   "expected the study as registered, found %d deviations (%.200s%s); --stamp-deviations runs it all the same", n,
+                   json_string_value(json_array_get(w->deviations, 0)), n > 1 ? "; …" : "");
+}
+
 static int run(struct args *a, struct err *e) {
     struct work w = {0};
     const char *path;
     TRY(arg_need(a, "output", &path, e));
+    if (arg_has(a, "stamp-deviations") && !arg_has(a, "registration"))
+        return usage_error(a, e, "--stamp-deviations: expected --registration with it, found none");
     TRY(open_study(&w.s, a, a->pos[0], e));
     int rc = answering_open(&w.who, w.s, a, e);
+    if (rc >= 0 && arg_has(a, "registration")) rc = open_registration(&w, a, e);
     if (rc >= 0) rc = archive_open(&w.archive, path, ARCHIVE_WRITE, e);
     if (rc >= 0) rc = answering_guard(&w.who, w.archive, e);
+    if (rc >= 0 && w.registration) rc = archive_stamp(w.archive, w.registration, w.deviations, e);
     if (rc >= 0) rc = go(&w, a, e);
+    json_decref(w.registration);
+    json_decref(w.deviations);
     archive_close(w.archive);
     answering_close(&w.who);
     study_free(w.s);
@@ -92,7 +117,7 @@ static int run(struct args *a, struct err *e) {
 const struct command command_study_run = {
     .name = "study run",
     .summary = "run a study of groups of agents into an archive; the same command goes on",
-    .usage = "FILE --backend planted|local|URL|replay:ARCHIVE [-m M] -o ARCHIVE [--json]",
+    .usage = "FILE --backend planted|local|URL|replay:ARCHIVE [-m M] -o ARCHIVE [--registration REG] [--json]",
     .opts = opts,
     .min_pos = 1,
     .max_pos = 1,

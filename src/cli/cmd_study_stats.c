@@ -1,0 +1,135 @@
+/* candor study stats: the hypotheses of an archive, tested as they were registered. */
+#include "base/fs.h"
+#include "cli/studying.h"
+#include "study/analyse.h"
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct opt opts[] = {
+    {"reference", 0, "FILE", NULL,
+     "standardise by this reference, written before (default: the registered one, else the archive's own)"},
+    {"claims", 0, NULL, NULL, "end with 10 if a confirmatory hypothesis does not hold"},
+    OPT_JSON,
+    {0},
+};
+
+struct work {
+    struct archive *a;
+    struct study *s;
+    struct scored c;
+    json_t *reference, *stats;
+};
+
+static const char *text(const json_t *o, const char *key) {
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? s : "";
+}
+
+/* A number, or a dash. */
+static const char *shown(char buf[32], const json_t *v, const char *format) {
+    if (json_is_number(v))
+        snprintf(buf, 32, format, json_number_value(v)); /* NOLINT: formats are this file's */
+    else
+        snprintf(buf, 32, "-");
+    return buf;
+}
+
+static void print_hypothesis(const json_t *h) {
+    char b[6][32];
+    const json_t *ci = json_object_get(h, "ci95");
+    printf("%-26s %-12s %-11s %9s %8s [%s, %s] %10s %10s  %s\n", text(h, "id"), text(h, "status"), text(h, "metric"),
+           shown(b[0], json_object_get(h, "estimate"), "%.4f"), shown(b[1], json_object_get(h, "g"), "%.3f"),
+           shown(b[2], json_array_get(ci, 0), "%.3f"), shown(b[3], json_array_get(ci, 1), "%.3f"),
+           shown(b[4], json_object_get(h, "p"), "%.3g"), shown(b[5], json_object_get(h, "p_adjusted"), "%.3g"),
+           *text(h, "why")                             ? text(h, "why")
+           : json_is_true(json_object_get(h, "holds")) ? "holds"
+                                                       : "does not hold");
+}
+
+static void print_loss(const json_t *list) {
+    static const char *const keys[] = {"planned", "started", "finished", "failed", "excluded", "analysed"};
+    json_int_t sum[6] = {0};
+    size_t i;
+    json_t *c;
+    json_array_foreach((json_t *)list, i, c) for (int k = 0; k < 6; k++) sum[k] +=
+        json_integer_value(json_object_get(c, keys[k]));
+    printf("\nruns:");
+    for (int k = 0; k < 6; k++) printf(" %" JSON_INTEGER_FORMAT " %s%s", sum[k], keys[k], k < 5 ? "," : "\n");
+}
+
+static void print_stats(const json_t *j) {
+    size_t i;
+    json_t *h;
+    char b[3][32];
+    printf("%s%s\n", json_is_true(json_object_get(j, "planted")) ? "PLANTED " : "", text(j, "study"));
+    json_array_foreach(json_object_get(j, "why_exploratory"), i, h) printf("exploratory, since: %s\n", json_string_value(h));
+    printf("\n%-26s %-12s %-11s %9s %8s %s %10s %10s\n", "hypothesis", "status", "metric", "estimate", "g", "95 % interval", "p",
+           text(j, "correction"));
+    json_array_foreach(json_object_get(j, "hypotheses"), i, h) print_hypothesis(h);
+    printf("\nslopes from no to all agents aligned (exploratory)\n");
+    json_array_foreach(json_object_get(j, "slopes"), i, h) printf(
+        "%-4s %-6s %9s z %8s p %s\n", text(h, "metric"), text(h, "language"), shown(b[0], json_object_get(h, "estimate"), "%.4f"),
+        shown(b[1], json_object_get(h, "z"), "%.3f"), shown(b[2], json_object_get(h, "p"), "%.3g"));
+    json_array_foreach(json_object_get(j, "interactions"), i, h)
+        printf("%-4s share x language: %s, p %s\n", text(h, "metric"), shown(b[0], json_object_get(h, "statistic"), "%.3f"),
+               shown(b[1], json_object_get(h, "p"), "%.3g"));
+    print_loss(json_object_get(j, "loss"));
+}
+
+static int all_hold(const json_t *j) {
+    size_t i;
+    json_t *h;
+    json_array_foreach(json_object_get(j, "hypotheses"), i,
+                       h) if (!strcmp(text(h, "status"), "confirmatory") && !json_is_true(json_object_get(h, "holds"))) return 0;
+    return 1;
+}
+
+static int read_reference(json_t **out, const char *path, struct err *e) {
+    char *s;
+    size_t n;
+    json_error_t why;
+    TRY(file_read(&s, &n, path, 64 << 20, e));
+    *out = json_loadb(s, n, JSON_REJECT_DUPLICATES, &why);
+    free(s);
+    return *out ? 0 : fail_at(e, ERR_FORMAT, path, why.position, "expected a reference as JSON, found: %.120s", why.text);
+}
+
+static int go(struct work *w, struct args *a, struct err *e) {
+    if (arg_has(a, "reference")) TRY(read_reference(&w->reference, arg_str(a, "reference"), e));
+    TRY(archive_open(&w->a, a->pos[0], ARCHIVE_READ, e));
+    TRY(study_from_archive(&w->s, w->a, NULL, e));
+    TRY(scored_read(&w->c, w->s, w->a, e));
+    TRY(study_analyse(&w->stats, &w->c, w->reference, w->a, e));
+    int status = arg_has(a, "claims") && !all_hold(w->stats) ? EXIT_CLAIM : 0;
+    if (arg_has(a, "json"))
+        TRY(print_json(json_incref(w->stats), e));
+    else
+        print_stats(w->stats);
+    return status;
+}
+
+static int run(struct args *a, struct err *e) {
+    struct work w = {0};
+    int rc = go(&w, a, e);
+    json_decref(w.reference);
+    json_decref(w.stats);
+    scored_free(&w.c);
+    study_free(w.s);
+    archive_close(w.a);
+    return rc;
+}
+
+const struct command command_study_stats = {
+    .name = "study stats",
+    .summary = "test the hypotheses of an archive; each is marked confirmatory or exploratory",
+    .usage = "ARCHIVE [--reference FILE] [--claims] [--json]",
+    .opts = opts,
+    .min_pos = 1,
+    .max_pos = 1,
+    .run = run,
+    .notes =
+        "Confirmatory: begun with a registration, nothing deviates, every planned run is finished, the registered reference. p "
+        "is two-sided; a hypothesis\nholds if its corrected p is below alpha and the sign is as registered.",
+};

@@ -1,0 +1,176 @@
+/* All hypotheses of an archive, tested, corrected and marked. */
+#include "stats/infer/adjust.h"
+#include "study/analyse_int.h"
+#include "study/terms.h"
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct analysis {
+    const struct scored *c;
+    struct reference r;
+    struct archive *a;
+    json_t *registration, *why; /* why: sentences for which everything is exploratory */
+    struct err *e;
+};
+
+static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
+
+/* ---- confirmatory or exploratory ---- */
+
+static int check_registration(struct analysis *x) {
+    json_t *stamped = NULL, *now = NULL;
+    TRY(archive_registration(x->a, &x->registration, &stamped, x->e));
+    json_decref(stamped); /* what deviates is worked out from the archive, not believed */
+    if (!x->registration) {
+        json_array_append_new(x->why, json_string("the archive was begun without a registration"));
+        return 0;
+    }
+    TRY(study_deviations(&now, x->c->s, x->registration, x->e));
+    json_array_extend(x->why, now);
+    json_decref(now);
+    return 0;
+}
+
+static void check_runs(struct analysis *x) {
+    int64_t finished = 0;
+    for (int64_t i = 0; i < x->c->n; i++) finished += x->c->run[i].finished;
+    if (finished < x->c->n)
+        json_array_append_new(x->why,
+                              json_sprintf("%lld of %lld planned runs are finished", (long long)finished, (long long)x->c->n));
+}
+
+static int choose_reference(struct analysis *x, const json_t *given) {
+    const json_t *frozen = json_object_get(json_object_get(x->registration, "plan"), "frozen_reference");
+    if (given && !(frozen && json_equal(given, frozen)))
+        json_array_append_new(x->why, json_string("the scores stand on a reference that is not the registered one"));
+    const json_t *r = given ? given : frozen;
+    if (r) return reference_read(&x->r, x->c->s, r, x->e);
+    return reference_make(&x->r, x->c, &(struct metric_opts){.monologue = UNIT_GRAPHEMES}, x->e);
+}
+
+/* ---- hypotheses ---- */
+
+static const struct tested untested = {
+    .estimate = NAN, .g = NAN, .lo = NAN, .hi = NAN, .statistic = NAN, .df = NAN, .p = NAN, .p_adjusted = NAN};
+
+static int test_one(struct analysis *x, const struct hypothesis *h, struct tested *t) {
+    *t = untested;
+    if (h->kind == KIND_CONTRAST) return test_contrast(t, x->c, &x->r, h, x->e);
+    if (h->kind == KIND_AGENTS) return test_agents(t, x->c, &x->r, h, x->e);
+    return test_model(t, x->c, &x->r, h, x->e);
+}
+
+static int holds(const struct hypothesis *h, const struct tested *t) {
+    int sign = h->direction == IS_DIFFERENT || (h->direction == IS_LESS ? t->estimate < 0 : t->estimate > 0);
+    return t->p_adjusted < h->alpha && sign;
+}
+
+static json_t *tested_json(const struct analysis *x, const struct hypothesis *h, const struct tested *t) {
+    json_t *o = hypothesis_terms(x->c->s, h);
+    json_object_set_new(o, "id", json_string(h->id));
+    json_object_set_new(o, "status", json_string(json_array_size(x->why) ? "exploratory" : "confirmatory"));
+    json_object_set_new(o, "n",
+                        t->n2 ? json_pack("[I, I]", (json_int_t)t->n1, (json_int_t)t->n2) : json_pack("[I]", (json_int_t)t->n1));
+    json_object_set_new(o, "estimate", number(t->estimate));
+    json_object_set_new(o, "g", number(t->g));
+    json_object_set_new(o, "ci95", isfinite(t->lo) && isfinite(t->hi) ? json_pack("[f, f]", t->lo, t->hi) : json_null());
+    json_object_set_new(o, "statistic", number(t->statistic));
+    json_object_set_new(o, "df", number(t->df));
+    json_object_set_new(o, "p", number(t->p));
+    json_object_set_new(o, "p_adjusted", number(t->p_adjusted));
+    json_object_set_new(o, "holds", json_boolean(holds(h, t)));
+    json_object_set_new(o, "why", json_string(t->why));
+    return o;
+}
+
+static int test_all(struct analysis *x, json_t *list) {
+    const struct study *s = x->c->s;
+    struct tested *t = calloc((size_t)s->n_hypotheses + 1, sizeof *t);
+    double p[STUDY_MAX_HYPOTHESES], adjusted[STUDY_MAX_HYPOTHESES];
+    int rc = t ? 0 : fail(x->e, ERR_NOMEM, "out of memory for statistics");
+    for (int i = 0; rc >= 0 && i < s->n_hypotheses; i++) {
+        rc = test_one(x, &s->hypothesis[i], &t[i]);
+        p[i] = t[i].p;
+    }
+    if (rc >= 0 && s->n_hypotheses)
+        rc = adjust_p(adjusted, p, (size_t)s->n_hypotheses, hypothesis_correction_name(s->correction), x->e);
+    for (int i = 0; rc >= 0 && i < s->n_hypotheses; i++) {
+        t[i].p_adjusted = adjusted[i];
+        json_array_append_new(list, tested_json(x, &s->hypothesis[i], &t[i]));
+    }
+    free(t);
+    return rc < 0 ? rc : 0;
+}
+
+/* ---- slopes that nobody claimed ---- */
+
+static struct hypothesis slope_of(const struct study *s, enum hypothesis_metric m, uint64_t languages,
+                                  enum hypothesis_kind kind) {
+    return (struct hypothesis){.metric = m,
+                               .kind = kind,
+                               .test = BY_LMM,
+                               .direction = IS_DIFFERENT,
+                               .prefix = PREFIX_ALIGNMENT,
+                               .arms = s->n_arms == 64 ? ~0ull : (1ull << s->n_arms) - 1,
+                               .languages = languages,
+                               .models = (1ull << s->n_models) - 1};
+}
+
+static int slopes(struct analysis *x, json_t *list, json_t *interactions) {
+    const struct study *s = x->c->s;
+    for (int m = OF_CPI; m <= OF_DI; m++) {
+        const char *name = hypothesis_metric_name((enum hypothesis_metric)m);
+        struct tested t;
+        for (int i = 0; i < s->n_languages; i++) {
+            struct hypothesis h = slope_of(s, (enum hypothesis_metric)m, 1ull << i, KIND_SLOPE);
+            TRY(test_one(x, &h, &t));
+            json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:s}", "metric", name, "language",
+                                                  s->language[i]->code, "estimate", number(t.estimate), "z", number(t.statistic),
+                                                  "p", number(t.p), "why", t.why));
+        }
+        struct hypothesis h = slope_of(s, (enum hypothesis_metric)m, (1ull << s->n_languages) - 1, KIND_INTERACTION);
+        if (s->n_languages < 2) continue;
+        TRY(test_one(x, &h, &t));
+        json_array_append_new(interactions,
+                              json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "metric", name, "formula",
+                                        hypothesis_formula(&h), "null", hypothesis_null(&h), "estimate", number(t.estimate),
+                                        "statistic", number(t.statistic), "df", number(t.df), "p", number(t.p), "why", t.why));
+    }
+    return 0;
+}
+
+/* ---- all ---- */
+
+static int assemble(struct analysis *x, json_t **out) {
+    json_t *score = NULL, *list = json_array(), *lines = json_array(), *interactions = json_array();
+    const struct study *s = x->c->s;
+    int rc = test_all(x, list);
+    if (rc >= 0) rc = slopes(x, lines, interactions);
+    if (rc >= 0) rc = score_json(&score, x->c, &x->r, 0, x->e);
+    json_t *hash = x->registration ? json_incref(json_object_get(x->registration, "hash")) : json_null();
+    json_t *o =
+        json_pack("{s:s, s:b, s:o, s:O, s:s, s:o, s:o, s:o, s:O?}", "study", s->id, "planted", x->c->planted, "registration",
+                  hash, "why_exploratory", x->why, "correction", hypothesis_correction_name(s->correction), "hypotheses", list,
+                  "slopes", lines, "interactions", interactions, "loss", json_object_get(score, "loss"));
+    json_decref(score);
+    if (rc >= 0 && !o) rc = fail(x->e, ERR_NOMEM, "out of memory for statistics");
+    if (rc < 0)
+        json_decref(o);
+    else
+        *out = o;
+    return rc;
+}
+
+int study_analyse(json_t **out, const struct scored *c, const json_t *reference, struct archive *a, struct err *e) {
+    struct analysis x = {.c = c, .a = a, .why = json_array(), .e = e};
+    int rc = check_registration(&x);
+    check_runs(&x);
+    if (rc >= 0) rc = choose_reference(&x, reference);
+    if (rc >= 0) rc = assemble(&x, out);
+    reference_free(&x.r);
+    json_decref(x.registration);
+    json_decref(x.why);
+    return rc;
+}

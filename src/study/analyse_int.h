@@ -1,0 +1,25 @@
+/* What the files of the analysis share: rows of runs, and results of tests. */
+#ifndef STUDY_ANALYSE_INT_H
+#define STUDY_ANALYSE_INT_H
+#include "study/analyse.h"
+
+/* One analysed run as a row. */
+struct rows {
+    size_t n;
+    double *y, *share;
+    int *language, *replicate, *arm, *model;
+};
+struct tested {
+    size_t n1, n2; /* runs; n2: of the second arm */
+    double estimate, g, lo, hi, statistic, df, p, p_adjusted;
+    char why[160]; /* why there is none; "": there is */
+};
+double run_value(const struct scored *c, const struct reference *r, const struct cell *cell, const struct counts *n,
+                 const struct hypothesis *h, int of_agent);
+int rows_of(struct rows *out, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);
+void rows_free(struct rows *x);
+/* Tests; what cannot be computed is said in t->why. Errors: NOMEM. */
+int test_contrast(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);
+int test_agents(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);
+int test_model(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);
+#endif
