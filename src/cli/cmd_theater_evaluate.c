@@ -15,7 +15,7 @@ static const struct opt opts[] = {
     {"probe", 0, "PROBE.gguf", NULL, "the probe (candor theater train)"},
     {"reps", 0, "N", "1000", "bootstrap resamples of questions for the intervals"},
     {"max-loss", 0, "X", "1",
-     "points of accuracy that an exit may cost: thresholds are chosen so that validation questions show it with 95 % confidence"},
+     "points of accuracy that an exit may cost, shown by validation questions with 95 % confidence; too few for that: none lost"},
     {"output", 'o', "FILE.html", NULL, "write a report page, too: tables and plots in one file"},
     OPT_MONITOR,
     OPT_LIVE,
