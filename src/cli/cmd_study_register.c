@@ -1,5 +1,4 @@
 /* candor study register: freezes a study before it runs. */
-#include "base/fs.h"
 #include "cli/studying.h"
 #include "study/terms.h"
 #include <jansson.h>
@@ -27,16 +26,6 @@ static void when(struct args *a, char out[40]) {
         strftime(out, 40, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
 }
 
-static int read_json(json_t **out, const char *path, struct err *e) {
-    char *s;
-    size_t n;
-    json_error_t why;
-    TRY(file_read(&s, &n, path, 64 << 20, e));
-    *out = json_loadb(s, n, JSON_REJECT_DUPLICATES, &why);
-    free(s);
-    return *out ? 0 : fail_at(e, ERR_FORMAT, path, why.position, "expected a reference as JSON, found: %.120s", why.text);
-}
-
 static int follow(json_t *r, struct args *a, struct err *e) {
     json_t *prior = NULL;
     if (!arg_has(a, "prior")) return 0;
@@ -62,7 +51,7 @@ static int make(const struct study *s, struct args *a, const char *path, struct 
     json_t *reference = NULL, *r = NULL;
     char created[40];
     when(a, created);
-    if (arg_has(a, "reference")) TRY(read_json(&reference, arg_str(a, "reference"), e));
+    if (arg_has(a, "reference")) TRY(read_json(&reference, arg_str(a, "reference"), "a reference", e));
     int rc = study_register(&r, s, created, reference, e);
     if (rc >= 0) rc = follow(r, a, e);
     if (rc >= 0) rc = registration_write(r, path, e);

@@ -37,13 +37,8 @@ static int read_units(struct metric_opts *o, struct args *a, struct err *e) {
 }
 
 static int read_reference(struct work *w, const char *path, struct err *e) {
-    char *s;
-    size_t n;
-    json_error_t why;
-    TRY(file_read(&s, &n, path, 64 << 20, e));
-    json_t *j = json_loadb(s, n, JSON_REJECT_DUPLICATES, &why);
-    free(s);
-    if (!j) return fail_at(e, ERR_FORMAT, path, why.position, "expected a reference as JSON, found: %.120s", why.text);
+    json_t *j;
+    TRY(read_json(&j, path, "a reference", e));
     int rc = err_place(e, reference_read(&w->r, w->s, j, e), path);
     json_decref(j);
     return rc;

@@ -1,5 +1,4 @@
 /* candor study stats: the hypotheses of an archive, tested as they were registered. */
-#include "base/fs.h"
 #include "cli/studying.h"
 #include "study/analyse.h"
 #include <jansson.h>
@@ -86,18 +85,8 @@ static int all_hold(const json_t *j) {
     return 1;
 }
 
-static int read_reference(json_t **out, const char *path, struct err *e) {
-    char *s;
-    size_t n;
-    json_error_t why;
-    TRY(file_read(&s, &n, path, 64 << 20, e));
-    *out = json_loadb(s, n, JSON_REJECT_DUPLICATES, &why);
-    free(s);
-    return *out ? 0 : fail_at(e, ERR_FORMAT, path, why.position, "expected a reference as JSON, found: %.120s", why.text);
-}
-
 static int go(struct work *w, struct args *a, struct err *e) {
-    if (arg_has(a, "reference")) TRY(read_reference(&w->reference, arg_str(a, "reference"), e));
+    if (arg_has(a, "reference")) TRY(read_json(&w->reference, arg_str(a, "reference"), "a reference", e));
     TRY(archive_open(&w->a, a->pos[0], ARCHIVE_READ, e));
     TRY(study_from_archive(&w->s, w->a, NULL, e));
     TRY(scored_read(&w->c, w->s, w->a, e));

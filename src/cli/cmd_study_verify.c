@@ -1,6 +1,5 @@
 /* candor study verify: whether an archive is whole, and whether what it says follows from it. */
-#include "base/fs.h"
-#include "cli/open.h"
+#include "cli/studying.h"
 #include "study/registration.h"
 #include "study/verify.h"
 #include <inttypes.h>
@@ -77,16 +76,6 @@ static void show_lines(const struct work *w) {
     printf("%s\n", w->r.findings ? "not whole" : w->v.findings ? "whole, but not verified" : "whole");
 }
 
-static int read_score(json_t **out, const char *path, struct err *e) {
-    char *s;
-    size_t n;
-    json_error_t why;
-    TRY(file_read(&s, &n, path, (size_t)1 << 30, e));
-    *out = json_loadb(s, n, JSON_REJECT_DUPLICATES, &why);
-    free(s);
-    return *out ? 0 : fail_at(e, ERR_FORMAT, path, why.position, "expected a score as JSON, found: %.120s", why.text);
-}
-
 static int verify_study(struct work *w, struct args *a, struct err *e) {
     struct archive *archive;
     json_t *registration = NULL, *score = NULL;
@@ -94,7 +83,7 @@ static int verify_study(struct work *w, struct args *a, struct err *e) {
     w->is_of_study = archive_has(archive, "study");
     int rc = 0;
     if (arg_has(a, "registration")) rc = registration_read(&registration, arg_str(a, "registration"), e);
-    if (rc >= 0 && arg_has(a, "score")) rc = read_score(&score, arg_str(a, "score"), e);
+    if (rc >= 0 && arg_has(a, "score")) rc = read_json(&score, arg_str(a, "score"), "a score", e);
     if (rc >= 0 && !w->is_of_study && (registration || score))
         rc = fail_at(e, ERR_FORMAT, a->pos[0], -1, "expected an archive of a study, found one without the fact \"study\"");
     if (rc >= 0 && w->is_of_study)

@@ -3,7 +3,9 @@
 #include "base/fs.h"
 #include "cli/languages.h"
 #include "study/yaml.h"
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ctx: the user's folder, or NULL. */
@@ -32,4 +34,14 @@ int open_study(struct study **out, struct args *a, const char *path, struct err 
     char found[PATH_SIZE];
     TRY(resolve_study(path, found, e));
     return study_read(out, found, &from, e);
+}
+
+int read_json(json_t **out, const char *path, const char *what, struct err *e) {
+    char *s;
+    size_t n;
+    json_error_t why;
+    TRY(file_read(&s, &n, path, (size_t)1 << 30, e));
+    *out = json_loadb(s, n, JSON_REJECT_DUPLICATES, &why);
+    free(s);
+    return *out ? 0 : fail_at(e, ERR_FORMAT, path, why.position, "expected %s as JSON, found: %.120s", what, why.text);
 }

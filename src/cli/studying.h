@@ -9,5 +9,7 @@
         "languages", 0, "DIR", NULL,                                                                            \
             "folder with the language files, <code>.yaml; what it does not have is taken from the shipped ones" \
     }
+/* A JSON file of at most 1 GiB; what names it in errors ("a score"). The caller frees with json_decref. */
+int read_json(struct json_t **out, const char *path, const char *what, struct err *e);
 int open_study(struct study **out, struct args *a, const char *path, struct err *e);
 #endif
