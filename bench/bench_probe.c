@@ -1,6 +1,6 @@
 /* What looking costs while a model decodes: a probe that reads one layer after every token, and the capture of one layer's states as f16, each against
- * plain decoding. Usage: bench_probe MODEL [tokens [pairs [rank]]]. Every pair is plain and looking in turn, order swapped from pair to pair; the median ratio
- * counts, with its quartiles. Weights and choices of the probe are random: what it says does not matter to its cost. Taking a question's choices into
+ * plain decoding. Usage: bench_probe MODEL [tokens [rounds [rank]]]. Every round decodes plainly, with the probe, with the capture and plainly again, the order turned by
+ * one from round to round; each is held against the first plain one of its round, and the median ratio counts, with its quartiles. Weights and choices of the probe are random: what it says does not matter to its cost. Taking a question's choices into
  * the weights (once a trace) is in the time. */
 #include "base/progress.h"
 #include "base/rng.h"
@@ -65,18 +65,36 @@ static int by_size(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void compare(const char *what, struct engine *g, int64_t n, int pairs, struct look *l, int layer) {
-    double *ratio = malloc((size_t)pairs * sizeof *ratio);
-    decode(g, n, NULL, layer), decode(g, n, l, layer);
-    for (int i = 0; i < pairs; i++) {
-        double a = i % 2 ? 0 : decode(g, n, NULL, layer), b = decode(g, n, l, layer);
-        if (i % 2) a = decode(g, n, NULL, layer);
-        ratio[i] = b / a;
-    }
-    qsort(ratio, (size_t)pairs, sizeof *ratio, by_size);
-    printf("%-22s %+.2f %% (quartiles %+.2f, %+.2f; %d pairs of %lld tokens)\n", what, 100 * (ratio[pairs / 2] - 1),
-           100 * (ratio[pairs / 4] - 1), 100 * (ratio[3 * pairs / 4] - 1), pairs, (long long)n);
+enum { WAYS = 4 };
+struct way {
+    const char *name;
+    struct look *look;
+    double *seconds; /* [rounds] */
+};
+
+static void print_way(const struct way *w, const struct way *plain, int rounds, int64_t n) {
+    double *ratio = malloc((size_t)rounds * sizeof *ratio);
+    for (int i = 0; i < rounds; i++) ratio[i] = w->seconds[i] / plain->seconds[i];
+    qsort(ratio, (size_t)rounds, sizeof *ratio, by_size);
+    printf("%-22s %+.2f %% (quartiles %+.2f, %+.2f; %d rounds of %lld tokens)\n", w->name, 100 * (ratio[rounds / 2] - 1),
+           100 * (ratio[rounds / 4] - 1), 100 * (ratio[3 * rounds / 4] - 1), rounds, (long long)n);
     free(ratio);
+}
+
+static void compare(struct engine *g, int64_t n, int rounds, struct look *reads, struct look *captures, int layer) {
+    struct way way[WAYS] = {
+        {"plain", NULL, NULL}, {"probe", reads, NULL}, {"plain again", NULL, NULL}, {"capture of one layer", captures, NULL}};
+    for (int w = 0; w < WAYS; w++) {
+        way[w].seconds = malloc((size_t)rounds * sizeof *way[w].seconds);
+        decode(g, n, way[w].look, layer);
+    }
+    for (int i = 0; i < rounds; i++)
+        for (int k = 0; k < WAYS; k++) {
+            struct way *w = &way[(i + k) % WAYS];
+            w->seconds[i] = decode(g, n, w->look, layer);
+        }
+    for (int w = 1; w < WAYS; w++) print_way(&way[w], &way[0], rounds, n);
+    for (int w = 0; w < WAYS; w++) free(way[w].seconds);
 }
 
 static void random_probe(struct probe *p, const struct model *m, int layer, int rank) {
@@ -112,9 +130,9 @@ int main(int argc, char **argv) {
     struct engine *g;
     struct probe p;
     struct watch watch;
-    if (argc < 2) return fprintf(stderr, "usage: bench_probe MODEL [tokens [pairs [rank]]]\n"), 2;
+    if (argc < 2) return fprintf(stderr, "usage: bench_probe MODEL [tokens [rounds [rank]]]\n"), 2;
     int64_t n = argc > 2 ? atoll(argv[2]) : 200;
-    int pairs = argc > 3 ? atoi(argv[3]) : 30, rank = argc > 4 ? atoi(argv[4]) : 32;
+    int rounds = argc > 3 ? atoi(argv[3]) : 30, rank = argc > 4 ? atoi(argv[4]) : 32;
     must(weights_open(&w, argv[1], &err));
     must(dev_open(&d, 0, 0, &err));
     must(model_open(&m, d, w, 0, &err));
@@ -125,8 +143,6 @@ int main(int argc, char **argv) {
     struct look reads = {.watch = &watch, .cand = random_choices(choice_width(m))}, captures = {.width = model_cfg(m)->n_embd};
     captures.out = malloc((size_t)((n + 1) * captures.width) * sizeof(f16)),
     captures.row = malloc((size_t)captures.width * sizeof(float));
-    compare("nothing (twice plain)", g, n, pairs, NULL, layer);
-    compare("probe", g, n, pairs, &reads, layer);
-    compare("capture of one layer", g, n, pairs, &captures, layer);
+    compare(g, n, rounds, &reads, &captures, layer);
     return 0;
 }
