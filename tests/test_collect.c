@@ -109,7 +109,8 @@ Test(collect, anothers_traces_give_the_same_states) {
     struct collect_opts o = collect_default(&x), again = o;
     struct collected sum;
     struct store *own = collect_into(&x, tmp_path("own"), &qs, &o, NULL), *read, *tight;
-    again.from = own;
+    struct written *w = collect_from(own, &(struct asker){reasoner_prompt, &x});
+    again.written = w;
     read = collect_into(&x, tmp_path("read"), &qs, &again, &sum);
     same_store(own, read, 1);
     cr_expect_eq(sum.traces, QUESTIONS);
@@ -120,7 +121,7 @@ Test(collect, anothers_traces_give_the_same_states) {
     cr_expect_eq(store_trace(tight, 0)->out, OUT_NO_ROOM);
     for (int64_t i = 0; i < store_n(tight); i++)
         cr_expect_eq(store_trace(tight, i)->out == OUT_NO_ROOM, store_trace(own, i)->close > again.max_new);
-    store_free(own), store_free(read), store_free(tight), reasoner_close(&x), questions_fini(&qs);
+    free(w), store_free(own), store_free(read), store_free(tight), reasoner_close(&x), questions_fini(&qs);
 }
 
 /* ---- what a probe says, instead of states ---- */
@@ -193,7 +194,8 @@ Test(collect, what_a_probe_says_is_stored_as_it_would_read_the_states) {
     same_readings(&p, states, words);
     cr_expect_eq(store_numbers(words), 5);
     cr_expect(!store_states(words, 0) && !store_readings(states, 0) && !store_choice_width(words));
-    o.from = states;
+    struct written *w = collect_from(states, &(struct asker){reasoner_prompt, &x});
+    o.written = w;
     read = collect_into(&x, tmp_path("read"), &qs, &o, NULL);
     same_readings(&p, states, read);
     same_file(store_dir(words), store_dir(read), "readings.L00.npy");
@@ -202,7 +204,7 @@ Test(collect, what_a_probe_says_is_stored_as_it_would_read_the_states) {
     one = collect_into(&x, tmp_path("one"), &qs, &few, NULL);
     same_file(store_dir(words), store_dir(one), "readings.L00.npy");
     only_its_own(&p, &other, one, 0);
-    store_free(states), store_free(words), store_free(read), store_free(one), probe_fini(&p), probe_fini(&other);
+    free(w), store_free(states), store_free(words), store_free(read), store_free(one), probe_fini(&p), probe_fini(&other);
     reasoner_close(&x), reasoner_close(&y), questions_fini(&qs);
 }
 

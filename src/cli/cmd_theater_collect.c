@@ -39,6 +39,7 @@ struct work {
     struct asked_model m;
     struct questions qs;
     struct store *from;
+    struct written *written;
     struct probe probe;
     struct collect_opts o;
     struct think_words words;
@@ -108,7 +109,7 @@ static int read_opts(struct work *x, struct args *a, struct err *e) {
     TRY(arg_real(a, "temp", 0, 100, &x->o.sampling.temp, e));
     TRY(arg_real(a, "top-p", 1e-9, 1, &x->o.sampling.top_p, e));
     TRY(arg_i64(a, "seed", 0, INT64_MAX, &seed, e));
-    x->o.seed = (uint64_t)seed, x->o.forced = !arg_has(a, "no-forced"), x->o.from = x->from;
+    x->o.seed = (uint64_t)seed, x->o.forced = !arg_has(a, "no-forced");
     TRY(open_probe(x, a, e));
     TRY(read_layers(x, a, e));
     return read_steps(x, a, e);
@@ -246,6 +247,8 @@ static int collect(struct work *x, struct args *a, struct err *e) {
     TRY(open_engine(&x->m.o, &(struct engine_opts){.max_sessions = 64}, e));
     TRY(make_settings(x, a, e));
     const struct asker ask = theater_asker(&x->m);
+    if (x->from && !(x->written = collect_from(x->from, &ask))) return fail(e, ERR_NOMEM, "out of memory");
+    x->o.written = x->written;
     TRY(collect_run(dir, x->settings, x->m.o.g, x->m.o.tok, &x->words, &ask, &x->qs, &x->o, interrupted, &x->sum, e));
     return print_sum(x, dir, a, e);
 }
@@ -257,6 +260,7 @@ static int run(struct args *a, struct err *e) {
     asked_close(&x->m, 0);
     questions_fini(&x->qs);
     store_free(x->from);
+    free(x->written);
     probe_fini(&x->probe);
     json_decref(x->settings);
     free(x);

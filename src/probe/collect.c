@@ -191,31 +191,48 @@ static int on_replay(void *ctx, struct device *d, const struct tap_rows *r) {
     return 0;
 }
 
-/* The same question's trace in the other store, its words and outcome copied through its file form. */
 static int borrow(struct collector *c, struct slot *s, int64_t index, struct err *e) {
-    const struct trace *t = store_trace(c->o->from, index);
-    json_t *j = trace_json(t);
-    int rc = trace_read(&s->t, j, store_dir(c->o->from), index + 1, e);
-    json_decref(j);
-    TRY(rc);
+    struct trace *t = &s->t;
+    *t = (struct trace){0};
     s->bad = 0, s->prompt.n = 0;
-    TRY(c->ask->prompt(c->ask->ctx, &s->t.q, &s->prompt, e));
-    if (s->t.out) return 0;
-    if (s->t.close > c->o->max_new || s->prompt.n + s->t.n > engine_options(c->g).max_ctx) {
-        s->t.out = OUT_NO_ROOM, s->t.rows = 0;
+    TRY(c->o->written->read(c->o->written->ctx, index, t, &s->prompt, e));
+    t->prompt = s->prompt.n;
+    if (t->out) return 0;
+    if (t->close > c->o->max_new || s->prompt.n + t->n > engine_options(c->g).max_ctx) {
+        t->out = OUT_NO_ROOM, t->rows = 0;
         return 0;
     }
-    for (int64_t i = 0; i < s->t.close; i++)
-        if (s->t.ids[i] >= model_cfg(engine_model(c->g))->n_vocab)
-            return fail(e, ERR_ARG, "trace %lld: token %d is not in this model's vocabulary", (long long)index, s->t.ids[i]);
-    for (int64_t i = 0; i < s->t.close; i++) TRY(toks_push(&s->prompt, s->t.ids[i], e));
+    for (int64_t i = 0; i < t->close; i++)
+        if (t->ids[i] >= model_cfg(engine_model(c->g))->n_vocab)
+            return fail(e, ERR_ARG, "trace %lld: token %d is not in this model's vocabulary", (long long)index, t->ids[i]);
+    for (int64_t i = 0; i < t->close; i++) TRY(toks_push(&s->prompt, t->ids[i], e));
     TRY(read_choices(c, s, e));
-    struct replay p = {c, s, s->prompt.n - s->t.close + s->t.open - 1};
+    struct replay p = {c, s, t->prompt + t->open - 1};
     struct taps taps = {c->taps.mask, c->taps.layer_lo, c->taps.layer_hi, on_replay, &p};
     TRY(session_new(&s->s, c->g, e));
-    TRY(engine_step(c->g, &(struct feed){.s = s->s, .ids = s->prompt.ids, .n = s->prompt.n}, 1, &taps, e));
-    s->t.prompt = s->prompt.n - s->t.close;
-    return 0;
+    return engine_step(c->g, &(struct feed){.s = s->s, .ids = s->prompt.ids, .n = s->prompt.n}, 1, &taps, e);
+}
+
+/* The words and outcome of a trace of another store are copied through its file form. */
+struct from_store {
+    struct written written;
+    const struct store *s;
+    struct asker ask;
+};
+static int read_stored(void *ctx, int64_t index, struct trace *t, struct toks *prompt, struct err *e) {
+    const struct from_store *f = ctx;
+    json_t *j = trace_json(store_trace(f->s, index));
+    int rc = trace_read(t, j, store_dir(f->s), index + 1, e);
+    json_decref(j);
+    TRY(rc);
+    return f->ask.prompt(f->ask.ctx, &t->q, prompt, e);
+}
+
+struct written *collect_from(const struct store *s, const struct asker *ask) {
+    struct from_store *f = malloc(sizeof *f);
+    if (!f) return NULL;
+    *f = (struct from_store){{store_n(s), read_stored, f}, s, *ask};
+    return &f->written;
 }
 
 /* ---- traces ---- */
@@ -225,8 +242,8 @@ static int finish(struct collector *c, struct slot *s, struct err *e) {
     struct trace *t = &s->t;
     const void *rows[STORE_LAYERS];
     if (!t->ends) TRY(settle_text(&x, t, e));
-    if (!c->o->from && !t->out) TRY(settle_trace(&x, t, s->s, s->closed, s->bad, e));
-    if (c->o->from && s->bad) t->out = OUT_NOT_FINITE;
+    if (!c->o->written && !t->out) TRY(settle_trace(&x, t, s->s, s->closed, s->bad, e));
+    if (c->o->written && s->bad) t->out = OUT_NOT_FINITE;
     t->rows = t->out ? 0 : t->close - t->open + 1;
     for (int i = 0; i < c->o->n_layers; i++) rows[i] = state(c, s, i, t->open);
     if (t->rows && !c->o->probe) TRY(choice_features(engine_model(c->g), c->words_of, &t->q, s->choices, e));
@@ -242,8 +259,8 @@ static int batch(struct collector *c, int64_t first, int n, struct err *e) {
     int rc = 0;
     double t0 = clock_s();
     for (int i = 0; !rc && i < n; i++)
-        rc = c->o->from ? borrow(c, &c->slot[i], first + i, e) : slot_open(c, &c->slot[i], first + i, e);
-    if (!rc && !c->o->from) rc = decode(c, n, e);
+        rc = c->o->written ? borrow(c, &c->slot[i], first + i, e) : slot_open(c, &c->slot[i], first + i, e);
+    if (!rc && !c->o->written) rc = decode(c, n, e);
     for (int i = 0; !rc && i < n; i++) {
         c->slot[i].t.seconds = (clock_s() - t0) / n;
         rc = finish(c, &c->slot[i], e);
@@ -306,7 +323,7 @@ static void collector_close(struct collector *c) {
 
 static int run(struct collector *c, int64_t done, int (*stopped)(void), struct err *e) {
     struct progress p;
-    int64_t n = c->o->from ? store_n(c->o->from) : (int64_t)c->qs->n;
+    int64_t n = c->o->written ? c->o->written->n : (int64_t)c->qs->n;
     int rc = 0;
     progress_start(&p, "traces", "traces", (double)n);
     for (int64_t i = done; !rc && i < n; i += c->slots) {
@@ -349,7 +366,7 @@ int collect_run(const char *dir, const json_t *settings, struct engine *g, const
     *out = (struct collected){0};
     TRY(choose_rows(&c, &r, e));
     int rc = slots_open(&c, e);
-    if (!rc) rc = force_open(&c.force, g, words_of, w, most < 64 ? (int)most : 64, e);
+    if (!rc && w) rc = force_open(&c.force, g, words_of, w, most < 64 ? (int)most : 64, e);
     if (!rc) rc = store_create(&c.w, dir, settings, &r, &done, e);
     if (!rc) rc = run(&c, done, stopped, e);
     out->seconds = clock_s() - t0;

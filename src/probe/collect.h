@@ -16,6 +16,13 @@ struct asker {
     int (*prompt)(void *ctx, const struct question *q, struct toks *out, struct err *e);
     void *ctx;
 };
+/* Traces that another has written. */
+struct written {
+    int64_t n;
+    /* The index-th: all of it but rows (of no use where t->out is set), and the ids of its prompt. */
+    int (*read)(void *ctx, int64_t index, struct trace *t, struct toks *prompt, struct err *e);
+    void *ctx;
+};
 struct collect_opts {
     enum tap tap;
     int layer
@@ -26,15 +33,18 @@ struct collect_opts {
     struct sampling sampling;
     uint64_t seed; /* question i draws from stream i */
     enum step_rule steps;
-    int forced;               /* force an answer at every step; in any case at the end of a thought that has none */
-    int64_t every;            /* > 0: a step every so many tokens instead */
-    const struct store *from; /* not NULL: read the traces of this store instead of writing own ones */
+    int forced;                    /* force an answer at every step; in any case at the end of a thought that has none */
+    int64_t every;                 /* > 0: a step every so many tokens instead */
+    const struct written *written; /* not NULL: read these traces instead of writing own ones */
 };
 struct collected {
     int64_t traces, right, tokens, out[TRACE_OUTS], forced; /* forced: answers that the model did not write itself */
     double seconds;
 };
-/* Everything that what is stored depends on is in `settings`. */
+/* The traces of a store, their prompts by `ask`; free() */
+struct written *collect_from(const struct store *s, const struct asker *ask);
+/* Everything that what is stored depends on is in `settings`. With o->written, ask and qs are
+ * not read, and w only where a trace has no `ends`: NULL. */
 int collect_run(const char *dir, const json_t *settings, struct engine *g, const struct tokenizer *words_of,
                 const struct think_words *w, const struct asker *ask, const struct questions *qs, const struct collect_opts *o,
                 int (*stopped)(void), struct collected *out, struct err *e);
