@@ -7,7 +7,7 @@
 #include <string.h>
 
 static inline int group_parse(struct study **out, const char *text, struct err *e) {
-    struct language_source from = {.load = language_from_dir, .ctx = (void *)(size_t) "studies/lang"};
+    struct language_source from = {.load = language_from_dir, .council = council_from_dir, .ctx = (void *)(size_t) "studies/lang"};
     *e = ERR_INIT;
     return study_parse(out, "group.yaml", text, strlen(text), &from, e);
 }

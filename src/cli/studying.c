@@ -17,6 +17,15 @@ static int load(void *ctx, const char *code, char **bytes, size_t *n, char *name
     return file_read(bytes, n, path, YML_MAX_BYTES, e);
 }
 
+/* The same for the texts of a council: DIR/council/<code>.yaml, or the shipped ones. */
+static int load_council(void *ctx, const char *code, char **bytes, size_t *n, char *name, size_t name_size, struct err *e) {
+    char dir[PATH_SIZE];
+    snprintf(name, name_size, "%s/council/%s.yaml", ctx ? (const char *)ctx : "", code);
+    if (ctx && file_exists(name)) return file_read(bytes, n, name, YML_MAX_BYTES, e);
+    TRY(languages_dir(dir, e));
+    return council_from_dir(dir, code, bytes, n, name, name_size, e);
+}
+
 /* A path as given if it exists, else a shipped study of that name. */
 static int resolve_study(const char *name, char path[PATH_SIZE], struct err *e) {
     char dir[PATH_SIZE];
@@ -30,7 +39,7 @@ static int resolve_study(const char *name, char path[PATH_SIZE], struct err *e) 
 }
 
 int open_study(struct study **out, struct args *a, const char *path, struct err *e) {
-    struct language_source from = {.load = load, .ctx = (void *)arg_str(a, "languages")};
+    struct language_source from = {.load = load, .council = load_council, .ctx = (void *)arg_str(a, "languages")};
     char found[PATH_SIZE];
     TRY(resolve_study(path, found, e));
     return study_read(out, found, &from, e);

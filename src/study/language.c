@@ -1,5 +1,5 @@
 /* What a language is once it is read: names of its parts, questions to it, all its texts in order. */
-#include "study/language.h"
+#include "study/council_words.h"
 #include "study/yaml.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,6 +36,7 @@ void language_free(struct language *l) {
     free(l->personas);
     free(l->events);
     for (int i = 0; i < l->n_dictionaries; i++) free(l->dictionaries[i].forms);
+    council_words_free(l->council);
     yml_free(l->doc);
     free(l);
 }
@@ -64,8 +65,33 @@ put_text(struct language_text *t, const char *text, int prompt, const char *fmt,
     t->prompt = prompt;
 }
 
+/* How many texts a council has, and the texts. */
+static int council_texts(const struct council_words *w) {
+    int n = 3;
+    for (int i = 0; i < COUNCIL_LINES; i++) n += w->n_forms[i];
+    for (int i = 0; i < w->n_topics; i++) n += 1 + w->topics[i].n;
+    return n;
+}
+
+static int put_council(struct language_text *t, const struct council_words *w) {
+    int k = 0;
+    put_text(&t[k++], w->question, 1, "council/question");
+    put_text(&t[k++], w->options, 1, "council/options");
+    put_text(&t[k++], w->evidence, 1, "council/evidence");
+    for (int l = 0; l < COUNCIL_LINES; l++)
+        for (int i = 0; i < w->n_forms[l]; i++)
+            put_text(&t[k++], w->line[l][i], 1, "council/line/%s/%d", council_line_name((enum council_line)l), i);
+    for (int i = 0; i < w->n_topics; i++) {
+        const struct council_topic *p = &w->topics[i];
+        put_text(&t[k++], p->question, 0, "council/topic/%.40s/question", p->id);
+        for (int v = 0; v < p->n; v++) put_text(&t[k++], p->value[v], 0, "council/topic/%.40s/value/%d", p->id, v);
+    }
+    return k;
+}
+
 int language_texts(const struct language *l, struct language_text **out, int *n, struct err *e) {
-    struct language_text *t = calloc((size_t)(3 + 2 * l->n_personas + l->n_events + PREFIXES + CHANNELS + PROMPTS), sizeof *t);
+    int most = 3 + 2 * l->n_personas + l->n_events + PREFIXES + CHANNELS + PROMPTS + (l->council ? council_texts(l->council) : 0);
+    struct language_text *t = calloc((size_t)most, sizeof *t);
     int k = 0;
     if (!t) return fail(e, ERR_NOMEM, "out of memory for the texts of a language");
     put_text(&t[k++], l->title, 0, "scenario/title");
@@ -79,6 +105,7 @@ int language_texts(const struct language *l, struct language_text **out, int *n,
     for (int i = 0; i < CHANNELS; i++) put_text(&t[k++], l->tags[i], 0, "tag/%s", channel_name((enum channel)i));
     for (int i = 0; i < PROMPTS; i++) put_text(&t[k++], l->prompts[i], 1, "prompt/%s", prompt_name((enum prompt_id)i));
     put_text(&t[k++], l->neutral, 0, "neutral");
+    if (l->council) k += put_council(&t[k], l->council);
     *out = t, *n = k;
     return 0;
 }

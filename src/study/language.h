@@ -116,6 +116,7 @@ struct language {
     const char *prefixes[PREFIXES], *tags[CHANNELS], *prompts[PROMPTS];
     struct dictionary_source dictionaries[LANGUAGE_MAX_DICTIONARIES];
     int n_dictionaries;
+    struct council_words *council; /* the texts of a council that lie over this language (council_words.h); NULL: none */
     struct yml_doc *doc;
 };
 

@@ -187,6 +187,13 @@ static int load(void *ctx, const char *code, char **bytes, size_t *n, char *name
     return text_of(x->a, json_object_get(json_object_get(x->fact, "languages"), code), "language_text_id", bytes, n, e);
 }
 
+/* What agents read is that of the archive in any case. */
+static int load_council(void *ctx, const char *code, char **bytes, size_t *n, char *name, size_t name_size, struct err *e) {
+    struct archived *x = ctx;
+    snprintf(name, name_size, "council/%s.yaml", code);
+    return text_of(x->a, json_object_get(json_object_get(x->fact, "languages"), code), "council_text_id", bytes, n, e);
+}
+
 int study_from_archive(struct study **out, struct archive *a, const char *languages_dir, struct err *e) {
     json_t *fact = NULL;
     char *s = NULL;
@@ -195,7 +202,8 @@ int study_from_archive(struct study **out, struct archive *a, const char *langua
     if (!fact) return fail(e, ERR_FORMAT, "expected an archive of a study, found one without the fact \"study\"");
     struct archived x = {.a = a, .fact = fact, .dir = languages_dir};
     int rc = text_of(a, fact, "study_text_id", &s, &n, e);
-    if (rc >= 0) rc = study_parse(out, "study.yaml", s, n, &(struct language_source){.load = load, .ctx = &x}, e);
+    if (rc >= 0)
+        rc = study_parse(out, "study.yaml", s, n, &(struct language_source){.load = load, .council = load_council, .ctx = &x}, e);
     free(s);
     json_decref(fact);
     return rc;

@@ -180,20 +180,30 @@ static int write_reply(const struct planter *b, const struct call *c, int turn, 
     return 0;
 }
 
+/* A text without a tag. */
+static const char *unreadable(const struct planter *b, const struct scene *sc) {
+    const struct pieces *p = &b->words[scene_cell(sc)->language].of[COMPONENT_MONOLOGUE];
+    return p->n ? p->at[0].text : scene_language(sc)->title;
+}
+
 static int answer(const struct planter *b, const struct call *c, struct answer *a, struct err *e) {
     int turn = scene_turn(c->scene);
     struct rng g = RNG(b->s->key, STREAM_PLANTED, scene_cell(c->scene)->key, (uint64_t)scene_replicate(c->scene),
                        1 + (uint64_t)c->agent, COMPONENTS, (uint64_t)turn, (uint64_t)c->ask);
     struct str out = {0};
     double fate = rng_uniform(&g);
+    int rc = 0;
     str_puts(&out, "");
     *a = (struct answer){.tag = c->tag, .finish = CHAT_FINISH_STOP, .tokens_in = -1, .tokens_out = -1, .attempts = 1};
     if (fate < b->p->refused)
         a->finish = CHAT_FINISH_REFUSAL;
     else if (fate < b->p->refused + b->p->malformed)
-        str_puts(&out, b->words[scene_cell(c->scene)->language].of[COMPONENT_MONOLOGUE].at[0].text);
+        str_puts(&out, unreadable(b, c->scene));
+    else if (b->s->council.options)
+        rc = council_speak(&out, &b->p->council, c->scene, c->agent, e);
     else
         write_reply(b, c, turn, &g, &out);
+    if (rc < 0) return str_free(&out), rc;
     if (out.failed) return str_free(&out), fail(e, ERR_NOMEM, "out of memory for a planted reply");
     snprintf(a->model, sizeof a->model, "planted:%s", b->s->model[scene_cell(c->scene)->model].id);
     a->text = out.s, a->text_n = out.len;
@@ -231,7 +241,7 @@ int planted_open(struct backend **out, const struct planted *p, const struct stu
     b->b = (struct backend){
         .name = "planted", .planted = 1, .most = 1024, .submit = submit, .poll = poll_ready, .pending = pending, .close = shut};
     b->p = p, b->s = s;
-    for (int i = 0; i < s->n_languages; i++) {
+    for (int i = 0; i < s->n_languages && !s->council.options; i++) {
         int rc = vocabulary_make(&b->words[i], s->language[i], e);
         if (rc < 0) return shut(&b->b), rc;
     }

@@ -19,6 +19,7 @@
 #ifndef STUDY_PLANTED_H
 #define STUDY_PLANTED_H
 #include "study/backend.h"
+#include "study/council.h"
 
 #define COMPONENT_MAP(XX)        \
     XX(MONOLOGUE, "monologue")   \
@@ -43,6 +44,7 @@ struct planted {
     double kinds[STUDY_MAX_LANGUAGES][2][LANGUAGE_MAX_KINDS]; /* weights of the protective kinds at s = 0 and 1 */
     double own, turn, whisper, malformed, refused;            /* last three: shares of agent-turns */
     int64_t graphemes;                                        /* of an agent-turn */
+    struct council_rates council; /* of a council (council.h), whose members play by its rules instead */
 };
 /* From the study's `planted`, else a null effect. Errors are placed. */
 int planted_read(struct planted *out, const struct study *s, struct err *e);

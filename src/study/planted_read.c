@@ -100,11 +100,21 @@ static void defaults(struct planted *p) {
             for (int k = 0; k < LANGUAGE_MAX_KINDS; k++) p->kinds[l][end][k] = 1;
 }
 
+/* Members of a council have no other statistics than their rates. */
+static int read_council(struct planted *p, const struct study *s, struct err *e) {
+    static const char *const keys[] = {"council", "?malformed", "?refused", NULL};
+    if (s->planted) TRY(yml_keys(s->doc, s->planted, "planted", keys, e));
+    TRY(council_rates_read(&p->council, s, e));
+    TRY(number(s, s->planted, "malformed", 0, 1, &p->malformed, e));
+    return number(s, s->planted, "refused", 0, 1, &p->refused, e);
+}
+
 int planted_read(struct planted *p, const struct study *s, struct err *e) {
     static const char *const keys[] = {"?monologue", "?boundary",  "?protective", "?conformity", "?own",     "?turn",
                                        "?whisper",   "?malformed", "?refused",    "?graphemes",  "?effects", NULL};
     const struct yml_node *n = s->planted, *c;
     defaults(p);
+    if (s->council.options) return read_council(p, s, e);
     if (!n) return 0;
     TRY(yml_keys(s->doc, n, "planted", keys, e));
     for (int i = 0; i < COMPONENTS; i++)

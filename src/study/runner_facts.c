@@ -32,6 +32,7 @@ static int put_languages(json_t *o, const struct study *s, struct archive *a, st
         json_t *l = json_object();
         json_object_set_new(list, s->language[i]->code, l);
         TRY(text_id(l, "language_text_id", a, s->language_bytes[i], s->language_n[i], e));
+        if (s->council.options) TRY(text_id(l, "council_text_id", a, s->council_bytes[i], s->council_n[i], e));
     }
     return 0;
 }

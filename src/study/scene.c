@@ -46,6 +46,7 @@ int scene_open(struct scene **out, const struct study *st, const struct cell *c,
     s->order = calloc(n, sizeof *s->order);
     if (!s->slots || !s->order) TRYTO(out, fail(e, ERR_NOMEM, "out of memory for a run"));
     cast(s);
+    council_draw(st, replicate, &s->fact);
     TRYTO(out, reply_rules_new(&s->rules, s->language, s->names, st->n_agents, e));
     *out = s;
     return 0;
@@ -61,6 +62,7 @@ int scene_replicate(const struct scene *s) { return s->replicate; }
 const struct seat *scene_seats(const struct scene *s) { return s->seats; }
 const char *scene_name(const struct scene *s, int agent) { return s->names[agent]; }
 const struct reply_rules *scene_rules(const struct scene *s) { return s->rules; }
+const struct council_fact *scene_fact(const struct scene *s) { return s->fact.n ? &s->fact : NULL; }
 int scene_turn(const struct scene *s) { return s->turn; }
 int scene_over(const struct scene *s) { return s->turn > s->study->n_turns; }
 
@@ -101,6 +103,17 @@ int scene_sees(const struct scene *s, int viewer, int now, int turn, int author,
     if (turn == now && s->study->order != ORDER_SIMULTANEOUS) before = scene_place(s, now, author) < scene_place(s, now, viewer);
     if (!before || (s->study->last && now - turn > s->study->last)) return 0;
     return audience_sees(s->study->audience[a->channel], author, a->to, viewer);
+}
+
+int scene_since(const struct scene *s, int agent, int turn, struct said_at out[2 * STUDY_MAX_AGENTS]) {
+    int n = 0, agents = s->study->n_agents, together = s->study->order == ORDER_SIMULTANEOUS;
+    for (int t = turn > 1 ? turn - 1 : turn; t <= turn; t++) {
+        int own = scene_place(s, t, agent), from = t < turn && !together ? own + 1 : 0;
+        int to = t < turn ? agents : together ? 0 : own;
+        for (int i = from; i < to; i++)
+            if (scene_order_at(s, t)[i] != agent) out[n++] = (struct said_at){t, scene_order_at(s, t)[i]};
+    }
+    return n;
 }
 
 const char *part_role_name(enum part_role r) {

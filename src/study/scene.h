@@ -29,6 +29,8 @@ int scene_replicate(const struct scene *s);
 const struct seat *scene_seats(const struct scene *s);
 const char *scene_name(const struct scene *s, int agent); /* as it is called in the run's language */
 const struct reply_rules *scene_rules(const struct scene *s);
+struct council_fact;
+const struct council_fact *scene_fact(const struct scene *s); /* what a council looks for; NULL: the study is none */
 
 int scene_turn(const struct scene *s); /* under way, from 1; one more than the study has when the run is over */
 int scene_over(const struct scene *s);
@@ -38,6 +40,11 @@ int scene_ready(const struct scene *s, int agents[STUDY_MAX_AGENTS]);
 int scene_put(struct scene *s, int agent, struct reply *r, struct err *e);
 /* What an agent said at a turn; NULL: nothing yet. */
 const struct reply *scene_said(const struct scene *s, int turn, int agent);
+/* Whom an agent that is asked at a turn heard since it spoke last, in the order of speaking; returns how many. */
+struct said_at {
+    int turn, author;
+};
+int scene_since(const struct scene *s, int agent, int turn, struct said_at out[2 * STUDY_MAX_AGENTS]);
 /* Whether viewer may see the act of an author at a turn, when it is its turn at `now`. */
 int scene_sees(const struct scene *s, int viewer, int now, int turn, int author, const struct act *a);
 
@@ -63,6 +70,9 @@ struct context {
 int scene_context(const struct scene *s, int agent, struct context *out, struct err *e);
 /* The same with a reply that could not be read and the request to answer once more. */
 int scene_reask(const struct scene *s, int agent, const char *reply, struct context *out, struct err *e);
+/* All of what an agent saw and said in a run that is over: the context of each of its turns is a beginning of it. ERR_STATE: the run is
+ * not over; UNSUPPORTED: agents see only the last turns, so that there is no such text. */
+int scene_whole(const struct scene *s, int agent, struct context *out, struct err *e);
 void context_free(struct context *c);
 /* As messages of a chat: a JSON array of {"role", "content"}; the caller's reference, NULL: out of memory. */
 struct json_t;

@@ -78,10 +78,41 @@ static int how_to_reply(struct pen *p, enum prompt_id id) {
     return prompt_fill(p->b, l->prompts[id], v, 4, p->e);
 }
 
+/* What a council asks, and what this agent saw. */
+static int council_lines(struct pen *p) {
+    const struct council_words *w = p->s->language->council;
+    const struct council_fact *f = &p->s->fact;
+    const struct council_topic *t = &w->topics[f->topic];
+    struct str values = {0};
+    for (int i = 0; i < f->n; i++) str_printf(&values, "%s%s", i ? list_comma(p->s->language) : "", t->value[f->option[i]]);
+    if (values.failed) return str_free(&values), fail(p->e, ERR_NOMEM, "out of memory for a context");
+    const struct prompt_value v[] = {{"question", t->question}, {"values", values.s}, {"value", t->value[f->hint[p->agent]]}};
+    const char *const lines[] = {w->question, w->options, w->evidence};
+    int rc = 0;
+    for (int i = 0; i < 3 && rc >= 0; i++) {
+        str_puts(p->b, "\n");
+        rc = prompt_fill(p->b, lines[i], &v[i], 1, p->e);
+    }
+    str_free(&values);
+    return rc;
+}
+
+/* Who the others are. */
+static int others_line(struct pen *p) {
+    const struct scene *s = p->s;
+    struct str names = {0};
+    for (int i = 0; i < s->study->n_agents; i++)
+        if (i != p->agent) str_printf(&names, "%s%s", names.len ? list_comma(s->language) : "", s->names[i]);
+    if (names.len) str_puts(p->b, "\n");
+    int rc =
+        names.len ? prompt_fill(p->b, s->language->prompts[PROMPT_OTHERS], &(struct prompt_value){"names", names.s}, 1, p->e) : 0;
+    str_free(&names);
+    return rc;
+}
+
 static int system_part(struct pen *p) {
     const struct scene *s = p->s;
     const struct language *l = s->language;
-    struct str names = {0};
     for (int i = 0; i < PREFIXES; i++)
         if (s->seats[p->agent].prefixes >> i & 1) paragraph(p->b, l->prefixes[i]);
     paragraph(p->b, l->setting);
@@ -89,12 +120,7 @@ static int system_part(struct pen *p) {
     const struct persona *who = language_persona(l, s->study->persona[s->seats[p->agent].persona]);
     const struct prompt_value self[] = {{"name", who->name}, {"about", who->about}};
     TRY(prompt_fill(p->b, l->prompts[PROMPT_SELF], self, 2, p->e));
-    for (int i = 0; i < s->study->n_agents; i++)
-        if (i != p->agent) str_printf(&names, "%s%s", names.len ? list_comma(l) : "", s->names[i]);
-    if (names.len) str_puts(p->b, "\n");
-    int rc = names.len ? prompt_fill(p->b, l->prompts[PROMPT_OTHERS], &(struct prompt_value){"names", names.s}, 1, p->e) : 0;
-    str_free(&names);
-    TRY(rc);
+    TRY(scene_fact(s) ? council_lines(p) : others_line(p));
     paragraph(p->b, "");
     TRY(how_to_reply(p, PROMPT_REPLY));
     return add_part(p->c, PART_SYSTEM, 0, p->b, p->e);
@@ -187,6 +213,20 @@ int scene_context(const struct scene *s, int agent, struct context *out, struct 
     struct str b = {0};
     if (scene_over(s)) return fail(e, ERR_STATE, "expected a run under way, found one that is over");
     int rc = all_parts(&(struct pen){.s = s, .c = &c, .b = &b, .e = e, .agent = agent, .now = s->turn});
+    return finish(&c, &b, rc, out);
+}
+
+int scene_whole(const struct scene *s, int agent, struct context *out, struct err *e) {
+    struct context c = {0};
+    struct str b = {0};
+    if (!scene_over(s)) return fail(e, ERR_STATE, "expected a run that is over, found one under way");
+    if (s->study->last) return fail(e, ERR_UNSUPPORTED, "expected agents that see all turns, found context: %d", s->study->last);
+    struct pen p = {.s = s, .c = &c, .b = &b, .e = e, .agent = agent, .now = s->turn};
+    int rc = system_part(&p);
+    for (int t = 1; rc >= 0 && t < s->turn; t++) {
+        rc = user_parts(&p, t);
+        if (rc >= 0) rc = assistant_part(&p, t);
+    }
     return finish(&c, &b, rc, out);
 }
 

@@ -1,6 +1,7 @@
 /* What the two files of a scene share. */
 #ifndef STUDY_SCENE_INT_H
 #define STUDY_SCENE_INT_H
+#include "study/council.h"
 #include "study/prompt.h"
 #include "study/scene.h"
 #include "study/study_int.h"
@@ -16,6 +17,7 @@ struct scene {
     int replicate, turn;
     struct seat seats[STUDY_MAX_AGENTS];
     const char *names[STUDY_MAX_AGENTS];
+    struct council_fact fact; /* n 0: none */
     struct reply_rules *rules;
     struct slot *slots; /* [turns, agents] */
     int *order;         /* [turns, agents] */

@@ -64,6 +64,24 @@ const char *among_name(enum among a);
 /* Whether `viewer` may see a message of `author` to `to` (-1: nobody in particular). */
 int audience_sees(enum audience a, int author, int to, int viewer);
 
+/* A council: the group looks for a hidden fact of which each has seen a hint (council.h). */
+#define COUNCIL_SPLIT_MAP(XX) \
+    XX(TRAIN, "train")        \
+    XX(VAL, "val")            \
+    XX(TEST, "test")
+enum council_split {
+#define XX(id, name) SPLIT_##id,
+    COUNCIL_SPLIT_MAP(XX)
+#undef XX
+        COUNCIL_SPLITS
+};
+const char *council_split_name(enum council_split s);
+struct council_design {
+    int options;              /* that are asked about; 0: the study is no council */
+    double reliability;       /* the chance that a hint is the truth; else it is another option */
+    enum council_split split; /* which facts occur */
+};
+
 struct arm {
     const char *id, *about; /* about: "" if none */
     int with[PREFIXES];     /* how many agents carry each prefix */
@@ -106,6 +124,9 @@ struct study {
     struct language *language[STUDY_MAX_LANGUAGES];
     char *language_bytes[STUDY_MAX_LANGUAGES]; /* the files they were read from */
     size_t language_n[STUDY_MAX_LANGUAGES];
+    struct council_design council;
+    char *council_bytes[STUDY_MAX_LANGUAGES]; /* of a council: the files of its texts */
+    size_t council_n[STUDY_MAX_LANGUAGES];
     struct study_model model[STUDY_MAX_MODELS];
     struct arm arm[STUDY_MAX_ARMS];
     struct hypothesis hypothesis[STUDY_MAX_HYPOTHESES];
@@ -121,8 +142,10 @@ struct study {
 };
 
 /* Where languages come from: the bytes of a file (malloc'd) and what errors call it. */
+typedef int language_load(void *ctx, const char *code, char **bytes, size_t *n, char *name, size_t name_size, struct err *e);
 struct language_source {
-    int (*load)(void *ctx, const char *code, char **bytes, size_t *n, char *name, size_t name_size, struct err *e);
+    language_load *load;
+    language_load *council; /* the texts of a council in that language; NULL: there are none */
     void *ctx;
 };
 /* Errors are placed (path:line:column): IO, FORMAT, RANGE, LIMIT, UNSUPPORTED, NOMEM. */
@@ -130,7 +153,9 @@ int study_read(struct study **out, const char *path, const struct language_sourc
 int study_parse(struct study **out, const char *name, const char *s, size_t n, const struct language_source *from, struct err *e);
 void study_free(struct study *s);
 /* Languages of a folder, <dir>/<code>.yaml; ctx is the folder's path. */
-int language_from_dir(void *ctx, const char *code, char **bytes, size_t *n, char *name, size_t name_size, struct err *e);
+language_load language_from_dir;
+/* Texts of a council, beside a folder of languages: <dir>/../council/<code>.yaml. */
+language_load council_from_dir;
 
 /* Jobs of all cells in the order in which they are run: shuffled within blocks. free() */
 int study_jobs(const struct study *s, struct job **out, int64_t *n, struct err *e);
@@ -147,5 +172,19 @@ void study_order(const struct study *s, const struct cell *c, int replicate, int
 /* What an agent's sampler starts from. */
 uint64_t study_seed(const struct study *s, const struct cell *c, int replicate, int turn, int agent, int ask);
 /* The random streams of other parts begin with these. */
-enum study_stream { STREAM_ORDER = 1, STREAM_PLACE, STREAM_AMONG, STREAM_SEATS, STREAM_TURN, STREAM_SAMPLER, STREAM_PLANTED };
+enum study_stream {
+    STREAM_ORDER = 1,
+    STREAM_PLACE,
+    STREAM_AMONG,
+    STREAM_SEATS,
+    STREAM_TURN,
+    STREAM_SAMPLER,
+    STREAM_PLANTED,
+    STREAM_FACT,
+    STREAM_HINT,
+    STREAM_COUNCIL,
+    STREAM_MIX
+};
+/* Draws everything anew: as if the file had said this seed. */
+void study_reseed(struct study *s, uint64_t seed);
 #endif

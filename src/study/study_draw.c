@@ -15,6 +15,7 @@
 NAMES(turn_order_name, enum turn_order, TURN_ORDER_MAP)
 NAMES(audience_name, enum audience, AUDIENCE_MAP)
 NAMES(among_name, enum among, AMONG_MAP)
+NAMES(council_split_name, enum council_split, COUNCIL_SPLIT_MAP)
 #undef XX
 
 int audience_sees(enum audience a, int author, int to, int viewer) {
@@ -33,6 +34,7 @@ void study_free(struct study *s) {
     for (int i = 0; i < STUDY_MAX_LANGUAGES; i++) {
         language_free(s->language[i]);
         free(s->language_bytes[i]);
+        free(s->council_bytes[i]);
     }
     free(s->cell);
     yml_free(s->doc);
@@ -40,15 +42,29 @@ void study_free(struct study *s) {
     free(s);
 }
 
-int language_from_dir(void *ctx, const char *code, char **bytes, size_t *n, char *name, size_t name_size, struct err *e) {
-    int len = snprintf(name, name_size, "%s/%s.yaml", (const char *)ctx, code);
+static int from_dir(const char *dir, const char *below, const char *code, char **bytes, size_t *n, char *name, size_t name_size,
+                    struct err *e) {
+    int len = snprintf(name, name_size, "%s/%s%s.yaml", dir, below, code);
     if (len < 0 || (size_t)len >= name_size) return fail(e, ERR_LIMIT, "path of the language %.40s is too long", code);
     return file_read(bytes, n, name, YML_MAX_BYTES, e);
 }
 
+int language_from_dir(void *ctx, const char *code, char **bytes, size_t *n, char *name, size_t name_size, struct err *e) {
+    return from_dir(ctx, "", code, bytes, n, name, name_size, e);
+}
+
+int council_from_dir(void *ctx, const char *code, char **bytes, size_t *n, char *name, size_t name_size, struct err *e) {
+    return from_dir(ctx, "../council/", code, bytes, n, name, name_size, e);
+}
+
+void study_reseed(struct study *s, uint64_t seed) {
+    s->seed = seed;
+    s->key = hash_mix(seed ^ hash_text(s->id));
+}
+
 int study_cells(struct study *s, struct err *e) {
     int n = s->n_models * s->n_languages * s->n_arms;
-    s->key = hash_mix(s->seed ^ hash_text(s->id));
+    study_reseed(s, s->seed);
     s->cell = calloc((size_t)n + 1, sizeof *s->cell);
     if (!s->cell) return fail(e, ERR_NOMEM, "out of memory for the cells of a study");
     for (int m = 0; m < s->n_models; m++)

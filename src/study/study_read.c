@@ -113,13 +113,18 @@ static int read_channels(struct study_reader *r, const struct yml_node *n) {
 
 /* ---- languages, models ---- */
 
+int study_load(struct study_reader *r, const struct yml_node *at, language_load *load, const char *what, const char *code,
+               char **bytes, size_t *n, char *name, size_t name_size) {
+    struct err why = ERR_INIT;
+    int rc = load ? load(r->from->ctx, code, bytes, n, name, name_size, &why) : fail(&why, ERR_IO, "nowhere to look for it");
+    if (rc >= 0) return 0;
+    return yml_fail(r->d, at, 0, rc, r->e, "expected the %s \"%s\", found: %.200s (%.80s)", what, code, why.msg, why.where);
+}
+
 static int load_language(struct study_reader *r, const struct yml_node *at, const char *code, int i) {
     struct study *s = r->s;
     char name[1024] = "";
-    struct err why = ERR_INIT;
-    int rc = r->from->load(r->from->ctx, code, &s->language_bytes[i], &s->language_n[i], name, sizeof name, &why);
-    if (rc < 0)
-        return yml_fail(r->d, at, 0, rc, r->e, "expected the language \"%s\", found: %.200s (%.80s)", code, why.msg, why.where);
+    TRY(study_load(r, at, r->from->load, "language", code, &s->language_bytes[i], &s->language_n[i], name, sizeof name));
     TRY(language_parse(&s->language[i], name, s->language_bytes[i], s->language_n[i], r->e));
     if (!strcmp(s->language[i]->code, code)) return 0;
     return yml_fail(r->d, at, 0, ERR_FORMAT, r->e, "expected the language \"%s\", found a file of \"%.40s\"", code,
@@ -233,11 +238,12 @@ static int read_root(struct study_reader *r) {
     static const char *const keys[] = {"candor",      "id",        "?title",     "?seed",    "languages", "models",
                                        "group",       "?channels", "?events",    "?reask",   "arms",      "replicates",
                                        "?block",      "?exclude",  "?reference", "?planted", "?choices",  "?hypotheses",
-                                       "?correction", "?stop",     "?countries", NULL};
+                                       "?correction", "?stop",     "?countries", "?council", NULL};
     const struct yml_node *root = yml_root(r->d);
     TRY(yml_keys(r->d, root, "study", keys, r->e));
     TRY(read_head(r, root));
     TRY(read_languages(r, yml_get(root, "languages")));
+    TRY(study_council(r, root));
     TRY(read_models(r, yml_get(root, "models")));
     TRY(read_group(r, yml_get(root, "group")));
     TRY(read_channels(r, yml_get(root, "channels")));

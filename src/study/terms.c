@@ -123,6 +123,11 @@ int study_terms(json_t **out, const struct study *s, struct err *e) {
                           s->reference < 0 ? "all" : s->arm[s->reference].id, "countries", country_terms(s), "formulas",
                           formula_terms(), "correction", hypothesis_correction_name(s->correction), "hypotheses", h);
     if (!o) return fail(e, ERR_NOMEM, "out of memory for the terms of a study");
+    const struct council_design *c = &s->council;
+    if (c->options)
+        json_object_set_new(o, "council",
+                            json_pack("{s:i, s:f, s:s}", "options", c->options, "reliability", c->reliability, "split",
+                                      council_split_name(c->split)));
     *out = o;
     return 0;
 }

@@ -1,0 +1,107 @@
+/* Runs of planted members, played one after the other and written as documents. */
+#include "study/council_documents.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "study/scene.h"
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int play_one(struct scene *sc, const struct council_rates *r, int agent, struct err *e) {
+    struct str text = {0};
+    struct reply reply = {0};
+    int rc = council_speak(&text, r, sc, agent, e);
+    if (rc >= 0 && text.failed) rc = fail(e, ERR_NOMEM, "out of memory for a planted reply");
+    if (rc >= 0) rc = reply_parse(&reply, scene_rules(sc), agent, text.s, text.len, e);
+    if (rc >= 0) rc = scene_put(sc, agent, &reply, e);
+    reply_free(&reply);
+    str_free(&text);
+    return rc;
+}
+
+int council_play(struct scene *sc, const struct council_rates *r, struct err *e) {
+    int ready[STUDY_MAX_AGENTS];
+    while (scene_ready(sc, ready)) TRY(play_one(sc, r, ready[0], e));
+    return 0;
+}
+
+struct writer {
+    struct study *s;
+    const struct council_rates *r;
+    const struct council_documents_opts *o;
+    FILE *f;
+    struct council_documents done;
+    struct err *e;
+};
+
+static int write_line(struct writer *w, const struct context *c) {
+    json_t *messages = context_messages(c), *line = messages ? json_pack("{s:o}", "messages", messages) : NULL;
+    char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
+    json_decref(line);
+    if (!text) return fail(w->e, ERR_NOMEM, "out of memory for a document");
+    int n = fprintf(w->f, "%s\n", text);
+    free(text);
+    if (n < 0) return fail(w->e, ERR_IO, "cannot write a document");
+    w->done.documents++, w->done.bytes += n;
+    return 0;
+}
+
+/* How many carry each prefix: the rest is divided in an order that is drawn, so that each kind has the same share on average. */
+static void mix(const struct study *s, struct arm *arm, int64_t run) {
+    struct rng g = RNG(s->key, STREAM_MIX, (uint64_t)run);
+    int kind[PREFIXES], left = s->n_agents;
+    for (int i = 0; i < PREFIXES; i++) kind[i] = i;
+    rng_shuffle(&g, kind, PREFIXES, sizeof *kind);
+    for (int i = 0; i < PREFIXES; i++) {
+        arm->with[kind[i]] = (int)rng_below(&g, (uint64_t)left + 1);
+        left -= arm->with[kind[i]];
+    }
+    arm->among = AMONG_REST; /* from the other end of the order, so that nobody has two */
+    arm->shuffled_place = 1;
+}
+
+static int is_mixed(const struct writer *w, int64_t run) {
+    struct rng g = RNG(w->s->key, STREAM_MIX, (uint64_t)run, 1);
+    return rng_uniform(&g) < w->o->mix;
+}
+
+static int write_run(struct writer *w, const struct cell *c, int64_t run) {
+    struct scene *sc;
+    struct context x;
+    TRY(scene_open(&sc, w->s, c, (int)run, w->e));
+    int rc = council_play(sc, w->r, w->e);
+    for (int i = 0; i < w->s->n_agents && rc >= 0; i++) {
+        rc = scene_whole(sc, i, &x, w->e);
+        if (rc < 0) break;
+        rc = write_line(w, &x);
+        context_free(&x);
+    }
+    scene_free(sc);
+    w->done.runs++, w->done.replies += (int64_t)w->s->n_agents * w->s->n_turns;
+    return rc;
+}
+
+/* The arm is as it was afterwards. */
+static int one(struct writer *w, int64_t run) {
+    const struct cell *c = &w->s->cell[run % w->s->n_cells];
+    struct arm *arm = &w->s->arm[c->arm], was = *arm;
+    if (is_mixed(w, run)) mix(w->s, arm, run);
+    int rc = write_run(w, c, run);
+    *arm = was;
+    return rc;
+}
+
+int council_documents(struct council_documents *out, struct study *s, const struct council_rates *r,
+                      const struct council_documents_opts *o, FILE *f, struct err *e) {
+    struct writer w = {.s = s, .r = r, .o = o, .f = f, .e = e};
+    if (!s->council.options) return fail(e, ERR_ARG, "expected a study with the key council, found %s, which has none", s->id);
+    study_reseed(s, o->seed);
+    s->council.split = o->split;
+    for (int64_t run = 0; run < o->runs; run++) {
+        if (o->stop && o->stop(o->ctx)) return fail(e, ERR_CANCELLED, "stopped after %lld runs", (long long)run);
+        TRY(one(&w, run));
+        if (o->progress) o->progress(o->ctx, run + 1);
+    }
+    *out = w.done;
+    return 0;
+}
