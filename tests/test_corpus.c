@@ -46,7 +46,7 @@ static struct doc doc_of(const struct tokenizer *t, const struct gym_spec *s, st
     struct samples all = {.s = x, .n = 1, .cap = 1};
     struct err e = ERR_INIT;
     struct doc d;
-    cr_assert_eq(corpus_doc(&d, r, 0, t, &all, 0, 0, &e), 0, "%s", e.msg);
+    cr_assert_eq(corpus_doc(&d, &(struct corpus){.r = r, .t = t, .s = &all}, 0, 0, 0, &e), 0, "%s", e.msg);
     free(r);
     return d;
 }

@@ -1,10 +1,11 @@
 /* Checkpoints: weights and both moments as they are, plus where the run stood.
  *
- *   offset  0  8 bytes  "CNDRCKP1"
+ *   offset  0  8 bytes  "CNDRCKP2"
  *           8  u64      hash of the recipe
  *          16  u64      bytes of one number (4 or 8)
  *          24  u64      numbers in all parameters, P
- *          32  struct train_state
+ *          32  u64      hash of the files of documents; 0: none
+ *          40  struct train_state
  *           …  P weights, P first moments, P second moments, parameters in model order
  *           …  u64      hash of everything before
  * A private, local file: read back only by the program that wrote it, but checked all the same. */
@@ -17,7 +18,7 @@
 
 struct head {
     char magic[8];
-    uint64_t recipe, num_bytes, count;
+    uint64_t recipe, num_bytes, count, files;
     struct train_state s;
 };
 
@@ -45,8 +46,9 @@ int checkpoint_write(const struct trainer *t, const char *path, struct err *e) {
     uint64_t h = HASH_START;
     struct head head;
     memset(&head, 0, sizeof head);
-    memcpy(head.magic, "CNDRCKP1", 8);
+    memcpy(head.magic, "CNDRCKP2", 8);
     head.recipe = t->r->hash, head.num_bytes = t->d->num_bytes, head.count = (uint64_t)model_param_count(t->m), head.s = t->s;
+    head.files = train__files_hash(t);
     TRY(file_out_open(&o, path, e));
     int rc = put(o.f, &h, &head, sizeof head, e);
     for (int w = 0; w < 3; w++)
@@ -71,11 +73,16 @@ int checkpoint_read(struct trainer *t, const char *path, struct err *e) {
     if (rc > 0) {
         memcpy(&head, m.data, sizeof head);
         memcpy(&sum, m.data + want - 8, 8);
-        if (memcmp(head.magic, "CNDRCKP1", 8) || hash_bytes(HASH_START, m.data, want - 8) != sum)
+        if (memcmp(head.magic, "CNDRCKP2", 8) || hash_bytes(HASH_START, m.data, want - 8) != sum)
             rc = fail_at(e, ERR_FORMAT, path, -1, "checkpoint is damaged: its hash does not fit its content");
         else if (head.recipe != t->r->hash)
             rc = fail_at(e, ERR_STATE, path, -1,
                          "checkpoint was made by another recipe (or the recipe was edited); --fresh starts anew");
+        else if (head.files != train__files_hash(t))
+            rc = fail_at(e, ERR_STATE, path, -1,
+                         "checkpoint was made from other documents: a file that the recipe names (%s%s) has changed; --fresh "
+                         "starts anew",
+                         t->r->files[0], t->r->n_files > 1 ? ", …" : "");
     }
     const unsigned char *p = m.data + sizeof head;
     double tmp[4096];

@@ -1,8 +1,11 @@
-/* Turns gym items into token rows. Which family a document comes from is drawn by weight from a stream keyed by (seed, stage, index). */
+/* Turns gym items and conversations into token rows. Which family or file a document comes from is drawn by weight from a stream keyed by
+ * (seed, stage, index). */
 #include "decode/corpus.h"
 #include "base/rng.h"
 #include "base/str.h"
 #include "decode/codec.h"
+#include "decode/conversation.h"
+#include "decode/docfile.h"
 #include "decode/steps.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,19 +99,36 @@ static int item_text(const struct recipe_data *d, int valid, struct rng *g, stru
     return rc < 0 ? fail(e, rc, "a gym item could not be put into words") : 0;
 }
 
-static int doc_from_gym(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t, int valid, int64_t i,
-                        struct err *e) {
-    const struct recipe_stage *s = &r->stages[stage];
-    struct rng g = doc_rng(r, stage, valid, i);
+static int doc_from_gym(struct doc *out, const struct recipe_data *d, int answers, const struct tokenizer *t, int valid,
+                        struct rng *g, struct err *e) {
     struct str prompt = {0}, text = {0};
     struct toks p = {0};
-    int rc = item_text(draw_data(s->data, s->n_data, &g), valid, &g, &prompt, &text, e);
+    int rc = item_text(d, valid, g, &prompt, &text, e);
     if (rc >= 0) rc = encode(t, &text, &out->ids, e);
-    if (rc >= 0 && s->objective == OBJECTIVE_ANSWER && prompt.len) rc = encode(t, &prompt, &p, e);
+    if (rc >= 0 && answers && prompt.len) rc = encode(t, &prompt, &p, e);
     out->from = p.n ? p.n : 1;
     toks_free(&p);
     str_free(&prompt), str_free(&text);
     return rc < 0 ? rc : 0;
+}
+
+static int doc_from_file(struct doc *out, const struct corpus *c, const struct docfile *f, int answers, int64_t line,
+                         struct err *e) {
+    json_t *messages;
+    TRY(docfile_messages(f, line, &messages, e));
+    int rc = docfile_place(f, line, conversation_doc(out, c->t, c->chat, messages, answers, e), e);
+    json_decref(messages);
+    return rc;
+}
+
+static int doc_to_read(struct doc *out, const struct corpus *c, int stage, int valid, int64_t i, struct err *e) {
+    const struct recipe_stage *s = &c->r->stages[stage];
+    struct rng g = doc_rng(c->r, stage, valid, i);
+    const struct recipe_data *d = draw_data(s->data, s->n_data, &g);
+    int answers = s->objective == OBJECTIVE_ANSWER;
+    if (!d->file) return doc_from_gym(out, d, answers, c->t, valid, &g, e);
+    const struct docfile *f = &c->files[d->file - 1];
+    return doc_from_file(out, c, f, answers, docfile_pick(f, c->r->seed, stage, valid, i), e);
 }
 
 /* One question in ten is kept for validation. */
@@ -180,21 +200,35 @@ static int doc_from_samples(struct doc *out, const struct recipe *r, int stage, 
     return fail(e, ERR_STATE, "no question with a right and a wrong sample: nothing to compare");
 }
 
-int corpus_doc(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t, const struct samples *s, int valid,
-               int64_t i, struct err *e) {
+int corpus_doc(struct doc *out, const struct corpus *c, int stage, int valid, int64_t i, struct err *e) {
     *out = (struct doc){.from = 1};
-    if (r->stages[stage].objective >= OBJECTIVE_PAIRWISE) return doc_from_samples(out, r, stage, t, s, valid, i, e);
-    return doc_from_gym(out, r, stage, t, valid, i, e);
+    if (c->r->stages[stage].objective >= OBJECTIVE_PAIRWISE) return doc_from_samples(out, c->r, stage, c->t, c->s, valid, i, e);
+    return doc_to_read(out, c, stage, valid, i, e);
 }
 
-int corpus_text(struct str *out, const struct recipe *r, struct err *e) {
+enum { VOCABULARY = 0xff }; /* in place of a stage's number */
+
+static int text_from_file(struct str *out, const struct corpus *c, const struct docfile *f, int64_t i, struct err *e) {
+    int64_t line = docfile_pick(f, c->r->seed, VOCABULARY, 0, i);
+    json_t *messages;
+    TRY(docfile_messages(f, line, &messages, e));
+    int rc = docfile_place(f, line, conversation_text(out, c->chat, messages, e), e);
+    json_decref(messages);
+    return rc;
+}
+
+int corpus_text(struct str *out, const struct corpus *c, struct err *e) {
+    const struct recipe *r = c->r;
     struct str prompt = {0};
-    for (int64_t i = 0; i < r->tok_samples; i++) {
-        struct rng g = doc_rng(r, 0xff, 0, i);
+    int rc = 0;
+    for (int64_t i = 0; rc >= 0 && i < r->tok_samples; i++) {
+        struct rng g = doc_rng(r, VOCABULARY, 0, i);
+        const struct recipe_data *d = draw_data(r->tok_data, r->n_tok_data, &g);
         str_clear(&prompt);
-        TRY(item_text(draw_data(r->tok_data, r->n_tok_data, &g), 0, &g, &prompt, out, e));
-        TRY(str_puts(out, "\n"));
+        rc = !d->file ? item_text(d, 0, &g, &prompt, out, e) : text_from_file(out, c, &c->files[d->file - 1], i, e);
+        if (rc >= 0) rc = str_puts(out, "\n");
     }
     str_free(&prompt);
+    if (rc < 0) return rc;
     return out->failed ? fail(e, ERR_NOMEM, "out of memory") : 0;
 }

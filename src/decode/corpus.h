@@ -7,9 +7,10 @@
 
 struct doc {
     struct toks ids;
-    int64_t from;       /* first position that is a target (next token: 1; answers only: the answer's first token) */
-    int label;          /* reward stages: 1 right, 0 wrong */
-    signed char *marks; /* reward stages with steps: per token 1 right so far, 0 wrong, -1 not scored; else NULL */
+    int64_t from; /* first position that is a target (next token: 1; answers only: the answer's first token), unless marked */
+    int label;    /* reward stages: 1 right, 0 wrong */
+    signed char *marks; /* reward stages with steps: per token 1 right so far, 0 wrong, -1 not scored. Replies of a conversation:
+                           1 a target, 0 none. Else NULL */
 };
 void doc_free(struct doc *d);
 
@@ -30,10 +31,19 @@ struct device;
 int samples_draw(struct samples *out, const struct recipe *r, int stage, struct device *d, const struct tokenizer *t,
                  const char *path, int (*stop)(void), struct err *e);
 
-/* Document i; valid: of the validation split. Reward stages take it from samples; pairs are documents 2i (right) and 2i+1 (wrong). */
-int corpus_doc(struct doc *out, const struct recipe *r, int stage, const struct tokenizer *t, const struct samples *s, int valid,
-               int64_t i, struct err *e);
-/* Text of the families the recipe's vocabulary is learnt from, for the tokenizer's merges. */
+/* What documents are made of. Borrowed; immutable while documents are made, so any thread may make them. */
+struct chat_template;
+struct corpus {
+    const struct recipe *r;
+    const struct tokenizer *t;
+    const struct samples *s;          /* reward stages */
+    const struct docfile *files;      /* [r->n_files] */
+    const struct chat_template *chat; /* how a conversation of a file is written; NULL: there are none */
+};
+/* Document i; valid: of the validation split. Reward stages take it from samples; pairs are documents 2i (right) and 2i+1 (wrong). A
+ * document that could not be made has an error with the place of its line. */
+int corpus_doc(struct doc *out, const struct corpus *c, int stage, int valid, int64_t i, struct err *e);
+/* Text of what the recipe's vocabulary is learnt from, for the tokenizer's merges; no vocabulary or samples are needed. */
 struct str;
-int corpus_text(struct str *out, const struct recipe *r, struct err *e);
+int corpus_text(struct str *out, const struct corpus *c, struct err *e);
 #endif

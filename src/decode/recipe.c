@@ -4,6 +4,8 @@
 #include "base/fs.h"
 #include "base/hash.h"
 #include "model/family.h"
+#include "task/question.h"
+#include "text/chat_template.h"
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,9 +81,30 @@ static int beside(char *out, size_t size, const char *recipe, const char *name, 
     return n < (int)size ? 0 : fail(e, ERR_LIMIT, "path of %.60s is too long", name);
 }
 
-static int data_read(struct recipe_data *d, const struct recipe *r, json_t *o, struct err *e) {
+/* The number of a file, which is listed once however often it is named. */
+static int file_number(struct recipe *r, const char *path, int *number, struct err *e) {
+    for (*number = 1; *number <= r->n_files; ++*number)
+        if (!strcmp(r->files[*number - 1], path)) return 0;
+    if (r->n_files == RECIPE_DATA) return fail(e, ERR_LIMIT, "recipe: expected at most %d files of documents", RECIPE_DATA);
+    memcpy(r->files[r->n_files++], path, strlen(path) + 1);
+    return 0;
+}
+
+static int data_file_read(struct recipe_data *d, struct recipe *r, json_t *o, struct err *e) {
+    char file[200] = "", path[256];
+    const struct key keys[] = {TEXT("file", file, 1), REAL("weight", d->weight, 1e-6, 1e6, 0)};
+    TRY(READ(keys, "data with a file", o));
+    if (!file[0]) return fail(e, ERR_FORMAT, "data.file: expected a path, found an empty text");
+    TRY(beside(path, sizeof path, r->path, file, e));
+    return file_number(r, path, &d->file, e);
+}
+
+static int data_read(struct recipe_data *d, struct recipe *r, json_t *o, struct err *e) {
     char family[32] = "", difficulty[32] = "", policy[200] = "";
     *d = (struct recipe_data){.weight = 1, .samples = 4, .questions = 1000, .temp = 1, .max_new = 160};
+    if (json_object_get(o, "file")) return data_file_read(d, r, o, e);
+    if (json_is_object(o) && !json_object_get(o, "family"))
+        return fail(e, ERR_FORMAT, "data: expected key \"family\" (of the gym) or \"file\" (conversations)");
     double slip = 0.1;
     int entities = 0, lettered = 0;
     const struct key keys[] = {TEXT("family", family, 1),
@@ -114,8 +137,7 @@ static int data_read(struct recipe_data *d, const struct recipe *r, json_t *o, s
     return gym_check(&d->spec, e);
 }
 
-static int data_list_read(struct recipe_data *out, int *n, const struct recipe *r, json_t *list, const char *where,
-                          struct err *e) {
+static int data_list_read(struct recipe_data *out, int *n, struct recipe *r, json_t *list, const char *where, struct err *e) {
     json_t *item;
     size_t i;
     if (!json_is_array(list) || !json_array_size(list) || json_array_size(list) > RECIPE_DATA)
@@ -131,7 +153,7 @@ static int objective_read(enum objective_kind *k, const char *s, struct err *e) 
     return fail(e, ERR_FORMAT, "stage.objective: expected next, answer, pairwise or pointwise, found \"%s\"", s);
 }
 
-static int stage_read(struct recipe_stage *s, const struct recipe *r, json_t *o, struct err *e) {
+static int stage_read(struct recipe_stage *s, struct recipe *r, json_t *o, struct err *e) {
     char objective[16] = "";
     json_t *data = NULL;
     *s = (struct recipe_stage){
@@ -188,19 +210,75 @@ static int model_read(struct model_cfg *c, json_t *o, struct err *e) {
     return 0;
 }
 
+static int special_add(struct recipe *r, const char *s, struct err *e) {
+    if (r->n_specials == RECIPE_SPECIALS)
+        return fail(e, ERR_LIMIT, "tokenizer.specials: expected at most %d, the gym's among them", RECIPE_SPECIALS);
+    memcpy(r->specials[r->n_specials++], s, strlen(s) + 1);
+    return 0;
+}
+
+static int has_special(const json_t *list, const char *name) {
+    size_t i;
+    json_t *v;
+    json_array_foreach(list, i, v) if (json_is_string(v) && !strcmp(json_string_value(v), name)) return 1;
+    return 0;
+}
+
+/* The gym's own in front where its documents are read, then the list's. */
+static int specials_read(struct recipe *r, const json_t *list, struct err *e) {
+    size_t n = json_array_size(list), i;
+    json_t *v;
+    if (!json_is_array(list) || !n) return fail(e, ERR_FORMAT, "tokenizer.specials: expected a list of texts");
+    json_array_foreach(list, i, v) {
+        if (!json_is_string(v) || !json_string_length(v) || json_string_length(v) >= sizeof r->specials[0])
+            return fail(e, ERR_FORMAT, "tokenizer.specials: expected texts of 1 to %zu bytes", sizeof r->specials[0] - 1);
+        for (size_t k = 0; k < i; k++)
+            if (json_equal(v, json_array_get(list, k)))
+                return fail(e, ERR_FORMAT, "tokenizer.specials: \"%s\" stands twice", json_string_value(v));
+    }
+    int gym = recipe_has_gym(r);
+    if (gym && strcmp(json_string_value(json_array_get(list, n - 1)), "<|end|>"))
+        return fail(e, ERR_FORMAT, "tokenizer.specials: expected <|end|> as the last one, since the gym's documents end with it");
+    for (i = 0; gym && task_specials[i]; i++)
+        if (!has_special(list, task_specials[i])) TRY(special_add(r, task_specials[i], e));
+    json_array_foreach(list, i, v) TRY(special_add(r, json_string_value(v), e));
+    return 0;
+}
+
+static int template_read(struct recipe *r, const json_t *specials, struct err *e) {
+    struct chat_template *t;
+    if (!specials != !r->chat_template[0])
+        return fail(e, ERR_FORMAT, "tokenizer: expected both \"chat_template\" and \"specials\", or none");
+    if (!specials && r->n_files)
+        return fail(e, ERR_FORMAT, "tokenizer: files of documents need a \"chat_template\" and its \"specials\"");
+    if (specials) {
+        TRY(chat_template_new(&t, r->chat_template, strlen(r->chat_template), "tokenizer.chat_template", e));
+        chat_template_free(t);
+        return specials_read(r, specials, e);
+    }
+    memcpy(r->chat_template, task_chat_template, strlen(task_chat_template) + 1);
+    for (int i = 0; task_specials[i]; i++) TRY(special_add(r, task_specials[i], e));
+    return 0;
+}
+
 /* After the stages: without data of its own the vocabulary is learnt from the first one's. */
 static int tokenizer_read(struct recipe *r, json_t *o, struct err *e) {
-    json_t *data = NULL;
-    const struct key keys[] = {INT("vocab", r->vocab, 300, 1 << 20, 1), TEXT("pre", r->pre, 1),
-                               INT("samples", r->tok_samples, 1, 1e7, 0), JSON("data", data, 0)};
+    json_t *data = NULL, *specials = NULL;
+    const struct key keys[] = {INT("vocab", r->vocab, 300, 1 << 20, 1),
+                               TEXT("pre", r->pre, 1),
+                               INT("samples", r->tok_samples, 1, 1e7, 0),
+                               JSON("data", data, 0),
+                               JSON("specials", specials, 0),
+                               TEXT("chat_template", r->chat_template, 0)};
     TRY(READ(keys, "tokenizer", o));
     if (data) TRY(data_list_read(r->tok_data, &r->n_tok_data, r, data, "tokenizer.data", e));
     for (int i = 0; i < r->n_tok_data; i++)
         if (r->tok_data[i].policy[0]) return fail(e, ERR_FORMAT, "tokenizer.data: a policy has no place here");
-    if (data) return 0;
-    memcpy(r->tok_data, r->stages[0].data, sizeof r->tok_data);
-    r->n_tok_data = r->stages[0].n_data;
-    return 0;
+    if (!data) {
+        memcpy(r->tok_data, r->stages[0].data, sizeof r->tok_data);
+        r->n_tok_data = r->stages[0].n_data;
+    }
+    return template_read(r, specials, e);
 }
 
 static int top_read(struct recipe *r, json_t *o, struct err *e) {
@@ -253,6 +331,18 @@ int recipe_load(struct recipe *r, const char *path, struct err *e) {
     int rc = err_place(e, top_read(r, o, e), path);
     json_decref(o);
     return rc;
+}
+
+static int any_gym(const struct recipe_data *d, int n) {
+    for (int i = 0; i < n; i++)
+        if (!d[i].file) return 1;
+    return 0;
+}
+
+int recipe_has_gym(const struct recipe *r) {
+    int any = any_gym(r->tok_data, r->n_tok_data);
+    for (int i = 0; i < r->n_stages; i++) any |= any_gym(r->stages[i].data, r->stages[i].n_data);
+    return any;
 }
 
 int recipe_is_reward(const struct recipe *r) {

@@ -3,8 +3,8 @@
 #include "base/progress.h"
 #include "base/str.h"
 #include "decode/train_int.h"
-#include "task/question.h"
 #include "text/bpe_train.h"
+#include "text/chat_template.h"
 #include "weights/gguf_write.h"
 #include <math.h>
 #include <stdio.h>
@@ -18,25 +18,39 @@ static void name_of(char *buf, size_t n, const struct recipe *r, const char *suf
 
 /* ---- the model's beginnings ---- */
 
-static int tokenizer_make(const struct recipe *r, const char *path, struct err *e) {
-    struct str text = {.max = (size_t)1 << 30};
-    struct bpe_vocab v;
+static int vocab_write(const struct recipe *r, const struct bpe_vocab *v, const char *path, struct err *e) {
     struct gguf_writer *g = NULL;
-    int n = 0;
-    while (task_specials[n]) n++;
-    int rc = corpus_text(&text, r, e);
-    if (rc >= 0) rc = bpe_train(text.s, text.len, r->pre, task_specials, n, (int)r->vocab, &v, e);
+    TRY(gguf_writer_new(&g, e));
+    gguf_put_str(g, "general.architecture", "llama", 5);
+    int rc = bpe_vocab_put(g, v, r->pre, -1, (tok)(v->n_tokens - 1), 0); /* the last special ends a document */
+    gguf_put_str(g, "tokenizer.chat_template", r->chat_template, strlen(r->chat_template));
+    if (rc >= 0) rc = gguf_writer_commit(g, path, e);
+    gguf_writer_free(g);
+    return rc;
+}
+
+static int vocab_text(const struct trainer *t, struct str *text, struct err *e) {
+    const struct recipe *r = t->r;
+    struct corpus c = {.r = r, .files = t->files};
+    struct chat_template *chat;
+    TRY(chat_template_new(&chat, r->chat_template, strlen(r->chat_template), "tokenizer.chat_template", e));
+    c.chat = chat;
+    int rc = corpus_text(text, &c, e);
+    chat_template_free(chat);
+    return rc;
+}
+
+static int tokenizer_make(const struct trainer *t, const char *path, struct err *e) {
+    const struct recipe *r = t->r;
+    struct str text = {.max = (size_t)1 << 30};
+    const char *specials[RECIPE_SPECIALS];
+    struct bpe_vocab v;
+    for (int i = 0; i < r->n_specials; i++) specials[i] = r->specials[i];
+    int rc = vocab_text(t, &text, e);
+    if (rc >= 0) rc = bpe_train(text.s, text.len, r->pre, specials, r->n_specials, (int)r->vocab, &v, e);
     str_free(&text);
     if (rc < 0) return rc;
-    rc = gguf_writer_new(&g, e);
-    if (rc >= 0) {
-        gguf_put_str(g, "general.architecture", "llama", 5);
-        tok end = (tok)(v.n_tokens - 1); /* <|end|> is the last of task_specials */
-        rc = bpe_vocab_put(g, &v, r->pre, -1, end, 0);
-        gguf_put_str(g, "tokenizer.chat_template", task_chat_template, strlen(task_chat_template));
-        if (rc >= 0) rc = gguf_writer_commit(g, path, e);
-        gguf_writer_free(g);
-    }
+    rc = vocab_write(r, &v, path, e);
     bpe_vocab_free(&v);
     return rc;
 }
@@ -47,10 +61,12 @@ static int source_open(struct trainer *t, struct err *e) {
     snprintf(path, sizeof path, "%s", r->init);
     if (!r->init[0]) {
         name_of(path, sizeof path, r, "vocab");
-        if (!file_exists(path) || t->o->fresh) TRY(tokenizer_make(r, path, e));
+        if (!file_exists(path) || t->o->fresh) TRY(tokenizer_make(t, path, e));
     }
     TRY(weights_open(&t->source, path, e));
     TRY(tokenizer_from_weights(&t->tok, t->source, e));
+    TRY(train__chat_open(t, e));
+    t->corpus = (struct corpus){t->r, t->tok, &t->samples, t->files, t->chat};
     if (r->init[0]) return model_open(&t->m, t->d, t->source, MODEL_TRAINABLE | (recipe_is_reward(r) ? MODEL_SCORE : 0), e);
     struct model_cfg cfg = r->cfg;
     cfg.n_vocab = (int)tokenizer_size(t->tok);
@@ -124,6 +140,7 @@ static void trainer_fini(struct trainer *t) {
     free(t->pages), free(t->spans), free(t->docs), free(t->ids), free(t->target), free(t->coef), free(t->logp), free(t->score);
     tape_free(t->tape), pass_free(t->pass), model_close(t->m), tokenizer_free(t->tok), weights_close(t->source);
     samples_free(&t->samples);
+    train__files_close(t);
 }
 
 /* ---- the run ---- */
@@ -195,6 +212,12 @@ static int stopped(struct trainer *t, const char *ckpt, int64_t steps, struct er
                 (long long)t->s.step);
 }
 
+static void say_cut(const struct trainer *t) {
+    if (!t->s.cut) return;
+    fprintf(stderr, "  %s: %lld of %lld documents were longer than the context of %lld tokens and were cut off there\n",
+            t->r->stages[t->s.stage].name, (long long)t->s.cut, (long long)t->s.docs, (long long)model_cfg(t->m)->n_ctx);
+}
+
 static int stage_run(struct trainer *t, const char *ckpt, int64_t *steps, struct err *e) {
     const struct recipe_stage *s = &t->r->stages[t->s.stage];
     struct progress bar;
@@ -213,6 +236,7 @@ static int stage_run(struct trainer *t, const char *ckpt, int64_t *steps, struct
         }
     }
     progress_end(&bar);
+    say_cut(t);
     return validate(t, e);
 }
 
@@ -226,6 +250,7 @@ static int model_write(const struct trainer *t, struct err *e) {
         gguf_put_str(g, "general.name", name, strcspn(name, "."));
         gguf_put_str(g, "candor.about", t->r->about, strlen(t->r->about));
         gguf_put_u64(g, "candor.recipe_hash", t->r->hash);
+        if (t->r->n_files) gguf_put_u64(g, "candor.documents_hash", train__files_hash(t));
         tokenizer_copy_meta(g, t->source);
         rc = gguf_writer_commit(g, t->r->out, e);
     }
@@ -245,6 +270,7 @@ static int train_all(struct trainer *t, struct err *e) {
     int64_t steps = 0;
     name_of(ckpt, sizeof ckpt, t->r, "ckpt");
     TRY(dev_set_precision(t->d, precision_of(t), e));
+    TRY(train__files_open(t, e));
     TRY(source_open(t, e));
     TRY(arrays_new(t, e));
     if (!t->o->fresh) TRY(checkpoint_read(t, ckpt, e));

@@ -18,7 +18,7 @@ static void make_docs(void *ctx, int ith, int nth) {
     const struct trainer *t = o->t;
     for (int64_t k = o->from + ith; k < o->to; k += nth) {
         struct err e = ERR_INIT;
-        o->a->rc[k] = corpus_doc(&o->a->doc[k], t->r, (int)t->s.stage, t->tok, &t->samples, o->valid, o->a->first + k, &e);
+        o->a->rc[k] = corpus_doc(&o->a->doc[k], &t->corpus, (int)t->s.stage, o->valid, o->a->first + k, &e);
     }
 }
 
@@ -57,7 +57,7 @@ int train__docs(struct trainer *t, int valid, int64_t i, int n, struct doc **out
     for (int k = 0; k < n; k++) /* what went wrong is said by whoever needs the document, once more */
         if (a->rc[k] < 0) {
             doc_free(&a->doc[k]);
-            TRY(a->rc[k] = corpus_doc(&a->doc[k], t->r, (int)t->s.stage, t->tok, &t->samples, valid, i + k, e));
+            TRY(a->rc[k] = corpus_doc(&a->doc[k], &t->corpus, (int)t->s.stage, valid, i + k, e));
         }
     *out = a->doc;
     return 0;

@@ -2,6 +2,7 @@
 #ifndef DECODE_TRAIN_INT_H
 #define DECODE_TRAIN_INT_H
 #include "decode/corpus.h"
+#include "decode/docfile.h"
 #include "decode/muon.h"
 #include "decode/train.h"
 #include "model/model.h"
@@ -12,6 +13,7 @@ struct train_state {
     int64_t stage, step, next_doc; /* next_doc: of this stage */
     double tokens;                 /* of this stage */
     double loss;                   /* running mean, for people */
+    int64_t docs, cut;             /* of this stage: trained on; longer than the context, so cut off at it */
 };
 /* Documents first … first + n − 1 of a stage. */
 struct docs_ahead {
@@ -43,6 +45,9 @@ struct trainer {
     struct docs_ahead ahead[2]; /* to train on, to validate with */
     int64_t rows, T;
     struct samples samples;
+    struct docfile *files;      /* [r->n_files] */
+    struct chat_template *chat; /* NULL: no files */
+    struct corpus corpus;       /* of the pointers above */
     struct train_state s;
 };
 
@@ -50,6 +55,11 @@ struct trainer {
  * moves it out and leaves an empty one behind. */
 int train__docs(struct trainer *t, int valid, int64_t i, int n, struct doc **out, struct err *e);
 void train__docs_fini(struct trainer *t);
+/* The files' documents: opened before the vocabulary is made; their template belongs to it, so it is opened afterwards. */
+int train__files_open(struct trainer *t, struct err *e);
+int train__chat_open(struct trainer *t, struct err *e);
+void train__files_close(struct trainer *t);
+uint64_t train__files_hash(const struct trainer *t); /* 0: no files */
 int train__batch(struct trainer *t, int valid, int64_t *next, struct err *e);
 /* Loss of the batch in hand (sum), and gradients added to t->grads if back. *n: how many terms the sum has. */
 int train__loss(struct trainer *t, int back, double scale, double *sum, double *n, struct err *e);

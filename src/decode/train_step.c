@@ -9,6 +9,8 @@
 
 static const struct recipe_stage *stage_of(const struct trainer *t) { return &t->r->stages[t->s.stage]; }
 
+static int is_target(const struct doc *d, int64_t i) { return d->marks ? d->marks[i] > 0 : i >= d->from; }
+
 /* Appends one document as a sequence of its own and leaves an empty one. Rows: all but the last token (language), or all (score). */
 static void pack(struct trainer *t, struct doc *d, int reward) {
     int64_t rows = reward ? d->ids.n : d->ids.n - 1;
@@ -17,7 +19,7 @@ static void pack(struct trainer *t, struct doc *d, int reward) {
     *s = (struct span){t->T, rows, 0, {t->pages + page, TRAIN_PAGE, t->kv_fmt}};
     for (int64_t i = 0; i < rows; i++) {
         t->ids[t->T + i] = d->ids.ids[i];
-        t->target[t->T + i] = !reward && i + 1 >= d->from ? d->ids.ids[i + 1] : -1;
+        t->target[t->T + i] = !reward && is_target(d, i + 1) ? d->ids.ids[i + 1] : -1;
     }
     t->T += rows;
     t->docs[t->n_docs++] = *d; /* the batch owns its ids from here */
@@ -37,18 +39,21 @@ int train__batch(struct trainer *t, int valid, int64_t *next, struct err *e) {
     batch_clear(t);
     for (;;) {
         struct doc *d;
-        int64_t rows = 0;
+        int64_t rows = 0, cut = 0;
         TRY(train__docs(t, valid, *next, group, &d, e));
         for (int k = 0; k < group; k++) {
-            if (d[k].ids.n > longest) d[k].ids.n = longest;
-            rows += d[k].ids.n;
+            cut += d[k].ids.n > longest;
+            rows += d[k].ids.n < longest ? d[k].ids.n : longest;
         }
         if (t->T + rows > t->rows || t->n_docs + group > t->max_docs)
             return t->n_docs ? 0
                              : fail(e, ERR_LIMIT, "a document of %lld tokens does not fit a batch of %lld rows", (long long)rows,
                                     (long long)t->rows);
-        for (int k = 0; k < group; k++)
+        for (int k = 0; k < group; k++) {
+            if (d[k].ids.n > longest) d[k].ids.n = longest;
             if (d[k].ids.n > 1) pack(t, &d[k], reward);
+        }
+        if (!valid) t->s.docs += group, t->s.cut += cut;
         *next += group;
     }
 }
