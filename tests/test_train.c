@@ -1,7 +1,6 @@
 /* The trainer: a killed and resumed run writes the same bytes as an uninterrupted one; every objective learns; recipes are checked key by
  * key. Models here are a few thousand parameters and a few dozen steps. */
-#include "decode/train.h"
-#include "test_files.h"
+#include "train_runs.h"
 
 TestSuite(train, .init = tmp_init, .fini = tmp_end);
 
@@ -25,52 +24,11 @@ static const char rm_recipe[] =
     "\"max_new\": 24}]}],"
     "\"validate_every\": 0, \"validate_docs\": 4}";
 
-struct last {
-    double loss, first;
-    int n;
-};
-struct catch_sink {
-    struct sink s;
-    struct last *out;
-};
-static int catch_row(struct sink *s, const char *kind, const struct field *f, int n, struct err *e) {
-    struct last *l = ((struct catch_sink *)s)->out;
-    (void)e;
-    if (strcmp(kind, "train_step")) return 0;
-    for (int i = 0; i < n; i++)
-        if (!strcmp(f[i].name, "loss")) {
-            if (!l->n++) l->first = f[i].v.d;
-            l->loss = f[i].v.d;
-        }
-    return 0;
-}
-
-static int run(const char *recipe, int64_t max_steps, int threads, struct last *l, struct err *e) {
-    struct recipe *r = malloc(sizeof *r);
-    struct device *d;
-    struct catch_sink s = {{catch_row, NULL}, l};
-    cr_assert(recipe_load(r, tmp_path(recipe), e) == 0, "%s", e->msg);
-    cr_assert(dev_open(&d, threads, 0, e) == 0, "%s", e->msg);
-    int rc = train(r, &(struct train_opts){.device = d, .rows = &s.s, .max_steps = max_steps}, e);
-    dev_close(d);
-    free(r);
-    return rc;
-}
-
 static void make_lm(const char *name, const char *family) {
     char text[2048], file[64];
     snprintf(text, sizeof text, lm_recipe, name, family);
     snprintf(file, sizeof file, "%s.json", name);
     write_file(tmp_path(file), text);
-}
-
-static void expect_same_file(const char *a, const char *b) {
-    char *x, *y;
-    size_t n, m;
-    struct err e = ERR_INIT;
-    cr_assert(file_read(&x, &n, tmp_path(a), 0, &e) == 0 && file_read(&y, &m, tmp_path(b), 0, &e) == 0, "%s", e.msg);
-    cr_assert(n == m && !memcmp(x, y, n), "%s (%zu bytes) and %s (%zu bytes) differ", a, n, b, m);
-    free(x), free(y);
 }
 
 Test(train, interrupted_everywhere_gives_the_same_bytes_as_in_one_go) {

@@ -160,8 +160,12 @@ static int validate(struct trainer *t, struct err *e) {
     }
     fprintf(stderr, "  %s: step %lld, validation loss %.4f\n", t->r->stages[t->s.stage].name, (long long)t->s.step, sum / n);
     if (!t->o->rows) return 0;
-    const struct field f[] = {F_TEXT("stage", t->r->stages[t->s.stage].name), F_INT("step", t->s.step), F_REAL("loss", sum / n),
-                              F_REAL("terms", n)};
+    const struct field f[] = {F_TEXT("stage", t->r->stages[t->s.stage].name),
+                              F_INT("step", t->s.step),
+                              F_REAL("loss", sum / n),
+                              F_REAL("terms", n),
+                              F_INT("documents", t->s.docs),
+                              F_INT("cut", t->s.cut)};
     return sink_row(t->o->rows, "validation", f, sizeof f / sizeof *f, e);
 }
 
