@@ -52,14 +52,19 @@ static int run(struct args *a, struct err *e) {
     return rc;
 }
 
-const struct command command_train = {"train",
-                                      "pretrains, fine-tunes or trains a reward model, as a recipe says; resumable",
-                                      "-c RECIPE [--fresh] [--max-steps N] [--log FILE]",
-                                      opts,
-                                      0,
-                                      0,
-                                      run,
-                                      "The same command goes on from the checkpoint (OUT.ckpt) that a kill or Ctrl-C left; the "
-                                      "finished file is the same, byte for byte.\n"
-                                      "Files beside the output: OUT.vocab (tokenizer of a new model), OUT.samplesN.jsonl (a "
-                                      "policy's graded answers), OUT.log.jsonl."};
+const struct command command_train = {
+    "train",
+    "pretrains, fine-tunes or trains a reward model, as a recipe says; resumable",
+    "-c RECIPE [--fresh] [--max-steps N] [--log FILE]",
+    opts,
+    0,
+    0,
+    run,
+    "The same command goes on from the checkpoint (OUT.ckpt) that a kill or Ctrl-C left; the "
+    "finished file is the same, byte for byte.\n"
+    "Files beside the output: OUT.vocab (tokenizer of a new model), OUT.samplesN.jsonl (a "
+    "policy's graded answers), OUT.log.jsonl.\n"
+    "Data of a recipe: families of the gym ({\"family\": \"chain\"}) and files of conversations ({\"file\": "
+    "\"talks.jsonl\"}: JSON lines\n"
+    "{\"messages\": [{\"role\", \"content\"} …]}, written by the recipe's chat_template; the last 1 % of "
+    "the lines, at least 100, validate)."};
