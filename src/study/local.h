@@ -28,4 +28,7 @@ struct local_opts {
 };
 /* A prompt that leaves no room for a reply is an answer with ERR_LIMIT; one that the template refuses, with ERR_ARG. */
 int local_open(struct backend **out, const struct local_opts *o, struct err *e);
+/* The ids that a context is asked with, appended. */
+int local_prompt(const struct tokenizer *words, const struct chat_template *chat, const struct context *c, struct toks *out,
+                 struct err *e);
 #endif

@@ -92,7 +92,4 @@ int scored_read(struct scored *out, const struct study *s, struct archive *a, st
 void scored_free(struct scored *c);
 /* Runs that are analysed: finished and not excluded. */
 int scored_in(const struct scored_run *r);
-
-/* The study of an archive; languages_dir: take the language files from there instead (a new dictionary), NULL: those of the archive. */
-int study_from_archive(struct study **out, struct archive *a, const char *languages_dir, struct err *e);
 #endif

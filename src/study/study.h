@@ -152,6 +152,9 @@ struct language_source {
 int study_read(struct study **out, const char *path, const struct language_source *from, struct err *e);
 int study_parse(struct study **out, const char *name, const char *s, size_t n, const struct language_source *from, struct err *e);
 void study_free(struct study *s);
+/* That of an archive; languages_dir: take the language files from there instead (a new dictionary), NULL: those of the archive. */
+struct archive;
+int study_from_archive(struct study **out, struct archive *a, const char *languages_dir, struct err *e);
 /* Languages of a folder, <dir>/<code>.yaml; ctx is the folder's path. */
 language_load language_from_dir;
 /* Texts of a council, beside a folder of languages: <dir>/../council/<code>.yaml. */
