@@ -1,5 +1,6 @@
 /* Conversations in files: what a line must be, in which order documents come, which tokens are targets, and that a model is trained on exactly
  * the ids it is asked with later. */
+#include "base/rng.h"
 #include "decode/conversation.h"
 #include "decode/docfile.h"
 #include "run/generate.h"
@@ -132,6 +133,31 @@ Test(documents, too_few_documents_are_refused) {
     write_file(tmp_path("few.jsonl"), "");
     cr_expect_eq(docfile_open(&d, tmp_path("few.jsonl"), &e), ERR_LIMIT);
     cr_expect(docfile_open(&d, tmp_path("none.jsonl"), &e) < 0);
+}
+
+/* Whatever the bytes are: opened and read throughout, or refused with a place. */
+Test(documents, damaged_files_are_refused_or_read) {
+    int refused = 0;
+    for (uint64_t i = 0; i < 300; i++) {
+        char line[] = TALK;
+        struct rng g = RNG(1, i);
+        struct docfile d;
+        struct err e = ERR_INIT;
+        json_t *messages;
+        for (int k = 0; k < 2; k++) line[rng_below(&g, sizeof line - 1)] = (char)rng_u32(&g);
+        write_bad(line, sizeof line - 1 - rng_below(&g, 3));
+        if (docfile_open(&d, tmp_path("bad.jsonl"), &e) < 0) {
+            cr_expect(strstr(e.where, "bad.jsonl") && e.at >= 7, "%s:%lld", e.where, (long long)e.at);
+            refused++;
+            continue;
+        }
+        for (int64_t k = 0; k < d.n; k++) {
+            cr_assert_eq(docfile_messages(&d, k, &messages, &e), 0);
+            json_decref(messages);
+        }
+        docfile_close(&d);
+    }
+    cr_expect(refused > 200 && refused < 300, "%d refused", refused);
 }
 
 /* ---- recipes ---- */
