@@ -1,10 +1,14 @@
 /* candor study council: documents of planted members to train a model on, and an archive held against the rules they follow. */
 #include "base/fs.h"
 #include "base/progress.h"
+#include "cli/council_table.h"
 #include "cli/studying.h"
+#include "study/council_check.h"
 #include "study/council_documents.h"
+#include "study/metric.h"
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct opt opts[] = {
@@ -15,6 +19,8 @@ static const struct opt opts[] = {
     {"seed", 0, "N", NULL, "with --documents: draw by this seed; default: the study's"},
     {"mix", 0, "SHARE", "0",
      "with --documents: in this share of the runs draw how many agents carry each prefix, in place of the arm"},
+    {"check", 0, "ARCHIVE", NULL, "hold the replies of this archive against the rules of its study"},
+    {"within", 0, "GAP", NULL, "with --check: end with 10 if a rate of 100 events or more is farther from that of the rules"},
     OPT_JSON,
     {0},
 };
@@ -35,8 +41,8 @@ static int read_split(struct args *a, enum council_split *out, struct err *e) {
     return 0;
 }
 
-static int write_documents(struct council_documents *done, struct study *s, struct args *a, const struct council_documents_opts *o,
-                           struct err *e) {
+static int write_documents(struct council_documents *done, struct study *s, struct args *a,
+                           const struct council_documents_opts *o, struct err *e) {
     struct council_rates rates;
     struct file_out out;
     const char *path;
@@ -79,9 +85,46 @@ static int documents(struct study *s, struct args *a, struct err *e) {
     return rc < 0 ? rc : report(s, &done, o.split, a, e);
 }
 
+/* ---- an archive ---- */
+
+static int check_archive(json_t **out, struct study **s, struct archive *a, struct err *e) {
+    struct council_rates *rates = malloc(sizeof *rates);
+    struct council_checked *checked = malloc(sizeof *checked);
+    int rc = rates && checked ? study_from_archive(s, a, NULL, e) : fail(e, ERR_NOMEM, "out of memory for counts");
+    if (rc >= 0) rc = council_rates_read(rates, *s, e);
+    if (rc >= 0) rc = council_check(checked, *s, rates, a, e);
+    if (rc >= 0) rc = council_check_json(out, checked, *s, a, e);
+    free(rates);
+    free(checked);
+    return rc;
+}
+
+static int check(struct args *a, struct err *e) {
+    struct archive *archive;
+    struct study *s = NULL;
+    json_t *j = NULL;
+    double within = 1;
+    TRY(arg_real(a, "within", 0, 1, &within, e));
+    TRY(archive_open(&archive, arg_str(a, "check"), ARCHIVE_READ, e));
+    int rc = check_archive(&j, &s, archive, e);
+    study_free(s);
+    archive_close(archive);
+    TRY(rc);
+    int far = json_number_value(json_object_get(json_object_get(j, "largest_gap"), "gap")) > within;
+    if (arg_has(a, "json"))
+        TRY(print_json(j, e));
+    else {
+        print_council_check(j);
+        json_decref(j);
+    }
+    return far ? EXIT_CLAIM : 0;
+}
+
 static int run(struct args *a, struct err *e) {
     struct study *s;
-    if (!arg_has(a, "documents") || !a->n_pos) return usage_error(a, e, "expected STUDY --documents N -o FILE");
+    if (arg_has(a, "check") != !arg_has(a, "documents") || arg_has(a, "check") == a->n_pos)
+        return usage_error(a, e, "expected STUDY --documents N -o FILE, or --check ARCHIVE");
+    if (arg_has(a, "check")) return check(a, e);
     TRY(open_study(&s, a, a->pos[0], e));
     int rc = documents(s, a, e);
     study_free(s);
@@ -91,7 +134,9 @@ static int run(struct args *a, struct err *e) {
 const struct command command_study_council = {
     .name = "study council",
     .summary = "a test bed with planted behaviour: documents of its members to train on, an archive held against their rules",
-    .usage = "STUDY --documents N -o FILE [--split train|val|test] [--seed N] [--mix SHARE] [--json]",
+    .usage = "STUDY --documents N -o FILE [--split train|val|test] [--seed N] [--mix SHARE] [--json]\n       candor study "
+             "council --check ARCHIVE "
+             "[--within GAP] [--json]",
     .opts = opts,
     .min_pos = 0,
     .max_pos = 1,
