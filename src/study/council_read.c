@@ -18,11 +18,12 @@ static int text_at(struct reader *r, const struct yml_node *map, const char *key
 }
 
 /* A text with the placeholders `holes`, or, where there is another set, with those. */
-static int prompt_at(struct reader *r, const struct yml_node *n, const char *holes, const char *or_holes, const char **out) {
+static int prompt_at(struct reader *r, const struct yml_node *n, const char *what, const char *holes, const char *or_holes,
+                     const char **out) {
     struct err why = ERR_INIT;
-    TRY(yml_text(r->d, n, n->key ? n->key : "text", out, r->e));
+    TRY(yml_text(r->d, n, what, out, r->e));
     if (prompt_check(*out, holes, &why) >= 0 || (or_holes && prompt_check(*out, or_holes, NULL) >= 0)) return 0;
-    return yml_fail(r->d, n, 0, ERR_FORMAT, r->e, "%s: %s", n->key ? n->key : "text", why.msg);
+    return yml_fail(r->d, n, 0, ERR_FORMAT, r->e, "%s: %s", what, why.msg);
 }
 
 /* ---- what lies over the language ---- */
@@ -64,7 +65,7 @@ static int read_prompts(struct reader *r, const struct yml_node *n) {
     TRY(yml_keys(r->d, n, "prompts", keys, r->e));
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
         const struct yml_node *c = yml_get(n, prompt_name(of[i].id));
-        if (c) TRY(prompt_at(r, c, of[i].holes, of[i].or_holes, &r->l->prompts[of[i].id]));
+        if (c) TRY(prompt_at(r, c, c->key, of[i].holes, of[i].or_holes, &r->l->prompts[of[i].id]));
     }
     return 0;
 }
@@ -79,7 +80,7 @@ static int read_forms(struct reader *r, const struct yml_node *list, int line) {
                         list->n);
     for (const struct yml_node *c = list->first; c; c = c->next) {
         const char *s, *first;
-        TRY(prompt_at(r, c, "value", NULL, &s));
+        TRY(prompt_at(r, c, list->key, "value", NULL, &s));
         first = strstr(s, "{value}");
         if (strstr(first + 1, "{value}") || strpbrk(s, "\n[]"))
             return yml_fail(r->d, c, 0, ERR_FORMAT, r->e,
@@ -195,9 +196,9 @@ static int read_root(struct reader *r) {
     TRY(read_head(r, root));
     TRY(read_prefixes(r, yml_get(root, "prefixes")));
     TRY(read_prompts(r, yml_get(root, "prompts")));
-    TRY(prompt_at(r, yml_get(root, "question"), "question", NULL, &r->w->question));
-    TRY(prompt_at(r, yml_get(root, "options"), "values", NULL, &r->w->options));
-    TRY(prompt_at(r, yml_get(root, "evidence"), "value", NULL, &r->w->evidence));
+    TRY(prompt_at(r, yml_get(root, "question"), "question", "question", NULL, &r->w->question));
+    TRY(prompt_at(r, yml_get(root, "options"), "options", "values", NULL, &r->w->options));
+    TRY(prompt_at(r, yml_get(root, "evidence"), "evidence", "value", NULL, &r->w->evidence));
     TRY(read_lines(r, yml_get(root, "lines")));
     return read_topics(r, yml_get(root, "topics"));
 }
