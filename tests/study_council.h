@@ -3,6 +3,8 @@
 #define TESTS_STUDY_COUNCIL_H
 #include "base/str.h"
 #include "study/council.h"
+#include "study/planted.h"
+#include "study/runner.h"
 #include "test_files.h"
 
 #define COUNCIL_HEAD     "candor: council/1\ncode: CODE\nsetting: \"A room.\"\n"
@@ -78,5 +80,22 @@ SHARED struct study *council_make(const char *more) {
     OK(council_parse(&s, b.s, COUNCIL_TEXT, NULL, &e));
     str_free(&b);
     return s;
+}
+
+/* Planted members of all runs, sealed. */
+SHARED void play_archive(const char *path, struct study *s, const char *expect) {
+    struct planted *p = malloc(sizeof *p);
+    struct archive *a;
+    struct backend *b;
+    struct runner_progress done;
+    OK(planted_read(p, s, &e));
+    OK(planted_open(&b, p, s, &e));
+    OK(archive_open(&a, path, ARCHIVE_WRITE, &e));
+    OK(runner_run(s, a, b, &(struct runner_opts){.no_contexts = 1}, &done, &e));
+    OK(archive_seal(a, &e));
+    cr_assert_str_eq(b->name, expect);
+    archive_close(a);
+    backend_close(b);
+    free(p);
 }
 #endif

@@ -3,30 +3,12 @@
 #include "study/council_check.h"
 #include "study/council_documents.h"
 #include "study/metric.h"
-#include "study/planted.h"
-#include "study/runner.h"
 #include "study/scene.h"
 #include "study_council.h"
 #include <jansson.h>
 #include <math.h>
 
 TestSuite(study_council_check, .timeout = 60);
-
-static void play_archive(const char *path, struct study *s, const char *expect) {
-    struct planted *p = malloc(sizeof *p);
-    struct archive *a;
-    struct backend *b;
-    struct runner_progress done;
-    OK(planted_read(p, s, &e));
-    OK(planted_open(&b, p, s, &e));
-    OK(archive_open(&a, path, ARCHIVE_WRITE, &e));
-    OK(runner_run(s, a, b, &(struct runner_opts){.no_contexts = 1}, &done, &e));
-    OK(archive_seal(a, &e));
-    cr_assert_str_eq(b->name, expect);
-    archive_close(a);
-    backend_close(b);
-    free(p);
-}
 
 /* What the check says of an archive, with the study and the rates that it holds. */
 static void check_archive(const char *path, struct council_checked *c, json_t **j) {

@@ -1,6 +1,7 @@
 /* Counting: runs are replayed from the facts of an archive, one at a time, and read when they are over. */
 #include "study/council_check.h"
-#include "study/runner_int.h"
+#include "study/revisit.h"
+#include <jansson.h>
 #include <string.h>
 
 #define XX(id, name, rate) name,
@@ -69,47 +70,18 @@ static int count_form(struct council_form *f, const struct scene *sc, int turn, 
 
 /* ---- replay ---- */
 
-/* Takes what an agent said from the archive: 1; 0: it did not yet. */
-static int recall(struct council_form *f, struct archive *a, struct live *l, int agent, struct err *e) {
-    struct scene *sc = l->scene;
-    char key[RUN_KEY_BYTES];
-    json_t *fact = NULL;
-    struct reply reply = {0};
-    enum turn_status status;
-    int turn = scene_turn(sc);
-    turn_key(key, scene_cell(sc)->index, scene_replicate(sc), turn, agent);
-    TRY(archive_find(a, key, &fact, e));
-    if (!fact) return 0;
-    int asks = (int)json_integer_value(json_object_get(fact, "asks"));
-    int rc = fact_reply(l, agent, fact, &reply, &status, e);
-    json_decref(fact);
-    if (rc >= 0) rc = scene_put(sc, agent, &reply, e);
-    reply_free(&reply);
-    if (rc >= 0) rc = count_form(f, sc, turn, agent, asks, e);
-    return rc < 0 ? rc : 1;
-}
-
-static int recall_all(struct council_form *f, struct archive *a, struct live *l, struct err *e) {
-    int ready[STUDY_MAX_AGENTS], n, some = 1;
-    while (some && (n = scene_ready(l->scene, ready))) {
-        some = 0;
-        for (int i = 0, turn = scene_turn(l->scene); i < n && scene_turn(l->scene) == turn; i++) {
-            int rc = recall(f, a, l, ready[i], e);
-            if (rc < 0) return rc;
-            some |= rc;
-        }
-    }
-    return 0;
+static int said(void *ctx, const struct scene *sc, int turn, int agent, const json_t *fact, struct err *e) {
+    return count_form(ctx, sc, turn, agent, (int)json_integer_value(json_object_get(fact, "asks")), e);
 }
 
 static int check_run(struct council_checked *io, const struct study *s, const struct council_rates *r, struct archive *a,
                      const struct cell *c, int replicate, struct err *e) {
-    struct live l = {0};
-    TRY(scene_open(&l.scene, s, c, replicate, e));
-    int rc = recall_all(&io->form[c->language], a, &l, e);
-    if (rc >= 0) rc = council_count_run(io, r, l.scene, e);
-    if (rc >= 0 && scene_over(l.scene)) io->runs++;
-    scene_free(l.scene);
+    struct scene *sc;
+    TRY(scene_open(&sc, s, c, replicate, e));
+    int rc = revisit_run(sc, a, &(struct revisit){.said = said, .ctx = &io->form[c->language]}, e);
+    if (rc >= 0) rc = council_count_run(io, r, sc, e);
+    if (rc >= 0 && scene_over(sc)) io->runs++;
+    scene_free(sc);
     return rc;
 }
 

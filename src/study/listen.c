@@ -4,13 +4,14 @@
 #include "study/council.h"
 #include "study/local.h"
 #include "study/revisit.h"
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct spoken { /* an agent-turn */
-    struct toks prompt;
+    struct toks prompt, reply;
     char *text; /* of the reply; NULL: there is none */
     size_t n;
 };
@@ -30,7 +31,7 @@ static int64_t per_run(const struct listener *l) { return (int64_t)l->s->n_turns
 
 static void forget(struct listener *l) {
     for (int64_t i = 0; i < per_run(l); i++) {
-        toks_free(&l->turn[i].prompt);
+        toks_free(&l->turn[i].prompt), toks_free(&l->turn[i].reply);
         free(l->turn[i].text);
         l->turn[i] = (struct spoken){0};
     }
@@ -38,19 +39,33 @@ static void forget(struct listener *l) {
     l->sc = NULL, l->at = -1;
 }
 
-static int keep(void *ctx, const struct scene *sc, int agent, const char *text, size_t n, struct err *e) {
+/* The ids of a reply behind its prompt: those of the whole text, where they begin with the prompt's; else the reply's own. */
+static int spell(const struct listener *l, struct spoken *t, struct str *text, struct err *e) {
+    struct toks all = {0};
+    TRY(tokenizer_encode(l->o.tok, text->s ? text->s : "", text->len, ENCODE_SPECIAL, &t->prompt, e));
+    if (str_add(text, t->text, t->n) < 0) return fail(e, ERR_NOMEM, "out of memory for a reply");
+    int rc = tokenizer_encode(l->o.tok, text->s ? text->s : "", text->len, ENCODE_SPECIAL, &all, e);
+    int behind = rc >= 0 && all.n >= t->prompt.n && !memcmp(all.ids, t->prompt.ids, (size_t)t->prompt.n * sizeof *all.ids);
+    for (int64_t i = t->prompt.n; behind && rc >= 0 && i < all.n; i++) rc = toks_push(&t->reply, all.ids[i], e);
+    if (!behind && rc >= 0) rc = tokenizer_encode(l->o.tok, t->text, t->n, 0, &t->reply, e);
+    toks_free(&all);
+    return rc;
+}
+
+static int keep(void *ctx, const struct scene *sc, int agent, const json_t *fact, struct err *e) {
     struct listener *l = ctx;
     struct spoken *t = &l->turn[(scene_turn(sc) - 1) * l->s->n_agents + agent];
+    const json_t *said = json_object_get(fact, "text");
     struct context c = {0};
-    TRY(scene_context(sc, agent, &c, e));
-    int rc = local_prompt(l->o.tok, l->o.chat, &c, &t->prompt, e);
-    context_free(&c);
-    TRY(rc);
-    t->text = malloc(n + 1), t->n = n;
+    struct str text = {0};
+    t->n = json_string_length(said), t->text = strndup(json_is_string(said) ? json_string_value(said) : "", t->n);
     if (!t->text) return fail(e, ERR_NOMEM, "out of memory for a reply");
-    memcpy(t->text, text, n);
-    t->text[n] = 0;
-    return 0;
+    TRY(scene_context(sc, agent, &c, e));
+    int rc = local_text(l->o.chat, &c, &text, e);
+    if (rc >= 0) rc = spell(l, t, &text, e);
+    context_free(&c);
+    str_free(&text);
+    return rc;
 }
 
 static int load(struct listener *l, int64_t run, struct err *e) {
@@ -62,7 +77,7 @@ static int load(struct listener *l, int64_t run, struct err *e) {
             TRY(scene_open(&l->sc, l->s, &l->s->cell[c], (int)left, e));
             break;
         }
-    TRY(revisit_run(l->sc, l->a, keep, l, e));
+    TRY(revisit_run(l->sc, l->a, &(struct revisit){.asked = keep, .ctx = l}, e));
     l->at = run;
     return 0;
 }
@@ -82,28 +97,33 @@ static int find_part(const struct listener *l, const char *text, size_t *from, s
 }
 
 /* The reply's ids: those that begin before the part go to the prompt, those within it to the trace. */
-static int cut(const struct listener *l, const struct spoken *s, struct trace *t, struct toks *prompt, struct err *e) {
-    struct toks ids = {0};
-    size_t from = s->n, to = s->n, at = 0, first = s->n;
-    int found = find_part(l, s->text, &from, &to), rc = tokenizer_encode(l->o.tok, s->text, s->n, 0, &ids, e);
-    t->ids = malloc((size_t)(ids.n + 1) * sizeof *t->ids), t->ends = malloc((size_t)(ids.n + 1) * sizeof *t->ends);
-    if (rc >= 0 && (!t->ids || !t->ends)) rc = fail(e, ERR_NOMEM, "out of memory for a trace");
-    for (int64_t i = 0; rc >= 0 && i < ids.n && at < to; i++) {
+static int share_out(const struct listener *l, const struct spoken *s, size_t from, size_t to, struct trace *t,
+                     struct toks *prompt, size_t *first, struct err *e) {
+    size_t at = 0;
+    for (int64_t i = 0; i < s->reply.n && at < to; i++) {
         const char *piece;
         size_t n;
-        rc = tokenizer_piece(l->o.tok, ids.ids[i], &piece, &n, e);
-        if (rc >= 0 && at < from)
-            rc = toks_push(prompt, ids.ids[i], e);
-        else if (rc >= 0) {
-            if (first > at) first = at;
-            t->ids[t->n] = ids.ids[i], t->ends[t->n++] = at + n - first;
+        TRY(tokenizer_piece(l->o.tok, s->reply.ids[i], &piece, &n, e));
+        if (n > s->n - at || memcmp(piece, s->text + at, n) != 0)
+            return fail(e, ERR_STATE, "expected ids that spell a reply, found others at byte %zu of it", at);
+        if (at < from) {
+            TRY(toks_push(prompt, s->reply.ids[i], e));
+        } else {
+            if (!t->n) *first = at;
+            t->ids[t->n] = s->reply.ids[i], t->ends[t->n++] = at + n - *first;
         }
         at += n;
     }
-    toks_free(&ids);
-    if (rc < 0) return rc;
-    if (at > s->n || first > s->n) return fail(e, ERR_STATE, "expected the ids of a reply to spell its bytes");
-    t->close = t->n, t->len = at > first ? at - first : 0;
+    return 0;
+}
+
+static int cut(const struct listener *l, const struct spoken *s, struct trace *t, struct toks *prompt, struct err *e) {
+    size_t from = s->n, to = s->n, first = s->n, room = (size_t)s->reply.n + 1;
+    int found = find_part(l, s->text, &from, &to);
+    t->ids = malloc(room * sizeof *t->ids), t->ends = malloc(room * sizeof *t->ends);
+    if (!t->ids || !t->ends) return fail(e, ERR_NOMEM, "out of memory for a trace");
+    TRY(share_out(l, s, from, to, t, prompt, &first, e));
+    t->close = t->n, t->len = t->n ? t->ends[t->n - 1] : 0;
     t->text = strndup(s->text + first, t->len);
     if (!found || !t->n) t->out = OUT_NO_THOUGHT;
     return t->text ? 0 : fail(e, ERR_NOMEM, "out of memory for a trace");

@@ -39,15 +39,19 @@ static void ask_fini(struct ask *q) {
 
 /* ---- a call becomes a prompt ---- */
 
-int local_prompt(const struct tokenizer *words, const struct chat_template *chat, const struct context *c, struct toks *out,
-                 struct err *e) {
+int local_text(const struct chat_template *chat, const struct context *c, struct str *out, struct err *e) {
     json_t *messages = context_messages(c);
-    struct str text = {0};
     if (!messages) return fail(e, ERR_NOMEM, "out of memory for a prompt");
-    int rc = chat_template_render(chat, &(struct chat_render){.messages = messages, .add_generation_prompt = 1}, &text, e);
-    if (rc >= 0) rc = tokenizer_encode(words, text.s ? text.s : "", text.len, ENCODE_SPECIAL, out, e);
-    str_free(&text);
+    int rc = chat_template_render(chat, &(struct chat_render){.messages = messages, .add_generation_prompt = 1}, out, e);
     json_decref(messages);
+    return rc;
+}
+
+static int encode(const struct local *l, const struct context *c, struct toks *out, struct err *e) {
+    struct str text = {0};
+    int rc = local_text(l->o.chat, c, &text, e);
+    if (rc >= 0) rc = tokenizer_encode(l->o.tok, text.s ? text.s : "", text.len, ENCODE_SPECIAL, out, e);
+    str_free(&text);
     return rc;
 }
 
@@ -56,7 +60,7 @@ static int make_ask(const struct local *l, const struct call *c, struct ask *q, 
     *q = (struct ask){.tag = c->tag, .seed = c->seed, .sampling = SAMPLING_DEFAULT};
     q->sampling.temp = isnan(m->temperature) ? 1 : m->temperature;
     q->sampling.top_p = isnan(m->top_p) ? 1 : m->top_p;
-    TRY(local_prompt(l->o.tok, l->o.chat, c->context, &q->prompt, e));
+    TRY(encode(l, c->context, &q->prompt, e));
     int64_t n_ctx = engine_options(l->o.g).max_ctx, room = n_ctx - q->prompt.n + 1;
     if (!q->prompt.n) return fail(e, ERR_ARG, "expected a prompt of the chat template, found an empty one");
     if (room < 2)

@@ -28,7 +28,6 @@ struct local_opts {
 };
 /* A prompt that leaves no room for a reply is an answer with ERR_LIMIT; one that the template refuses, with ERR_ARG. */
 int local_open(struct backend **out, const struct local_opts *o, struct err *e);
-/* The ids that a context is asked with, appended. */
-int local_prompt(const struct tokenizer *words, const struct chat_template *chat, const struct context *c, struct toks *out,
-                 struct err *e);
+/* The text that a context is asked with, appended; its ids are those of ENCODE_SPECIAL. */
+int local_text(const struct chat_template *chat, const struct context *c, struct str *out, struct err *e);
 #endif

@@ -5,8 +5,14 @@
 #include "study/archive.h"
 #include "study/scene.h"
 
-/* Called before a reply is put: the scene stands where the agent was asked, text[n] are the bytes that it answered. */
-typedef int revisit_fn(void *ctx, const struct scene *sc, int agent, const char *text, size_t n, struct err *e);
-/* Ends where the archive has no more replies, or where fn returns less than 0. fn may be NULL. */
-int revisit_run(struct scene *sc, struct archive *a, revisit_fn *fn, void *ctx, struct err *e);
+/* What is done at each agent-turn, with its fact; either may be NULL. */
+struct revisit {
+    /* The scene stands where the agent was asked. */
+    int (*asked)(void *ctx, const struct scene *sc, int agent, const struct json_t *fact, struct err *e);
+    /* It has its reply of that turn. */
+    int (*said)(void *ctx, const struct scene *sc, int turn, int agent, const struct json_t *fact, struct err *e);
+    void *ctx;
+};
+/* Ends where the archive has no more replies, or where one of them returns less than 0. */
+int revisit_run(struct scene *sc, struct archive *a, const struct revisit *v, struct err *e);
 #endif
