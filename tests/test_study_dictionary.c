@@ -252,6 +252,42 @@ Test(study_dictionary, same_as_the_definition) {
     }
 }
 
+/* Without each form in turn: what a dictionary without it finds, shorter forms that come to light included. */
+Test(study_dictionary, a_form_left_out) {
+    size_t more = 0;
+    for (uint64_t k = 0; k < 200; k++) {
+        struct rng r = RNG(8, k);
+        char forms[8][8], text[TEXT + 1];
+        const char *list[8];
+        struct form f[8] = {0};
+        struct dictionary_source s = {.id = "test", .kinds = {"kind"}, .n_kinds = 1, .forms = f};
+        struct language l = {.word_breaks = "en"};
+        struct dictionary *d;
+        struct prepared p;
+        struct hits h;
+        ptrdiff_t without[8];
+        struct err e = ERR_INIT;
+        s.n_forms = random_forms(&r, forms, list);
+        random_text(&r, text, TEXT);
+        for (int i = 0; i < s.n_forms; i++) f[i] = (struct form){.text = list[i], .rule = FORM_SUBSTRING};
+        cr_assert_eq(dictionary_build(&d, &l, &s, &e), 0, "%s", e.msg);
+        cr_assert_eq(text_prepare(&p, &l, text, TEXT, &e), 0, "%s", e.msg);
+        cr_assert_eq(dictionary_match_without(d, &p, &h, without, &e), 0, "%s", e.msg);
+        for (int i = 0; i < s.n_forms; i++) {
+            const char *rest[8];
+            for (int j = 0; j < s.n_forms - 1; j++) rest[j] = list[j + (j >= i)];
+            struct hits plain_way = count_forms("en", plain, FORM_SUBSTRING, rest, s.n_forms - 1, text, TEXT);
+            cr_assert_eq((ptrdiff_t)h.n + without[i], (ptrdiff_t)plain_way.n, "\"%s\" without %s", text, list[i]);
+            more += without[i] > -(ptrdiff_t)h.per_form[i];
+            hits_free(&plain_way);
+        }
+        hits_free(&h);
+        prepared_free(&p);
+        dictionary_free(d);
+    }
+    cr_assert_gt(more, 100, "shorter forms came to light");
+}
+
 Test(study_dictionary, nested_forms_on_a_long_text) {
     static const char *const forms[] = {"a", "aa", "aaaa", "aaaaaaaa", "aaaaaaaaaaaaaaaa"};
     size_t n = 200001, sum = 0;

@@ -2,14 +2,9 @@
  * left out, text of agents stays text; and the tree that study_report makes of a planted archive. */
 #include "lab/page_int.h"
 #include "lab/study_page.h"
-#include "study/planted.h"
 #include "study/report.h"
-#include "study_group.h"
-#include <criterion/criterion.h>
+#include "study_planted.h"
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 TestSuite(study_page, .timeout = 60);
 
@@ -215,25 +210,17 @@ static double figure(const json_t *tree, const char *part, size_t i, const char 
 static json_t *planted_tree(int transcripts) {
     struct study *s;
     struct planted p;
-    struct backend *b;
     struct archive *a;
     struct scored c;
-    struct runner_progress done;
     struct err e = ERR_INIT;
     json_t *tree = NULL;
-    char path[80], journal[100];
-    snprintf(path, sizeof path, "/tmp/candor-study-page-%d", (int)getpid());
-    snprintf(journal, sizeof journal, "%s.journal", path);
-    unlink(path), unlink(journal);
-    cr_assert_geq(group_make(&s, 4, 3, "fixed", "all", "author", ARMS, &e), 0, "%s", e.msg);
-    cr_assert_geq(planted_read(&p, s, &e), 0, "%s", e.msg);
-    cr_assert_geq(planted_open(&b, &p, s, &e), 0, "%s", e.msg);
-    cr_assert_geq(archive_open(&a, path, ARCHIVE_WRITE, &e), 0, "%s", e.msg);
-    cr_assert_geq(runner_run(s, a, b, &(struct runner_opts){0}, &done, &e), 0, "%s", e.msg);
+    char path[80];
+    path_of(path, sizeof path, "page");
+    planted_archive(&s, &p, &a, path, 4, 3, ARMS);
     cr_assert_geq(scored_read(&c, s, a, &e), 0, "%s", e.msg);
-    cr_assert_geq(study_report(&tree, a, &c, &(struct report_opts){200, transcripts}, &e), 0, "%s", e.msg);
-    scored_free(&c), archive_close(a), backend_close(b), study_free(s);
-    unlink(path), unlink(journal);
+    cr_assert_geq(study_report(&tree, a, &c, &(struct report_opts){.reps = 200, .transcripts = transcripts}, &e), 0, "%s", e.msg);
+    scored_free(&c), archive_close(a), study_free(s);
+    remove_all(path);
     return tree;
 }
 

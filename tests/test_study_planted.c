@@ -1,12 +1,7 @@
 /* Planted agents: what is counted in their text is what was planted, and the planted effect has the size that was asked for. */
 #include "base/rng.h"
-#include "study/metric.h"
-#include "study/planted.h"
-#include "study_group.h"
-#include <criterion/criterion.h>
+#include "study_planted.h"
 #include <math.h>
-#include <stdio.h>
-#include <unistd.h>
 
 TestSuite(study_planted, .timeout = 60);
 
@@ -18,23 +13,13 @@ static const char ARMS[] =
 /* What is counted in an archive of planted agents. */
 static void planted_run(struct study **s, struct planted *p, struct scored *c, const char *more) {
     struct archive *a;
-    struct backend *b;
-    struct runner_progress done;
     struct err e;
-    char path[80], other[100];
-    snprintf(path, sizeof path, "/tmp/candor-study-planted-%d", (int)getpid());
-    unlink(path);
-    cr_assert_geq(group_make(s, 5, 4, "fixed", "all", "author", more, &e), 0, "%s", e.msg);
-    cr_assert_geq(planted_read(p, *s, &e), 0, "%s", e.msg);
-    cr_assert_geq(planted_open(&b, p, *s, &e), 0, "%s", e.msg);
-    cr_assert_geq(archive_open(&a, path, ARCHIVE_WRITE, &e), 0, "%s", e.msg);
-    cr_assert_geq(runner_run(*s, a, b, &(struct runner_opts){0}, &done, &e), 0, "%s", e.msg);
+    char path[80];
+    path_of(path, sizeof path, "planted");
+    planted_archive(s, p, &a, path, 5, 4, more);
     cr_assert_geq(scored_read(c, *s, a, &e), 0, "%s", e.msg);
     archive_close(a);
-    backend_close(b);
-    unlink(path);
-    snprintf(other, sizeof other, "%s.journal", path);
-    unlink(other);
+    remove_all(path);
 }
 
 /* The counts that an agent was to have, over its turns. */

@@ -67,7 +67,7 @@ static json_t *analyse(const struct scored *c) {
     struct archive *a = NULL;
     json_t *j = NULL;
     OK(archive_open(&a, tmp_path("a"), ARCHIVE_WRITE, &e));
-    OK(study_analyse(&j, c, NULL, a, &e));
+    OK(study_analyse(&j, c, &(struct analyse_opts){0}, a, &e));
     archive_close(a);
     return j;
 }

@@ -9,6 +9,7 @@
 static const struct opt opts[] = {
     {"reference", 0, "FILE", NULL,
      "standardise by this reference, written before (default: the registered one, else the archive's own)"},
+    {"words", 0, NULL, NULL, "leave each word out of its dictionary in turn, and test every hypothesis again"},
     {"claims", 0, NULL, NULL, "end with 10 if a confirmatory hypothesis does not hold"},
     OPT_JSON,
     {0},
@@ -58,6 +59,23 @@ static void print_loss(const json_t *list) {
     for (int k = 0; k < 6; k++) printf(" %" JSON_INTEGER_FORMAT " %s%s", sum[k], keys[k], k < 5 ? "," : "\n");
 }
 
+static const char *word_at(const json_t *o, const char *key) { return text(json_object_get(o, key), "word"); }
+
+/* Between which values each hypothesis moves, and how many words its verdict hangs on. */
+static void print_words(const json_t *list) {
+    size_t i;
+    json_t *h;
+    char b[3][32];
+    if (!list) return;
+    printf("\neach word left out of its dictionary, one at a time\n");
+    json_array_foreach((json_t *)list, i, h) printf(
+        "%-26s %s %s, from %s (without \"%s\") to %s (without \"%s\"); %zu of %" JSON_INTEGER_FORMAT " words turn the verdict\n",
+        text(h, "id"), text(h, "figure"), shown(b[0], json_object_get(h, "value"), "%.4f"),
+        shown(b[1], json_object_get(h, "lo"), "%.4f"), word_at(h, "lo_without"), shown(b[2], json_object_get(h, "hi"), "%.4f"),
+        word_at(h, "hi_without"), json_array_size(json_object_get(h, "verdict_turned_without")),
+        json_integer_value(json_object_get(h, "words")));
+}
+
 static void print_stats(const json_t *j) {
     size_t i;
     json_t *h;
@@ -74,6 +92,7 @@ static void print_stats(const json_t *j) {
     json_array_foreach(json_object_get(j, "interactions"), i, h)
         printf("%-4s share x language: %s, p %s\n", text(h, "metric"), shown(b[0], json_object_get(h, "statistic"), "%.3f"),
                shown(b[1], json_object_get(h, "p"), "%.3g"));
+    print_words(json_object_get(j, "words"));
     print_loss(json_object_get(j, "loss"));
 }
 
@@ -90,7 +109,7 @@ static int go(struct work *w, struct args *a, struct err *e) {
     TRY(archive_open(&w->a, a->pos[0], ARCHIVE_READ, e));
     TRY(study_from_archive(&w->s, w->a, NULL, e));
     TRY(scored_read(&w->c, w->s, w->a, e));
-    TRY(study_analyse(&w->stats, &w->c, w->reference, w->a, e));
+    TRY(study_analyse(&w->stats, &w->c, &(struct analyse_opts){w->reference, arg_has(a, "words")}, w->a, e));
     int status = arg_has(a, "claims") && !all_hold(w->stats) ? EXIT_CLAIM : 0;
     if (arg_has(a, "json"))
         TRY(print_json(json_incref(w->stats), e));
@@ -113,7 +132,7 @@ static int run(struct args *a, struct err *e) {
 const struct command command_study_stats = {
     .name = "study stats",
     .summary = "test the hypotheses of an archive; each is marked confirmatory or exploratory",
-    .usage = "ARCHIVE [--reference FILE] [--claims] [--json]",
+    .usage = "ARCHIVE [--reference FILE] [--words] [--claims] [--json]",
     .opts = opts,
     .min_pos = 1,
     .max_pos = 1,

@@ -12,6 +12,7 @@ struct analysis {
     struct reference r;
     struct archive *a;
     json_t *registration, *why; /* why: sentences for which everything is exploratory */
+    int fixed, words;           /* fixed: r does not follow from the archive's counts; words: left out one by one */
     struct err *e;
 };
 
@@ -46,6 +47,7 @@ static int choose_reference(struct analysis *x, const json_t *given) {
     if (given && !(frozen && json_equal(given, frozen)))
         json_array_append_new(x->why, json_string("the scores stand on a reference that is not the registered one"));
     const json_t *r = given ? given : frozen;
+    x->fixed = r != NULL;
     if (r) return reference_read(&x->r, x->c->s, r, x->e);
     return reference_make(&x->r, x->c, &(struct metric_opts){.monologue = UNIT_GRAPHEMES}, x->e);
 }
@@ -55,14 +57,27 @@ static int choose_reference(struct analysis *x, const json_t *given) {
 static const struct tested untested = {
     .estimate = NAN, .g = NAN, .lo = NAN, .hi = NAN, .statistic = NAN, .df = NAN, .p = NAN, .p_adjusted = NAN};
 
-static int test_one(struct analysis *x, const struct hypothesis *h, struct tested *t) {
+static int test_one(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h,
+                    struct err *e) {
     *t = untested;
-    if (h->kind == KIND_CONTRAST) return test_contrast(t, x->c, &x->r, h, x->e);
-    if (h->kind == KIND_AGENTS) return test_agents(t, x->c, &x->r, h, x->e);
-    return test_model(t, x->c, &x->r, h, x->e);
+    if (h->kind == KIND_CONTRAST) return test_contrast(t, c, r, h, e);
+    if (h->kind == KIND_AGENTS) return test_agents(t, c, r, h, e);
+    return test_model(t, c, r, h, e);
 }
 
-static int holds(const struct hypothesis *h, const struct tested *t) {
+int test_hypotheses(struct tested *t, const struct scored *c, const struct reference *r, struct err *e) {
+    const struct study *s = c->s;
+    double p[STUDY_MAX_HYPOTHESES], adjusted[STUDY_MAX_HYPOTHESES];
+    for (int i = 0; i < s->n_hypotheses; i++) {
+        TRY(test_one(&t[i], c, r, &s->hypothesis[i], e));
+        p[i] = t[i].p;
+    }
+    if (s->n_hypotheses) TRY(adjust_p(adjusted, p, (size_t)s->n_hypotheses, hypothesis_correction_name(s->correction), e));
+    for (int i = 0; i < s->n_hypotheses; i++) t[i].p_adjusted = adjusted[i];
+    return 0;
+}
+
+int hypothesis_holds(const struct hypothesis *h, const struct tested *t) {
     int sign = h->direction == IS_DIFFERENT || (h->direction == IS_LESS ? t->estimate < 0 : t->estimate > 0);
     return t->p_adjusted < h->alpha && sign;
 }
@@ -80,26 +95,17 @@ static json_t *tested_json(const struct analysis *x, const struct hypothesis *h,
     json_object_set_new(o, "df", number(t->df));
     json_object_set_new(o, "p", number(t->p));
     json_object_set_new(o, "p_adjusted", number(t->p_adjusted));
-    json_object_set_new(o, "holds", json_boolean(holds(h, t)));
+    json_object_set_new(o, "holds", json_boolean(hypothesis_holds(h, t)));
     json_object_set_new(o, "why", json_string(t->why));
     return o;
 }
 
-static int test_all(struct analysis *x, json_t *list) {
+static int test_all(struct analysis *x, json_t *list, json_t *words) {
     const struct study *s = x->c->s;
     struct tested *t = calloc((size_t)s->n_hypotheses + 1, sizeof *t);
-    double p[STUDY_MAX_HYPOTHESES], adjusted[STUDY_MAX_HYPOTHESES];
-    int rc = t ? 0 : fail(x->e, ERR_NOMEM, "out of memory for statistics");
-    for (int i = 0; rc >= 0 && i < s->n_hypotheses; i++) {
-        rc = test_one(x, &s->hypothesis[i], &t[i]);
-        p[i] = t[i].p;
-    }
-    if (rc >= 0 && s->n_hypotheses)
-        rc = adjust_p(adjusted, p, (size_t)s->n_hypotheses, hypothesis_correction_name(s->correction), x->e);
-    for (int i = 0; rc >= 0 && i < s->n_hypotheses; i++) {
-        t[i].p_adjusted = adjusted[i];
-        json_array_append_new(list, tested_json(x, &s->hypothesis[i], &t[i]));
-    }
+    int rc = t ? test_hypotheses(t, x->c, &x->r, x->e) : fail(x->e, ERR_NOMEM, "out of memory for statistics");
+    for (int i = 0; rc >= 0 && i < s->n_hypotheses; i++) json_array_append_new(list, tested_json(x, &s->hypothesis[i], &t[i]));
+    if (rc >= 0 && x->words) rc = analyse_words(words, x->c, &x->r, x->fixed, t, x->e);
     free(t);
     return rc < 0 ? rc : 0;
 }
@@ -125,14 +131,14 @@ static int slopes(struct analysis *x, json_t *list, json_t *interactions) {
         struct tested t;
         for (int i = 0; i < s->n_languages; i++) {
             struct hypothesis h = slope_of(s, (enum hypothesis_metric)m, 1ull << i, KIND_SLOPE);
-            TRY(test_one(x, &h, &t));
+            TRY(test_one(&t, x->c, &x->r, &h, x->e));
             json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:s}", "metric", name, "language",
                                                   s->language[i]->code, "estimate", number(t.estimate), "z", number(t.statistic),
                                                   "p", number(t.p), "why", t.why));
         }
         struct hypothesis h = slope_of(s, (enum hypothesis_metric)m, (1ull << s->n_languages) - 1, KIND_INTERACTION);
         if (s->n_languages < 2) continue;
-        TRY(test_one(x, &h, &t));
+        TRY(test_one(&t, x->c, &x->r, &h, x->e));
         json_array_append_new(interactions,
                               json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "metric", name, "formula",
                                         hypothesis_formula(&h), "null", hypothesis_null(&h), "estimate", number(t.estimate),
@@ -144,17 +150,18 @@ static int slopes(struct analysis *x, json_t *list, json_t *interactions) {
 /* ---- all ---- */
 
 static int assemble(struct analysis *x, json_t **out) {
-    json_t *score = NULL, *list = json_array(), *lines = json_array(), *interactions = json_array();
+    json_t *score = NULL, *list = json_array(), *lines = json_array(), *interactions = json_array(), *words = json_array();
     const struct study *s = x->c->s;
-    int rc = test_all(x, list);
+    int rc = test_all(x, list, words);
     if (rc >= 0) rc = slopes(x, lines, interactions);
     if (rc >= 0) rc = score_json(&score, x->c, &x->r, 0, x->e);
     json_t *hash = x->registration ? json_incref(json_object_get(x->registration, "hash")) : json_null();
-    json_t *o =
-        json_pack("{s:s, s:b, s:o, s:O, s:s, s:o, s:o, s:o, s:O?}", "study", s->id, "planted", x->c->planted, "registration",
-                  hash, "why_exploratory", x->why, "correction", hypothesis_correction_name(s->correction), "hypotheses", list,
-                  "slopes", lines, "interactions", interactions, "loss", json_object_get(score, "loss"));
+    json_t *o = json_pack("{s:s, s:b, s:o, s:O, s:s, s:o, s:o, s:o, s:O?, s:o*}", "study", s->id, "planted", x->c->planted,
+                          "registration", hash, "why_exploratory", x->why, "correction",
+                          hypothesis_correction_name(s->correction), "hypotheses", list, "slopes", lines, "interactions",
+                          interactions, "loss", json_object_get(score, "loss"), "words", x->words ? json_incref(words) : NULL);
     json_decref(score);
+    json_decref(words);
     if (rc >= 0 && !o) rc = fail(x->e, ERR_NOMEM, "out of memory for statistics");
     if (rc < 0)
         json_decref(o);
@@ -163,11 +170,11 @@ static int assemble(struct analysis *x, json_t **out) {
     return rc;
 }
 
-int study_analyse(json_t **out, const struct scored *c, const json_t *reference, struct archive *a, struct err *e) {
-    struct analysis x = {.c = c, .a = a, .why = json_array(), .e = e};
+int study_analyse(json_t **out, const struct scored *c, const struct analyse_opts *o, struct archive *a, struct err *e) {
+    struct analysis x = {.c = c, .a = a, .why = json_array(), .words = o->words, .e = e};
     int rc = check_registration(&x);
     check_runs(&x);
-    if (rc >= 0) rc = choose_reference(&x, reference);
+    if (rc >= 0) rc = choose_reference(&x, o->reference);
     if (rc >= 0) rc = assemble(&x, out);
     reference_free(&x.r);
     json_decref(x.registration);

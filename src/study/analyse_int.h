@@ -18,6 +18,13 @@ double run_value(const struct scored *c, const struct reference *r, const struct
                  const struct hypothesis *h, int of_agent);
 int rows_of(struct rows *out, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);
 void rows_free(struct rows *x);
+/* Whether it is as registered: adjusted p below alpha, the sign as claimed. */
+int hypothesis_holds(const struct hypothesis *h, const struct tested *t);
+/* All of a study, corrected: t[n_hypotheses]. */
+int test_hypotheses(struct tested *t, const struct scored *c, const struct reference *r, struct err *e);
+/* fixed: r stays what it is when a word is left out; else it is made anew. full: with all words. */
+int analyse_words(struct json_t *list, const struct scored *c, const struct reference *r, int fixed, const struct tested *full,
+                  struct err *e);
 /* Tests; what cannot be computed is said in t->why. Errors: NOMEM. */
 int test_contrast(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);
 int test_agents(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);

@@ -227,10 +227,9 @@ static int leftmost_first(const void *a, const void *b) {
     return (x->from > y->from) - (x->from < y->from);
 }
 
-/* Keeps what does not overlap; taken[] is a flag per folded character. */
+/* Of places that are sorted longest first, keeps what does not overlap; taken[] is a flag per folded character. */
 static void drop_overlaps(struct places *v, unsigned char *taken) {
     size_t kept = 0;
-    if (v->n) qsort(v->at, v->n, sizeof *v->at, longest_first);
     for (size_t i = 0; i < v->n; i++) {
         struct hit h = v->at[i];
         if (memchr(taken + h.from, 1, h.to - h.from)) continue;
@@ -238,7 +237,6 @@ static void drop_overlaps(struct places *v, unsigned char *taken) {
         v->at[kept++] = h;
     }
     v->n = kept;
-    if (kept) qsort(v->at, kept, sizeof *v->at, leftmost_first);
 }
 
 static void tally(const struct dictionary *d, const struct prepared *p, struct hits *h) {
@@ -251,21 +249,77 @@ static void tally(const struct dictionary *d, const struct prepared *p, struct h
     }
 }
 
-int dictionary_match(const struct dictionary *d, const struct prepared *p, struct hits *out, struct err *e) {
-    struct places v = {0};
+/* ---- without one form ---- */
+
+/* Hits that are left if the places of form f were none; all: of the text, longest first, before overlaps were dropped. */
+static size_t left_without(const struct places *all, int f, struct hit *room, unsigned char *taken, size_t characters) {
+    struct places v = {.at = room};
+    for (size_t i = 0; i < all->n; i++)
+        if (all->at[i].form != f) room[v.n++] = all->at[i];
+    memset(taken, 0, characters);
+    drop_overlaps(&v, taken);
+    return v.n;
+}
+
+/* A form that has no hit took no place from another one, so leaving it out changes nothing. */
+static int count_without(const struct dictionary *d, const struct places *all, const struct hits *h, size_t characters,
+                         ptrdiff_t *without, struct err *e) {
+    int overlaps = all->n > h->n;
+    struct hit *room = overlaps ? calloc(all->n, sizeof *room) : NULL;
+    unsigned char *taken = overlaps ? malloc(characters + 1) : NULL;
+    int ok = !overlaps || (room && taken);
+    for (int f = 0; ok && f < d->source->n_forms; f++) {
+        without[f] = -(ptrdiff_t)h->per_form[f];
+        if (overlaps && h->per_form[f]) without[f] = (ptrdiff_t)left_without(all, f, room, taken, characters) - (ptrdiff_t)h->n;
+    }
+    free(room);
+    free(taken);
+    return ok ? 0 : fail(e, ERR_NOMEM, "out of memory for counting");
+}
+
+static int copy_places(struct places *to, const struct places *from, struct err *e) {
+    if (!from->n) return 0;
+    to->at = malloc(from->n * sizeof *to->at);
+    if (!to->at) return fail(e, ERR_NOMEM, "out of memory for %zu hits", from->n);
+    memcpy(to->at, from->at, from->n * sizeof *to->at);
+    to->n = from->n;
+    return 0;
+}
+
+/* ---- a text ---- */
+
+/* without: NULL, or [n_forms]. */
+static int match(const struct dictionary *d, const struct prepared *p, struct hits *out, ptrdiff_t *without, struct err *e) {
+    struct places v = {0}, all = {0};
     unsigned char *taken = calloc(p->f.n + 1, 1);
     size_t *per_form = calloc((size_t)d->source->n_forms + 1, sizeof *per_form);
     int rc = taken && per_form ? find_places(d, p, &v, e) : fail(e, ERR_NOMEM, "out of memory for counting");
-    if (rc < 0) {
-        free(v.at);
-        free(per_form);
-    } else {
+    if (rc >= 0 && v.n) qsort(v.at, v.n, sizeof *v.at, longest_first);
+    if (rc >= 0 && without) rc = copy_places(&all, &v, e);
+    struct hits h = {.per_form = per_form, .graphemes = p->b.graphemes, .words = p->b.words};
+    if (rc >= 0) {
         drop_overlaps(&v, taken);
-        *out = (struct hits){.at = v.at, .n = v.n, .per_form = per_form, .graphemes = p->b.graphemes, .words = p->b.words};
-        tally(d, p, out);
+        if (v.n) qsort(v.at, v.n, sizeof *v.at, leftmost_first);
+        h.at = v.at, h.n = v.n;
+        tally(d, p, &h);
+        if (without) rc = count_without(d, &all, &h, p->f.n, without, e);
     }
+    if (rc < 0)
+        free(v.at), free(per_form);
+    else
+        *out = h;
+    free(all.at);
     free(taken);
     return rc;
+}
+
+int dictionary_match(const struct dictionary *d, const struct prepared *p, struct hits *out, struct err *e) {
+    return match(d, p, out, NULL, e);
+}
+
+int dictionary_match_without(const struct dictionary *d, const struct prepared *p, struct hits *out, ptrdiff_t *without,
+                             struct err *e) {
+    return match(d, p, out, without, e);
 }
 
 int dictionary_count(const struct dictionary *d, const struct language *l, const char *s, size_t n, struct hits *out,

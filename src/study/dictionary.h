@@ -43,6 +43,10 @@ struct hits {
     size_t graphemes, words; /* of the text */
 };
 int dictionary_match(const struct dictionary *d, const struct prepared *p, struct hits *out, struct err *e);
+/* The same, and for each form how many hits more there would be without it in the dictionary: as a rule −per_form, but a shorter form may
+ * come to light where it was. without[n_forms]. */
+int dictionary_match_without(const struct dictionary *d, const struct prepared *p, struct hits *out, ptrdiff_t *without,
+                             struct err *e);
 /* The same of a text that is asked once. */
 int dictionary_count(const struct dictionary *d, const struct language *l, const char *s, size_t n, struct hits *out,
                      struct err *e);

@@ -6,9 +6,18 @@
 #define XX(id, name) name,
 static const char *const units[] = {METRIC_UNIT_MAP(XX)};
 static const char *const parts_names[] = {METRIC_PART_MAP(XX)};
+static const char *const dictionary_names[] = {DICTIONARY_MAP(XX)};
 #undef XX
 const char *metric_unit_name(enum metric_unit u) { return units[u]; }
 const char *metric_part_name(enum metric_part p) { return parts_names[p]; }
+const char *metric_dictionary_name(int dictionary) { return dictionary_names[dictionary]; }
+
+int forms_before(const struct language *l, int dictionary) {
+    int n = 0;
+    for (int d = 0; d < dictionary; d++) n += language_dictionary(l, dictionary_names[d])->n_forms;
+    return n;
+}
+int forms_of(const struct language *l) { return forms_before(l, METRIC_DICTIONARIES); }
 
 static void add(int64_t *to, const int64_t *from, int n) {
     for (int i = 0; i < n; i++) to[i] += from[i];
@@ -82,7 +91,7 @@ void metric_moments(struct moments *out, const double (*rows)[METRIC_PARTS], int
 int scored_in(const struct scored_run *r) { return r->there && r->finished && !r->excluded; }
 
 void scored_free(struct scored *c) {
-    for (int64_t i = 0; c->run && i < c->n; i++) free(c->run[i].agent);
+    for (int64_t i = 0; c->run && i < c->n; i++) free(c->run[i].agent), free(c->run[i].form);
     free(c->run);
     free(c->first);
     *c = (struct scored){0};

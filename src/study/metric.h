@@ -17,7 +17,7 @@
 #include "study/dictionary.h"
 #include "study/runner.h"
 
-enum { METRIC_DICTIONARIES = 3 }; /* in the order of DICTIONARY_MAP */
+enum { METRIC_DICTIONARIES = 3, METRIC_MAX_FORMS = 1000 }; /* dictionaries: in the order of DICTIONARY_MAP */
 enum metric_dictionary {
 #define XX(id, name) METRIC_##id,
     DICTIONARY_MAP(XX)
@@ -75,10 +75,16 @@ struct indices metric_indices(const double parts[METRIC_PARTS], const struct mom
 void metric_moments(struct moments *out, const double (*rows)[METRIC_PARTS], int64_t n);
 
 /* --- an archive, counted --- */
+/* A form in what an agent said, over a run. without: what leaving this form out of its dictionary adds to the hits (as a rule a negative
+ * number), of the dictionary conformity to `conformed`. */
+struct form_count {
+    int32_t hits, without;
+};
 struct scored_run {
     int there, finished, excluded; /* there: at least one agent-turn */
     struct counts all;
-    struct counts *agent; /* [n_agents]; NULL: not there */
+    struct counts *agent;    /* [n_agents]; NULL: not there */
+    struct form_count *form; /* [n_agents][forms_of(language)]; NULL: not there, or the language has more than METRIC_MAX_FORMS */
 };
 struct scored {
     const struct study *s;
@@ -90,6 +96,10 @@ struct scored {
 /* a and s are borrowed. Errors: those of the archive; FORMAT for facts of another kind. */
 int scored_read(struct scored *out, const struct study *s, struct archive *a, struct err *e);
 void scored_free(struct scored *c);
+/* Forms of the three dictionaries of a language, one list: dictionary d has those from forms_before(l, d) on. */
+int forms_before(const struct language *l, int dictionary);
+int forms_of(const struct language *l);
+const char *metric_dictionary_name(int dictionary);
 /* Runs that are analysed: finished and not excluded. */
 int scored_in(const struct scored_run *r);
 #endif

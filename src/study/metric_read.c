@@ -8,31 +8,63 @@
 struct lexicon {
     const struct language *l;
     struct dictionary *d[METRIC_DICTIONARIES];
+    int first[METRIC_DICTIONARIES + 1]; /* of each dictionary's forms among all */
+    ptrdiff_t *without;                 /* [forms]: of the act that is read */
+    unsigned char *still;               /* [forms]: the turn that is read conforms also without this one */
 };
 struct counting {
     struct scored *c;
     struct lexicon lexicon[STUDY_MAX_LANGUAGES];
 };
 
-#define XX(id, name) name,
-static const char *const dictionaries[] = {DICTIONARY_MAP(XX)};
-#undef XX
+/* Where an agent-turn is counted. */
+struct tallies {
+    struct counts *c;
+    struct form_count *form; /* [forms of the language]; NULL: too many */
+    struct lexicon *x;
+    int aloud, conformed;
+};
 
 static int lexicon_make(struct lexicon *x, const struct language *l, struct err *e) {
     x->l = l;
-    for (int i = 0; i < METRIC_DICTIONARIES; i++) TRY(dictionary_build(&x->d[i], l, language_dictionary(l, dictionaries[i]), e));
-    return 0;
+    for (int i = 0; i < METRIC_DICTIONARIES; i++)
+        TRY(dictionary_build(&x->d[i], l, language_dictionary(l, metric_dictionary_name(i)), e));
+    for (int i = 0; i <= METRIC_DICTIONARIES; i++) x->first[i] = forms_before(l, i);
+    x->without = calloc((size_t)forms_of(l) + 1, sizeof *x->without);
+    x->still = calloc((size_t)forms_of(l) + 1, 1);
+    return x->without && x->still ? 0 : fail(e, ERR_NOMEM, "out of memory for dictionaries");
+}
+
+static void lexicon_free(struct lexicon *x) {
+    for (int k = 0; k < METRIC_DICTIONARIES; k++) dictionary_free(x->d[k]);
+    free(x->without);
+    free(x->still);
 }
 
 /* ---- an act ---- */
 
-static int count_hits(struct counts *c, const struct lexicon *x, const struct prepared *p, int *conforms, struct err *e) {
+static void count_forms(struct tallies *t, const struct hits *h, int dictionary, int aloud) {
+    const struct lexicon *x = t->x;
+    for (int f = x->first[dictionary]; f < x->first[dictionary + 1]; f++) {
+        int k = f - x->first[dictionary];
+        t->form[f].hits += (int32_t)h->per_form[k];
+        if (dictionary != METRIC_CONFORMITY)
+            t->form[f].without += (int32_t)x->without[f];
+        else if (aloud)
+            x->still[f] |= (ptrdiff_t)h->n + x->without[f] > 0;
+    }
+}
+
+static int count_hits(struct tallies *t, const struct prepared *p, int aloud, struct err *e) {
+    struct counts *c = t->c;
     for (int i = 0; i < METRIC_DICTIONARIES; i++) {
         struct hits h;
-        TRY(dictionary_match(x->d[i], p, &h, e));
+        TRY(t->form ? dictionary_match_without(t->x->d[i], p, &h, t->x->without + t->x->first[i], e)
+                    : dictionary_match(t->x->d[i], p, &h, e));
         c->hits[i] += (int64_t)h.n;
         for (int k = 0; k < LANGUAGE_MAX_KINDS; k++) c->kinds[i][k] += (int64_t)h.per_kind[k];
-        if (i == METRIC_CONFORMITY) *conforms = h.n > 0;
+        if (i == METRIC_CONFORMITY && aloud) t->conformed |= h.n > 0;
+        if (h.n && t->form) count_forms(t, &h, i, aloud);
         hits_free(&h);
     }
     return 0;
@@ -44,34 +76,39 @@ static int channel_of(const char *name) {
     return name && c < CHANNELS ? c : -1;
 }
 
-static int count_act(struct counts *c, const struct lexicon *x, const json_t *act, int *aloud, int *conformed, struct err *e) {
-    int channel = channel_of(json_string_value(json_object_get(act, "channel"))), conforms = 0;
+static int count_act(struct tallies *t, const json_t *act, struct err *e) {
+    int channel = channel_of(json_string_value(json_object_get(act, "channel")));
     const json_t *text = json_object_get(act, "text");
+    struct counts *c = t->c;
     struct prepared p;
     if (channel < 0 || !json_is_string(text)) return fail(e, ERR_FORMAT, "expected an act with channel and text, found another");
-    TRY(text_prepare(&p, x->l, json_string_value(text), json_string_length(text), e));
+    TRY(text_prepare(&p, t->x->l, json_string_value(text), json_string_length(text), e));
     c->acts[channel]++;
     c->graphemes[channel] += (int64_t)p.b.graphemes;
     c->words[channel] += (int64_t)p.b.words;
-    int rc = count_hits(c, x, &p, &conforms, e);
+    t->aloud |= channel == CHANNEL_TALK;
+    int rc = count_hits(t, &p, channel == CHANNEL_TALK, e);
     prepared_free(&p);
-    if (channel == CHANNEL_TALK) *aloud = 1, *conformed |= conforms;
     return rc;
 }
 
 /* ---- an agent-turn ---- */
 
-static int count_turn(struct counts *c, const struct lexicon *x, const json_t *fact, struct err *e) {
+static int count_turn(struct tallies *t, const json_t *fact, struct err *e) {
     const char *status = json_string_value(json_object_get(fact, "status"));
     const json_t *acts = json_object_get(fact, "acts");
-    int aloud = 0, conformed = 0, s = 0;
+    const int *first = t->x->first;
+    int s = 0;
     while (status && s < TURN_STATUSES && strcmp(turn_status_name((enum turn_status)s), status) != 0) s++;
     if (!status || s == TURN_STATUSES) return fail(e, ERR_FORMAT, "expected an agent-turn with a known status, found another");
-    c->turns[s]++;
-    c->asked_again += json_integer_value(json_object_get(fact, "asks")) > 1;
-    for (size_t i = 0; i < json_array_size(acts); i++) TRY(count_act(c, x, json_array_get(acts, i), &aloud, &conformed, e));
-    c->aloud += aloud;
-    c->conformed += conformed;
+    t->c->turns[s]++;
+    t->c->asked_again += json_integer_value(json_object_get(fact, "asks")) > 1;
+    memset(t->x->still, 0, (size_t)first[METRIC_DICTIONARIES]);
+    for (size_t i = 0; i < json_array_size(acts); i++) TRY(count_act(t, json_array_get(acts, i), e));
+    t->c->aloud += t->aloud;
+    t->c->conformed += t->conformed;
+    for (int f = first[METRIC_CONFORMITY]; t->form && t->conformed && f < first[METRIC_CONFORMITY + 1]; f++)
+        t->form[f].without -= !t->x->still[f];
     return 0;
 }
 
@@ -90,10 +127,11 @@ static int agent_of(const struct study *s, const char *rest, int *agent) {
     return turn >= 1 && turn <= s->n_turns && *agent >= 0 && *agent < s->n_agents;
 }
 
-static int room_for_agents(struct scored_run *r, int n, struct err *e) {
+static int room_for_agents(struct scored_run *r, int n, int forms, struct err *e) {
     r->there = 1;
     if (!r->agent) r->agent = calloc((size_t)n, sizeof *r->agent);
-    return r->agent ? 0 : fail(e, ERR_NOMEM, "out of memory for scores");
+    if (!r->form && forms <= METRIC_MAX_FORMS) r->form = calloc((size_t)n * (size_t)forms + 1, sizeof *r->form);
+    return r->agent && (r->form || forms > METRIC_MAX_FORMS) ? 0 : fail(e, ERR_NOMEM, "out of memory for scores");
 }
 
 static int count_fact(void *user, const char *key, const char *json, size_t n, struct err *e) {
@@ -110,9 +148,12 @@ static int count_fact(void *user, const char *key, const char *json, size_t n, s
     if (len > 5 && !strcmp(rest + len - 5, "/ask0")) return 0; /* counted with the answer that came after it */
     if (!agent_of(x->c->s, rest, &agent))
         return fail_at(e, ERR_FORMAT, key, -1, "expected an agent-turn of the study, found another key");
-    TRY(room_for_agents(r, x->c->s->n_agents, e));
+    struct lexicon *words = &x->lexicon[x->c->s->cell[cell].language];
+    int forms = words->first[METRIC_DICTIONARIES];
+    TRY(room_for_agents(r, x->c->s->n_agents, forms, e));
     json_t *fact = json_loadb(json, n, 0, NULL);
-    rc = count_turn(&r->agent[agent], &x->lexicon[x->c->s->cell[cell].language], fact, e);
+    rc = count_turn(&(struct tallies){.c = &r->agent[agent], .form = r->form ? r->form + agent * forms : NULL, .x = words}, fact,
+                    e);
     json_decref(fact);
     return err_place(e, rc, key);
 }
@@ -150,8 +191,7 @@ int scored_read(struct scored *out, const struct study *s, struct archive *a, st
     TRYTO(out, archive_each(a, "cell", count_fact, &x, e));
     finish(&c);
 out:
-    for (int i = 0; i < s->n_languages; i++)
-        for (int k = 0; k < METRIC_DICTIONARIES; k++) dictionary_free(x.lexicon[i].d[k]);
+    for (int i = 0; i < s->n_languages; i++) lexicon_free(&x.lexicon[i]);
     if (rc < 0)
         scored_free(&c);
     else

@@ -106,8 +106,8 @@ static int add_loss(json_t *tree, const struct scored *c, struct err *e) {
 }
 
 static int fill(json_t *tree, struct archive *a, struct reporting *r, int transcripts, struct err *e) {
-    static int (*const parts[])(json_t *, const struct reporting *, struct err *) = {report_points, report_slopes, report_effects,
-                                                                                     report_sensitivity, report_agents};
+    static int (*const parts[])(json_t *, const struct reporting *, struct err *) = {
+        report_points, report_slopes, report_effects, report_sensitivity, report_words, report_agents};
     TRY(add_loss(tree, r->c, e));
     TRY(variant_values(r->value, r->c, &(struct variant){.drop = -1, .dictionary = -1}, e));
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) TRY(parts[i](tree, r, e));

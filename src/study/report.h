@@ -6,6 +6,10 @@
  *  "slopes": [{"language", "model", "n", M}] per unit of the share (0 to 100 %),
  *  "effects": [{"language", "model", "n_all", "n_none", M, "published"}] Hedges' g of all aligned against none,
  *  "sensitivity": [{"variant", "language", "model", "cpi", "di"}] the same g under another choice,
+ *  "words": [{"language", "model", "dictionary", "kind", "word", "hits", "cpi", "di", "cpi_slope", "di_slope"}] g and slope of the language if
+ *  that one word were not in its dictionary; words with no hit change nothing and are left out,
+ *  "word_ranges": [{"language", "model", "figure": "g" | "slope", "measure": "cpi" | "di", "value", "lo", "hi", "lo_without", "hi_without", "words",
+ *  "turned"}] between which values those move, without which word, and without how many words the sign is the other one,
  *  "agents": [{"language", "by", "group", "n", M}] by persona and by prefix; n: runs,
  *  "cells", "transcripts": [{"label", "planted", "turns": [{"turn", "event", "said": [{"who", "note", "acts": [{"channel", "to", "text"}]}]}]}]}
  * M: "cpi", "di", "monologue", "boundary", "protective", each {"value", "lo", "hi"}, 95 %, percentile bootstrap of runs (of means and g within

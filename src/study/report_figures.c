@@ -69,17 +69,27 @@ static void slope(double *out, size_t k, const void *data, const size_t *idx, si
     *out = xx > 1e-12 ? xy / xx : NAN;
 }
 
-static size_t sweep_sample(const struct reporting *r, int language, int model, int measure) {
+static size_t sweep_sample(const struct reporting *r, double (*value)[MEASURES], int language, int model, int measure) {
     const struct study *s = r->c->s;
     size_t n = 0;
     for (int i = 0; i < s->n_cells; i++) {
         const struct cell *c = &s->cell[i];
         if (c->language != language || c->model != model || !arm_in_sweep(&s->arm[c->arm])) continue;
-        size_t more = cell_sample(r->c, r->value, i, measure, r->x + n);
+        size_t more = cell_sample(r->c, value, i, measure, r->x + n);
         for (size_t k = 0; k < more; k++) r->share[n + k] = share_of(s, c);
         n += more;
     }
     return n;
+}
+
+double slope_of_sweep(const struct reporting *r, double (*value)[MEASURES], int language, int model, int measure) {
+    size_t n = sweep_sample(r, value, language, model, measure);
+    double mx = n ? mean(r->share, n) : NAN, my = n ? mean(r->x, n) : NAN, xx = 0, xy = 0;
+    for (size_t i = 0; i < n; i++) {
+        double d = r->share[i] - mx;
+        xx += d * d, xy += d * (r->x[i] - my);
+    }
+    return xx > 1e-12 ? xy / xx : NAN;
 }
 
 static int add_slope(json_t *list, const struct reporting *r, int language, int model, struct err *e) {
@@ -89,7 +99,7 @@ static int add_slope(json_t *list, const struct reporting *r, int language, int 
     for (int m = 0; o && m < MEASURES; m++) {
         struct line data = {r->share, r->x};
         struct estimate b = {NAN, {NAN, NAN}};
-        n = sweep_sample(r, language, model, m);
+        n = sweep_sample(r, r->value, language, model, m);
         int rc = n ? estimates(&b, 1, slope, &data, n, 0, &r->how, e) : 0;
         if (rc < 0) return json_decref(o), rc;
         json_object_set_new(o, measure_name(m), estimate_json(b.value, b.ci));
@@ -103,13 +113,32 @@ int report_slopes(json_t *tree, const struct reporting *r, struct err *e) { retu
 
 /* ---- effects ---- */
 
+/* Both samples behind each other in r->x; 0 where one is too small. */
+static size_t two_samples(const struct reporting *r, double (*value)[MEASURES], int all, int none, int measure, size_t *n2) {
+    size_t n1 = cell_sample(r->c, value, all, measure, r->x);
+    *n2 = cell_sample(r->c, value, none, measure, r->x + n1);
+    return n1 < 2 || *n2 < 2 ? 0 : n1;
+}
+
+/* The interval is not asked for: its roots cost a thousand times as much. */
+double effect_of(const struct reporting *r, double (*value)[MEASURES], int all, int none, int measure) {
+    size_t n2, n1 = two_samples(r, value, all, none, measure, &n2);
+    double x = n1 ? mean(r->x, n1) : NAN, y = n1 ? mean(r->x + n1, n2) : NAN, q = 0;
+    for (size_t i = 0; n1 && i < n1 + n2; i++) {
+        double d = r->x[i] - (i < n1 ? x : y);
+        q += d * d;
+    }
+    double df = (double)(n1 + n2) - 2, sd = n1 ? sqrt(q / df) : 0;
+    return sd > 0 ? hedges_j(df) * (x - y) / sd : NAN;
+}
+
 /* g of everybody aligned against nobody; samples that are too small or do not vary have none. */
 static json_t *effect_json(const struct reporting *r, double (*value)[MEASURES], int all, int none, int measure) {
     struct effect g;
     struct interval ci;
     struct err ignored = ERR_INIT;
-    size_t n1 = cell_sample(r->c, value, all, measure, r->x), n2 = cell_sample(r->c, value, none, measure, r->x + n1);
-    if (n1 < 2 || n2 < 2 || hedges_g(&g, r->x, n1, n2, r->how.level, &ignored) < 0) return json_null();
+    size_t n2, n1 = two_samples(r, value, all, none, measure, &n2);
+    if (!n1 || hedges_g(&g, r->x, n1, n2, r->how.level, &ignored) < 0) return json_null();
     if (hedges_g_bootstrap(&ci, r->x, n1, n2, &r->how, &ignored) < 0) ci = no_interval;
     return estimate_json(g.g, ci);
 }

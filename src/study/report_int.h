@@ -29,6 +29,7 @@ int report_points(json_t *tree, const struct reporting *r, struct err *e);
 int report_slopes(json_t *tree, const struct reporting *r, struct err *e);
 int report_effects(json_t *tree, const struct reporting *r, struct err *e);
 int report_sensitivity(json_t *tree, const struct reporting *r, struct err *e);
+int report_words(json_t *tree, const struct reporting *r, struct err *e);
 int report_agents(json_t *tree, const struct reporting *r, struct err *e);
 int report_transcripts(json_t *tree, struct archive *a, const struct scored *c, int most, struct err *e);
 
@@ -36,6 +37,9 @@ int report_transcripts(json_t *tree, struct archive *a, const struct scored *c, 
 int arm_in_sweep(const struct arm *a);
 /* Of a language and a model, the cells where nobody and where everybody is aligned; 0 if one of them is not there. */
 int contrast_cells(const struct study *s, int language, int model, int *none, int *all);
+/* Hedges' g between two cells, the least-squares slope over the sweep, of other values of the same runs; NaN where there is none. */
+double effect_of(const struct reporting *r, double (*value)[MEASURES], int all, int none, int measure);
+double slope_of_sweep(const struct reporting *r, double (*value)[MEASURES], int language, int model, int measure);
 /* The values of a measure in a cell's analysed runs, appended to x; returns how many. */
 size_t cell_sample(const struct scored *c, double (*value)[MEASURES], int cell, int measure, double *x);
 #endif

@@ -48,19 +48,16 @@ static json_t *turns_json(const struct counts *c) {
 
 /* Hits of each dictionary and the share of each of its kinds. */
 static void put_hits(json_t *o, const struct counts *c, const struct language *l) {
-#define XX(id, name) name,
-    static const char *const names[] = {DICTIONARY_MAP(XX)};
-#undef XX
     int64_t text = 0;
     for (int i = 0; i < CHANNELS; i++) text += c->graphemes[i];
     for (int d = 0; d < METRIC_DICTIONARIES; d++) {
-        const struct dictionary_source *s = language_dictionary(l, names[d]);
+        const struct dictionary_source *s = language_dictionary(l, metric_dictionary_name(d));
         json_t *kinds = json_object();
         for (int k = 0; k < s->n_kinds; k++)
             json_object_set_new(kinds, s->kinds[k],
                                 json_pack("{s:I, s:o}", "hits", (json_int_t)c->kinds[d][k], "share",
                                           number(c->hits[d] ? (double)c->kinds[d][k] / (double)c->hits[d] : NAN)));
-        json_object_set_new(o, names[d],
+        json_object_set_new(o, metric_dictionary_name(d),
                             json_pack("{s:I, s:o, s:o}", "hits", (json_int_t)c->hits[d], "per_1000",
                                       number(text ? 1000 * (double)c->hits[d] / (double)text : NAN), "kinds", kinds));
     }
