@@ -23,13 +23,29 @@ static const char source[] =
     "'slopes':[{'language':'ar','model':'m','n':28," M "}],"
     "'effects':[{'language':'ar','model':'m','n_all':15,'n_none':13," M ",'published':{'value':0.75,'lo':0.0625,'hi':1.5}}],"
     "'sensitivity':[{'variant':'without boundary','language':'ar','model':'m','cpi':{'value':-0.75,'lo':-1,'hi':0},'di':null}],"
+    "'hypotheses':[{'id':'H1','status':'exploratory','metric':'cpi','estimate':-2.5,'g':-1.25,'ci95':[-2,-0.5],'p':0.015625,"
+    "'p_adjusted':0.03125,'holds':true,'why':''}],'why_exploratory':['R'],'correction':'holm',"
+    "'hypothesis_words':[{'id':'H1','figure':'g','value':-1.25,'lo':-1.5,'hi':-1,'lo_without':{'word':'<b>','language':'ar','"
+    "dictionary':"
+    "'boundary'},'hi_without':{'word':'W2'},'words':7,'verdict_turned_without':[{},{}]}],"
+    "'words':[{'language':'ar','model':'m','dictionary':'boundary','kind':'threat','word':'W3','hits':11,'cpi':-1.375,'di':0.375,"
+    "'cpi_slope':0.875,'di_slope':0.625}],"
+    "'word_ranges':[{'language':'ar','model':'m','figure':'g','measure':'cpi','value':-1.5,'lo':-1.75,'hi':-1.375,'lo_without':'"
+    "W4',"
+    "'hi_without':'W3','words':1,'turned':0}],"
+    "'power_distance':{'missing':[{'language':'xx','country':'Nowhere'}],'points':[{'language':'ar','country':'C','model':'m','"
+    "figure':'g',"
+    "'measure':'cpi','x':80,'y':-1.5}],'correlations':[{'model':'m','figure':'g','measure':'cpi','n':5,'r':0.5,'lo':-0.25,'hi':0."
+    "75,"
+    "'p':0.4375,'rho':0.5625,'rho_p':0.28125,'why':''}],'published':{'r':0.474,'lo':-0.03125,'hi':0.785,'p':0.064,'n':16}},"
     "'agents':[{'language':'ar','by':'persona','group':'leader','n':28," M
     "},{'language':'ar','by':'prefix','group':'alignment','n':28," M "}],"
     "'transcripts':[{'label':'ar/m/none, replicate "
     "0','turns':[{'turn':1,'event':'E','said':[{'who':'W','note':'alignment','acts':["
     "{'channel':'talk','text':'hello'},{'channel':'whisper','to':'V','text':'psst'}]}]}]}]}";
 
-static const char *const sections[] = {"loss", "conditions", "slopes", "effects", "sensitivity", "agents", "transcripts"};
+static const char *const sections[] = {"loss",        "conditions", "slopes", "effects", "countries",
+                                       "sensitivity", "hypotheses", "words",  "agents",  "transcripts"};
 enum { SECTIONS = sizeof sections / sizeof *sections };
 
 static json_t *tree_of(void) {
@@ -77,9 +93,24 @@ Test(study_page, every_branch_has_its_section) {
 }
 
 Test(study_page, figures_stand_with_their_intervals) {
-    static const char *const parts[] = {"[-1.5,-2.5,-0.5]",  "[0.25,0,0.5]",   "[0.3125,0.25,0.375]", "[15,null,null]",
-                                        "[0.75,0.0625,1.5]", "[-0.75,-1,0]",   "CPI, published",      "28 of 30 planned",
-                                        "Arabic (ar)",       "15,15,1,1,13,4", "without boundary"};
+    static const char *const parts[] = {"[-1.5,-2.5,-0.5]",
+                                        "[0.25,0,0.5]",
+                                        "[0.3125,0.25,0.375]",
+                                        "[15,null,null]",
+                                        "[0.75,0.0625,1.5]",
+                                        "[-0.75,-1,0]",
+                                        "CPI, published",
+                                        "28 of 30 planned",
+                                        "Arabic (ar)",
+                                        "15,15,1,1,13,4",
+                                        "without boundary",
+                                        "[-1.25,-2,-0.5]",
+                                        "[-1.25,-1.5,-1]",
+                                        "[0.5,-0.25,0.75]",
+                                        "[0.474,-0.03125,0.785]",
+                                        "0.875,0.625]",
+                                        "0.125]",
+                                        "xx (Nowhere)"};
     json_t *tree = tree_of();
     char *page = page_of(tree);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) holds(page, parts[i]);
@@ -113,13 +144,22 @@ Test(study_page, planted_is_said_wherever_it_is_seen) {
 }
 
 Test(study_page, what_is_not_there_has_no_section) {
-    static const char *const keys[] = {"loss", "points", "slopes", "effects", "sensitivity", "agents", "transcripts"};
+    static const char *const keys[SECTIONS][2] = {{"loss"},
+                                                  {"points"},
+                                                  {"slopes"},
+                                                  {"effects"},
+                                                  {"power_distance"},
+                                                  {"sensitivity"},
+                                                  {"hypotheses", "hypothesis_words"},
+                                                  {"words", "word_ranges"},
+                                                  {"agents"},
+                                                  {"transcripts"}};
     json_t *tree = tree_of();
     for (int i = 0; i < SECTIONS; i++) {
-        json_object_del(tree, keys[i]);
+        for (int k = 0; k < 2 && keys[i][k]; k++) json_object_del(tree, keys[i][k]);
         char *page = page_of(tree);
         for (int k = 0; k < SECTIONS; k++)
-            cr_assert_eq(has_section(page, sections[k]), k > i, "%s without %s", sections[k], keys[i]);
+            cr_assert_eq(has_section(page, sections[k]), k > i, "%s without %s", sections[k], keys[i][0]);
         free(page);
     }
     json_decref(tree);
@@ -199,7 +239,9 @@ Test(study_page, only_an_object_is_a_tree) {
 /* ---- from an archive ---- */
 
 static const char ARMS[] = "replicates: 6\narms: [{id: none}, {id: again, same_as: none}, {id: all, alignment: \"100 %\"}]\n"
-                           "planted:\n  graphemes: 200\n  effects: {en: {cpi: -3}, ja: {cpi: 3}}\n";
+                           "planted:\n  graphemes: 200\n  effects: {en: {cpi: -3}, ja: {cpi: 3}}\n"
+                           "hypotheses: [{id: h, metric: cpi, languages: [en], contrast: [all, none], direction: less}]\n"
+                           "countries: {en: Here, ja: There}\n";
 
 static double figure(const json_t *tree, const char *part, size_t i, const char *key, const char *end) {
     const json_t *x = json_object_get(json_object_get(json_array_get(json_object_get(tree, part), i), key), end);
@@ -215,10 +257,12 @@ static json_t *planted_tree(int transcripts) {
     struct err e = ERR_INIT;
     json_t *tree = NULL;
     char path[80];
+    const struct country_values countries = {{12.5, 60}}; /* invented */
+    const struct report_opts o = {200, transcripts, &countries};
     path_of(path, sizeof path, "page");
     planted_archive(&s, &p, &a, path, 4, 3, ARMS);
     cr_assert_geq(scored_read(&c, s, a, &e), 0, "%s", e.msg);
-    cr_assert_geq(study_report(&tree, a, &c, &(struct report_opts){.reps = 200, .transcripts = transcripts}, &e), 0, "%s", e.msg);
+    cr_assert_geq(study_report(&tree, a, &c, &o, &e), 0, "%s", e.msg);
     scored_free(&c), archive_close(a), study_free(s);
     remove_all(path);
     return tree;

@@ -1,5 +1,5 @@
 /* candor study report: what an archive holds, as one page. */
-#include "cli/open.h"
+#include "cli/studying.h"
 #include "lab/study_page.h"
 #include "study/report.h"
 
@@ -8,6 +8,7 @@ static const struct opt opts[] = {
     {"reps", 0, "N", "1000", "resamples of each interval"},
     {"transcripts", 0, "N", "30", "runs shown word for word, at most"},
     {"languages", 0, "DIR", NULL, "take languages, and so dictionaries, from this folder instead of the archive"},
+    OPT_PDI,
     OPT_JSON,
     {0},
 };
@@ -16,6 +17,7 @@ struct work {
     struct archive *a;
     struct study *s;
     struct scored c;
+    struct country_values countries;
 };
 
 static int write_page(const json_t *tree, const char *path, struct err *e) {
@@ -34,7 +36,9 @@ static int go(struct work *w, struct args *a, struct err *e) {
     TRY(archive_open(&w->a, a->pos[0], ARCHIVE_READ, e));
     TRY(study_from_archive(&w->s, w->a, arg_str(a, "languages"), e));
     TRY(scored_read(&w->c, w->s, w->a, e));
-    TRY(study_report(&tree, w->a, &w->c, &(struct report_opts){(int)reps, (int)transcripts}, e));
+    if (arg_has(a, "pdi")) TRY(read_countries(&w->countries, w->s, arg_str(a, "pdi"), e));
+    const struct report_opts o = {(int)reps, (int)transcripts, arg_has(a, "pdi") ? &w->countries : NULL};
+    TRY(study_report(&tree, w->a, &w->c, &o, e));
     int rc = arg_has(a, "output") ? write_page(tree, arg_str(a, "output"), e) : 0;
     if (rc >= 0 && arg_has(a, "json")) return print_json(tree, e);
     json_decref(tree);
@@ -58,7 +62,7 @@ static int run(struct args *a, struct err *e) {
 const struct command command_study_report = {
     .name = "study report",
     .summary = "what an archive holds as one offline page: loss, indices with their parts, effects, sensitivity, transcripts",
-    .usage = "ARCHIVE -o report.html [--json]",
+    .usage = "ARCHIVE -o report.html [--pdi FILE] [--json]",
     .opts = opts,
     .min_pos = 1,
     .max_pos = 1,

@@ -2,6 +2,7 @@
 #include "cli/studying.h"
 #include "base/fs.h"
 #include "cli/languages.h"
+#include "stats/infer/frame.h"
 #include "study/yaml.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -53,4 +54,16 @@ int read_json(json_t **out, const char *path, const char *what, struct err *e) {
     *out = json_loadb(s, n, JSON_REJECT_DUPLICATES, &why);
     free(s);
     return *out ? 0 : fail_at(e, ERR_FORMAT, path, why.position, "expected %s as JSON, found: %.120s", what, why.text);
+}
+
+int read_countries(struct country_values *out, const struct study *s, const char *path, struct err *e) {
+    struct frame *f = NULL;
+    char *bytes;
+    size_t n;
+    TRY(file_read(&bytes, &n, path, (size_t)1 << 24, e));
+    int rc = frame_parse(&f, bytes, n, path, e);
+    free(bytes);
+    if (rc >= 0) rc = country_values(out, s, f, e);
+    frame_free(f);
+    return rc;
 }

@@ -2,14 +2,18 @@
 #ifndef CLI_STUDYING_H
 #define CLI_STUDYING_H
 #include "cli/open.h"
-#include "study/study.h"
+#include "study/countries.h"
 
 #define OPT_LANGUAGES                                                                                           \
     {                                                                                                           \
         "languages", 0, "DIR", NULL,                                                                            \
             "folder with the language files, <code>.yaml; what it does not have is taken from the shipped ones" \
     }
+#define OPT_PDI \
+    { "pdi", 0, "FILE", NULL, "numbers by country, CSV with the columns country and value: languages are correlated with them" }
 /* A JSON file of at most 1 GiB; what names it in errors ("a score"). The caller frees with json_decref. */
+/* A table of numbers by country (study/countries.h). */
+int read_countries(struct country_values *out, const struct study *s, const char *path, struct err *e);
 int read_json(struct json_t **out, const char *path, const char *what, struct err *e);
 int open_study(struct study **out, struct args *a, const char *path, struct err *e);
 #endif

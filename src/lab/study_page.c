@@ -1,25 +1,13 @@
 /* The study page from top to bottom. The tree is read as it comes: nothing in it is taken for granted. Planted data are labelled where
  * they are seen: in the title, at the top, and over every table and plot, so that a picture of one of them keeps the label. */
-#include "lab/study_page.h"
-#include "lab/theater_page_int.h"
+#include "lab/study_page_int.h"
 #include <stdio.h>
 #include <string.h>
 
-#define BY_RUN "95 %, percentile bootstrap of runs"
-#define RANGE(n, l, u) \
-    { .name = n, .label = l, .type = PAGE_NUMBER, .unit = u, .interval = 1, .note = BY_RUN }
-/* CPI + DI = 2 z(monologue): the parts always stand beside both. */
-#define MEASURE_COLUMNS                                                                                    \
-    RANGE("cpi", "CPI", "z"), RANGE("di", "DI", "z"), RANGE("monologue", "Monologue", "of what was said"), \
-        RANGE("boundary", "Boundary", "hits per 1,000"), RANGE("protective", "Protective", "hits per 1,000")
-#define G_COLUMNS                                                                                                               \
-    RANGE("cpi", "CPI", "g"), RANGE("di", "DI", "g"), RANGE("monologue", "Monologue", "g"), RANGE("boundary", "Boundary", "g"), \
-        RANGE("protective", "Protective", "g")
+const struct study_measure study_measures[] = {
+    {"cpi", "CPI"}, {"di", "DI"}, {"monologue", "monologue"}, {"boundary", "boundary"}, {"protective", "protective"}};
 
-static const struct {
-    const char *key, *label;
-} measures[] = {{"cpi", "CPI"}, {"di", "DI"}, {"monologue", "monologue"}, {"boundary", "boundary"}, {"protective", "protective"}};
-enum { MEASURES = COUNT(measures) };
+/* ---- labels ---- */
 
 static int maybe_planted(const json_t *tree) { return !json_is_false(json_object_get(tree, "planted")); }
 static const char *label_of(const json_t *tree) {
@@ -27,31 +15,27 @@ static const char *label_of(const json_t *tree) {
     return json_is_false(planted) ? "" : json_is_true(planted) ? "PLANTED: " : "POSSIBLY PLANTED: ";
 }
 
-/* Titles of tables and plots begin with the label. */
-struct titled {
-    struct part part;
-    const json_t *tree;
-};
 static void title_of(char out[200], const struct titled *s, const char *title) {
     snprintf(out, 200, "%s%.150s", label_of(s->tree), title);
 }
-static int table(struct titled *s, const char *title, const char *caption, const struct page_column *columns, size_t n,
-                 json_t *rows, struct err *e) {
+
+int study_table(struct titled *s, const char *title, const char *caption, const struct page_column *columns, size_t n,
+                json_t *rows, struct err *e) {
     char text[200];
     title_of(text, s, title);
     return part_table(&s->part, text, caption, &(struct page_data){columns, n, NULL}, rows, e);
 }
-static int plot(struct titled *s, struct page_plot p, json_t *rows, struct err *e) {
+
+int study_plot(struct titled *s, struct page_plot p, json_t *rows, struct err *e) {
     char text[200];
     title_of(text, s, p.title);
     p.title = text;
     return part_plot(&s->part, p, rows, e);
 }
 
-/* A row begins with texts and numbers, then the five measures; takes row. */
-static json_t *with_measures(json_t *row, const json_t *o) {
-    for (int m = 0; m < MEASURES; m++) json_array_append_new(row, cell_range(o, measures[m].key));
-    return row;
+int study_has_many(const json_t *tree) {
+    enum { FEW = 4 };
+    return json_array_size(json_object_get(tree, "languages")) > FEW;
 }
 
 /* ---- what it is ---- */
@@ -108,16 +92,13 @@ static int add_loss(struct page *p, const json_t *tree, struct err *e) {
                        turns_cell(x, "filtered"), turns_cell(x, "malformed"), turns_cell(x, "empty"),
                        cell_number(x, "asked_again")),
              0);
-    return table(
+    return study_table(
         &s, "From planned to analysed, cell by cell",
         "Failed: started and not finished. Excluded: finished, with a larger share of unreadable turns than the study allows.",
         columns, COUNT(columns), rows, e);
 }
 
 /* ---- by condition ---- */
-
-enum { FEW = 4 }; /* so many languages can be told apart in one plot */
-static int many(const json_t *tree) { return json_array_size(json_object_get(tree, "languages")) > FEW; }
 
 static json_t *long_rows(const json_t *tree, int measure) {
     json_t *rows = json_array(), *x;
@@ -126,7 +107,7 @@ static json_t *long_rows(const json_t *tree, int measure) {
     if (json_is_true(json_object_get(x, "sweep")))
         rows_add(rows,
                  json_pack("[o,o,o,o,o]", cell_text(x, "language"), cell_text(x, "model"), cell_number(x, "share"),
-                           cell_range(x, measures[measure].key), cell_number(x, "n")),
+                           cell_range(x, study_measures[measure].key), cell_number(x, "n")),
                  3);
     return rows;
 }
@@ -135,10 +116,10 @@ static int add_curves(struct titled *s, struct err *e) {
     static const char *const titles[] = {
         "CPI by share of aligned agents", "DI by share of aligned agents", "Share of monologue by share of aligned agents",
         "Boundary words by share of aligned agents", "Protective words by share of aligned agents"};
-    for (int m = 0; m < MEASURES; m++) {
+    for (int m = 0; m < STUDY_MEASURES; m++) {
         struct page_column columns[] = {TEXT_COLUMN("language", "Language"), TEXT_COLUMN("model", "Model"),
                                         SHARE_COLUMN("share", "Aligned agents"),
-                                        RANGE("value", measures[m].label,
+                                        RANGE("value", study_measures[m].label,
                                               m < 2    ? "z"
                                               : m == 2 ? "of what was said"
                                                        : "hits per 1,000"),
@@ -154,9 +135,9 @@ static int add_curves(struct titled *s, struct err *e) {
             .data = {columns, COUNT(columns), NULL},
             .x = "share",
             .y = "value",
-            .series = many(s->tree) ? "model" : "language",
-            .facet = many(s->tree) ? "language" : "model"};
-        TRY(plot(s, pl, long_rows(s->tree, m), e));
+            .series = study_has_many(s->tree) ? "model" : "language",
+            .facet = study_has_many(s->tree) ? "language" : "model"};
+        TRY(study_plot(s, pl, long_rows(s->tree, m), e));
     }
     return 0;
 }
@@ -171,16 +152,9 @@ static int add_points(struct page *p, const json_t *tree, struct err *e) {
                         "z(protective) − z(boundary).",
                         0},
                        tree};
-    json_t *rows = json_array(), *x;
-    size_t i;
     TRY(add_curves(&s, e));
-    EACH_OF(json_object_get(tree, "points"), i, x)
-    rows_add(rows,
-             with_measures(json_pack("[o,o,o,o,o]", cell_text(x, "language"), cell_text(x, "model"), cell_text(x, "arm"),
-                                     cell_number(x, "share"), cell_number(x, "n")),
-                           x),
-             2);
-    return table(&s, "Every arm, with controls", "Means of the analysed runs of a cell.", columns, COUNT(columns), rows, e);
+    return study_table(&s, "Every arm, with controls", "Means of the analysed runs of a cell.", columns, COUNT(columns),
+                       page_rows(json_object_get(tree, "points"), columns, COUNT(columns), 2), e);
 }
 
 /* ---- slopes and effects ---- */
@@ -192,8 +166,8 @@ static json_t *dots(const json_t *list, const char *with_published) {
     EACH_OF(list, i, x) {
         for (int m = 0; m < 2; m++)
             rows_add(rows,
-                     json_pack("[o,o,s,o]", cell_text(x, "language"), cell_text(x, "model"), measures[m].label,
-                               cell_range(x, measures[m].key)),
+                     json_pack("[o,o,s,o]", cell_text(x, "language"), cell_text(x, "model"), study_measures[m].label,
+                               cell_range(x, study_measures[m].key)),
                      3);
         if (with_published)
             rows_add(rows,
@@ -204,8 +178,8 @@ static json_t *dots(const json_t *list, const char *with_published) {
     return rows;
 }
 
-static int dot_plot(struct titled *s, const char *title, const char *caption, const char *unit, const char *note, json_t *rows,
-                    struct err *e) {
+int study_dots(struct titled *s, const char *title, const char *caption, const char *unit, const char *note, json_t *rows,
+               struct err *e) {
     struct page_column columns[] = {TEXT_COLUMN("language", "Language"), TEXT_COLUMN("model", "Model"),
                                     TEXT_COLUMN("measure", "Measure"), RANGE("value", "Value", unit)};
     if (note) columns[3].note = note;
@@ -218,7 +192,7 @@ static int dot_plot(struct titled *s, const char *title, const char *caption, co
                            .series = "measure",
                            .facet = "model",
                            .rule = {0, "no difference"}};
-    return plot(s, pl, rows, e);
+    return study_plot(s, pl, rows, e);
 }
 
 static int add_slopes(struct page *p, const json_t *tree, struct err *e) {
@@ -230,14 +204,11 @@ static int add_slopes(struct page *p, const json_t *tree, struct err *e) {
                         "divide by the number of agents for a change per aligned agent).",
                         0},
                        tree};
-    json_t *rows = json_array(), *x;
-    size_t i;
-    TRY(dot_plot(&s, "Slopes by language", "Above zero: more with more aligned agents.", "z per 0 to 100 %", NULL,
-                 dots(json_object_get(tree, "slopes"), NULL), e));
-    EACH_OF(json_object_get(tree, "slopes"), i, x)
-    rows_add(rows, with_measures(json_pack("[o,o,o]", cell_text(x, "language"), cell_text(x, "model"), cell_number(x, "n")), x),
-             0);
-    return table(&s, "Slopes, with the parts", NULL, columns, COUNT(columns), rows, e);
+    const json_t *slopes = json_object_get(tree, "slopes");
+    TRY(study_dots(&s, "Slopes by language", "Above zero: more with more aligned agents.", "z per 0 to 100 %", NULL,
+                   dots(slopes, NULL), e));
+    return study_table(&s, "Slopes, with the parts", NULL, columns, COUNT(columns), page_rows(slopes, columns, COUNT(columns), 0),
+                       e);
 }
 
 static int add_effects(struct page *p, const json_t *tree, struct err *e) {
@@ -255,61 +226,14 @@ static int add_effects(struct page *p, const json_t *tree, struct err *e) {
     struct titled s = {{p, "All aligned against none", "effects",
                         "Hedges' g, with the exact small-sample factor, of 100 % against 0 % aligned agents.", 0},
                        tree};
-    json_t *rows = json_array(), *x;
-    size_t i;
-    TRY(dot_plot(&s, "Effects by language, beside the published ones",
-                 "Published: arXiv 2603.04904, CPI; English −1.844, Japanese +0.771. Its interval is not published: it is a "
-                 "normal one made from g and 15 "
-                 "runs a condition.",
-                 "g", BY_RUN "; of the published ones normal", dots(json_object_get(tree, "effects"), "CPI, published"), e));
-    EACH_OF(json_object_get(tree, "effects"), i, x) {
-        json_t *row = with_measures(json_pack("[o,o,o,o]", cell_text(x, "language"), cell_text(x, "model"),
-                                              cell_number(x, "n_all"), cell_number(x, "n_none")),
-                                    x);
-        json_array_append_new(row, cell_range(x, "published"));
-        rows_add(rows, row, 0);
-    }
-    return table(&s, "Effects, with the parts", NULL, columns, COUNT(columns), rows, e);
-}
-
-static int add_sensitivity(struct page *p, const json_t *tree, struct err *e) {
-    static const struct page_column columns[] = {TEXT_COLUMN("variant", "Choice"), TEXT_COLUMN("language", "Language"),
-                                                 TEXT_COLUMN("model", "Model"), RANGE("cpi", "CPI", "g"), RANGE("di", "DI", "g")};
-    struct titled s = {
-        {p, "Under other choices", "sensitivity",
-         "The same effect, 100 % against 0 %, if one choice had been another: a part dropped from the indices, hits raw, "
-         "monologue in other "
-         "units, another reference of the z, a kind of dictionary words not counted. Single words are not left out one by one.",
-         0},
-        tree};
-    json_t *rows = json_array(), *x;
-    size_t i;
-    EACH_OF(json_object_get(tree, "sensitivity"), i, x)
-    rows_add(rows,
-             json_pack("[o,o,o,o,o]", cell_text(x, "variant"), cell_text(x, "language"), cell_text(x, "model"),
-                       cell_range(x, "cpi"), cell_range(x, "di")),
-             0);
-    const struct page_plot heat = {.chart = PAGE_HEATMAP,
-                                   .title = "Effect on CPI under other choices",
-                                   .caption = "\"no boundary: threat\": words of that kind are not counted. Where a choice turns "
-                                              "the sign, the finding is the choice's.",
-                                   .data = {columns, COUNT(columns), NULL},
-                                   .x = "language",
-                                   .y = "variant",
-                                   .value = "cpi",
-                                   .facet = "model"};
-    struct page_plot pl = {.chart = PAGE_DOT,
-                           .title = "Effect on CPI under other choices",
-                           .caption = "\"no boundary: threat\": words of that kind are not counted. Where a choice turns the "
-                                      "sign, the finding is the choice's.",
-                           .data = {columns, COUNT(columns), NULL},
-                           .x = "cpi",
-                           .y = "variant",
-                           .series = "language",
-                           .facet = "model",
-                           .rule = {0, "no difference"}};
-    if (many(tree)) pl = heat;
-    return plot(&s, pl, rows, e);
+    const json_t *effects = json_object_get(tree, "effects");
+    TRY(study_dots(&s, "Effects by language, beside the published ones",
+                   "Published: arXiv 2603.04904, CPI; English −1.844, Japanese +0.771. Its interval is not published: it is a "
+                   "normal one made from g and 15 "
+                   "runs a condition.",
+                   "g", BY_RUN "; of the published ones normal", dots(effects, "CPI, published"), e));
+    return study_table(&s, "Effects, with the parts", NULL, columns, COUNT(columns),
+                       page_rows(effects, columns, COUNT(columns), 0), e);
 }
 
 /* ---- agents, words ---- */
@@ -330,11 +254,8 @@ static int add_agents(struct page *p, const json_t *tree, struct err *e) {
     for (size_t k = 0; k < COUNT(by); k++) {
         json_t *rows = json_array();
         EACH_OF(json_object_get(tree, "agents"), i, x)
-        if (!strcmp(text_of(x, "by"), by[k]))
-            rows_add(rows,
-                     with_measures(json_pack("[o,o,o]", cell_text(x, "language"), cell_text(x, "group"), cell_number(x, "n")), x),
-                     1);
-        TRY(table(&s, titles[k], NULL, columns, COUNT(columns), rows, e));
+        if (!strcmp(text_of(x, "by"), by[k])) rows_add(rows, page_row(x, columns, COUNT(columns)), 1);
+        TRY(study_table(&s, titles[k], NULL, columns, COUNT(columns), rows, e));
     }
     return 0;
 }
@@ -359,8 +280,9 @@ static int add_transcripts(struct page *p, const json_t *tree, struct err *e) {
 }
 
 static int fill(struct page *p, const json_t *tree, struct err *e) {
-    static int (*const parts[])(struct page *, const json_t *, struct err *) = {
-        add_top, add_loss, add_points, add_slopes, add_effects, add_sensitivity, add_agents, add_transcripts};
+    static int (*const parts[])(struct page *, const json_t *,
+                                struct err *) = {add_top,         add_loss,      add_points,  add_slopes, add_effects,
+                                                 study_countries, study_choices, study_words, add_agents, add_transcripts};
     for (size_t i = 0; i < COUNT(parts); i++) TRY(parts[i](p, tree, e));
     return 0;
 }

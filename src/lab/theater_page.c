@@ -1,70 +1,11 @@
-/* The theater page from top to bottom: cells, parts, summary, examples, settings. What stands between is in theater_page_belief.c,
+/* The theater page from top to bottom: summary, examples, settings. What stands between is in theater_page_belief.c,
  * _turns, _exit and _elsewhere. The tree is read as it comes: nothing in it is taken for granted, so a tree of tomorrow or of another program makes a page too. */
 #include "lab/theater_page_int.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- cells ---- */
-
-json_t *cell_number(const json_t *o, const char *key) {
-    json_t *x = json_object_get(o, key);
-    return json_is_number(x) ? json_incref(x) : json_null();
-}
-
-json_t *cell_here(const json_t *x) {
-    const json_t *value = json_is_object(x) ? json_object_get(x, "value") : x, *lo = json_object_get(x, "lo"),
-                 *hi = json_object_get(x, "hi");
-    int range = json_is_number(lo) && json_is_number(hi) && json_number_value(lo) <= json_number_value(hi);
-    if (!json_is_number(value)) return json_null();
-    return json_pack("[O,O?,O?]", value, range ? lo : NULL, range ? hi : NULL);
-}
-
-json_t *cell_range(const json_t *o, const char *key) { return cell_here(json_object_get(o, key)); }
-
-json_t *cell_text(const json_t *o, const char *key) {
-    json_t *x = json_object_get(o, key);
-    return json_is_string(x) ? json_incref(x) : json_null();
-}
-
-const char *text_of(const json_t *o, const char *key) {
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
-
-void rows_add(json_t *rows, json_t *row, int must) {
-    if (must >= 0 && json_is_null(json_array_get(row, (size_t)must)))
-        json_decref(row);
-    else
-        json_array_append_new(rows, row);
-}
-
 /* ---- parts ---- */
-
-static int part_open(struct part *s, struct err *e) {
-    if (s->open++) return 0;
-    TRY(page_section(s->p, s->heading, s->id, e));
-    return s->text ? page_text(s->p, s->text, e) : 0;
-}
-
-int part_table(struct part *s, const char *title, const char *caption, const struct page_data *data, json_t *rows,
-               struct err *e) {
-    struct page_data d = {data->columns, data->n_columns, rows};
-    int rc = rows ? 0 : fail(e, ERR_NOMEM, "no memory for a table's rows");
-    if (!rc && json_array_size(rows)) rc = part_open(s, e);
-    if (!rc && json_array_size(rows)) rc = page_table(s->p, title, caption, &d, e);
-    json_decref(rows);
-    return rc;
-}
-
-int part_plot(struct part *s, struct page_plot plot, json_t *rows, struct err *e) {
-    int rc = rows ? 0 : fail(e, ERR_NOMEM, "no memory for a plot's rows");
-    plot.data.rows = rows;
-    if (!rc && json_array_size(rows)) rc = part_open(s, e);
-    if (!rc && json_array_size(rows)) rc = page_plot(s->p, &plot, e);
-    json_decref(rows);
-    return rc;
-}
 
 struct page_rule chance_rule(const json_t *tree, char *text) {
     json_int_t classes = json_integer_value(json_object_get(json_object_get(tree, "probe"), "classes"));

@@ -12,7 +12,8 @@ struct analysis {
     struct reference r;
     struct archive *a;
     json_t *registration, *why; /* why: sentences for which everything is exploratory */
-    int fixed, words;           /* fixed: r does not follow from the archive's counts; words: left out one by one */
+    const struct country_values *countries;
+    int fixed, words; /* fixed: r does not follow from the archive's counts; words: left out one by one */
     struct err *e;
 };
 
@@ -124,18 +125,21 @@ static struct hypothesis slope_of(const struct study *s, enum hypothesis_metric 
                                .models = (1ull << s->n_models) - 1};
 }
 
-static int slopes(struct analysis *x, json_t *list, json_t *interactions) {
+static int slopes(struct analysis *x, json_t *list, json_t *interactions, json_t *distance) {
     const struct study *s = x->c->s;
     for (int m = OF_CPI; m <= OF_DI; m++) {
         const char *name = hypothesis_metric_name((enum hypothesis_metric)m);
+        struct language_figure f = {"", "slope", name, {0}};
         struct tested t;
         for (int i = 0; i < s->n_languages; i++) {
             struct hypothesis h = slope_of(s, (enum hypothesis_metric)m, 1ull << i, KIND_SLOPE);
             TRY(test_one(&t, x->c, &x->r, &h, x->e));
+            f.at[i] = t.estimate;
             json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:s}", "metric", name, "language",
                                                   s->language[i]->code, "estimate", number(t.estimate), "z", number(t.statistic),
                                                   "p", number(t.p), "why", t.why));
         }
+        if (x->countries) TRY(countries_add(distance, s, x->countries, &f, x->e));
         struct hypothesis h = slope_of(s, (enum hypothesis_metric)m, (1ull << s->n_languages) - 1, KIND_INTERACTION);
         if (s->n_languages < 2) continue;
         TRY(test_one(&t, x->c, &x->r, &h, x->e));
@@ -150,16 +154,19 @@ static int slopes(struct analysis *x, json_t *list, json_t *interactions) {
 /* ---- all ---- */
 
 static int assemble(struct analysis *x, json_t **out) {
-    json_t *score = NULL, *list = json_array(), *lines = json_array(), *interactions = json_array(), *words = json_array();
+    json_t *score = NULL, *list = json_array(), *lines = json_array(), *interactions = json_array(), *words = json_array(),
+           *distance = json_object();
     const struct study *s = x->c->s;
     int rc = test_all(x, list, words);
-    if (rc >= 0) rc = slopes(x, lines, interactions);
+    if (rc >= 0) rc = slopes(x, lines, interactions, distance);
     if (rc >= 0) rc = score_json(&score, x->c, &x->r, 0, x->e);
     json_t *hash = x->registration ? json_incref(json_object_get(x->registration, "hash")) : json_null();
-    json_t *o = json_pack("{s:s, s:b, s:o, s:O, s:s, s:o, s:o, s:o, s:O?, s:o*}", "study", s->id, "planted", x->c->planted,
-                          "registration", hash, "why_exploratory", x->why, "correction",
-                          hypothesis_correction_name(s->correction), "hypotheses", list, "slopes", lines, "interactions",
-                          interactions, "loss", json_object_get(score, "loss"), "words", x->words ? json_incref(words) : NULL);
+    json_t *o =
+        json_pack("{s:s, s:b, s:o, s:O, s:s, s:o, s:o, s:o, s:O?, s:o*, s:o*}", "study", s->id, "planted", x->c->planted,
+                  "registration", hash, "why_exploratory", x->why, "correction", hypothesis_correction_name(s->correction),
+                  "hypotheses", list, "slopes", lines, "interactions", interactions, "loss", json_object_get(score, "loss"),
+                  "words", x->words ? json_incref(words) : NULL, "power_distance", x->countries ? json_incref(distance) : NULL);
+    json_decref(distance);
     json_decref(score);
     json_decref(words);
     if (rc >= 0 && !o) rc = fail(x->e, ERR_NOMEM, "out of memory for statistics");
@@ -171,7 +178,7 @@ static int assemble(struct analysis *x, json_t **out) {
 }
 
 int study_analyse(json_t **out, const struct scored *c, const struct analyse_opts *o, struct archive *a, struct err *e) {
-    struct analysis x = {.c = c, .a = a, .why = json_array(), .words = o->words, .e = e};
+    struct analysis x = {.c = c, .a = a, .why = json_array(), .words = o->words, .countries = o->countries, .e = e};
     int rc = check_registration(&x);
     check_runs(&x);
     if (rc >= 0) rc = choose_reference(&x, o->reference);

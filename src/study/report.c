@@ -1,4 +1,5 @@
 /* A study's report from top to bottom: scores under the chosen way, then every part of the tree. */
+#include "study/analyse.h"
 #include "study/report_int.h"
 #include <math.h>
 #include <stdlib.h>
@@ -94,21 +95,25 @@ static int about(json_t **out, struct archive *a, const struct scored *c, int re
     return *out ? 0 : fail(e, ERR_NOMEM, "out of memory for a report");
 }
 
-static int add_loss(json_t *tree, const struct scored *c, struct err *e) {
-    struct reference ref = {0};
-    json_t *score = NULL;
-    int rc = reference_make(&ref, c, &(struct metric_opts){0}, e);
-    if (rc >= 0) rc = score_json(&score, c, &ref, 0, e);
-    if (rc >= 0) json_object_set(tree, "loss", json_object_get(score, "loss"));
-    json_decref(score);
-    reference_free(&ref);
-    return rc;
+/* What study stats says: loss, and the hypotheses with each word left out. */
+static int add_stats(json_t *tree, struct archive *a, const struct scored *c, struct err *e) {
+    static const char *const keys[][2] = {{"loss", "loss"},
+                                          {"hypotheses", "hypotheses"},
+                                          {"why_exploratory", "why_exploratory"},
+                                          {"correction", "correction"},
+                                          {"words", "hypothesis_words"}};
+    json_t *stats;
+    TRY(study_analyse(&stats, c, &(struct analyse_opts){.words = 1}, a, e));
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) json_object_set(tree, keys[i][1], json_object_get(stats, keys[i][0]));
+    json_decref(stats);
+    return 0;
 }
 
 static int fill(json_t *tree, struct archive *a, struct reporting *r, int transcripts, struct err *e) {
-    static int (*const parts[])(json_t *, const struct reporting *, struct err *) = {
-        report_points, report_slopes, report_effects, report_sensitivity, report_words, report_agents};
-    TRY(add_loss(tree, r->c, e));
+    static int (*const parts[])(json_t *, const struct reporting *,
+                                struct err *) = {report_points,    report_slopes,      report_effects, report_countries,
+                                                 report_countries, report_sensitivity, report_words,   report_agents};
+    TRY(add_stats(tree, a, r->c, e));
     TRY(variant_values(r->value, r->c, &(struct variant){.drop = -1, .dictionary = -1}, e));
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) TRY(parts[i](tree, r, e));
     return report_transcripts(tree, a, r->c, transcripts, e);
@@ -116,7 +121,7 @@ static int fill(json_t *tree, struct archive *a, struct reporting *r, int transc
 
 int study_report(json_t **out, struct archive *a, const struct scored *c, const struct report_opts *o, struct err *e) {
     size_t n = (size_t)c->n + 1;
-    struct reporting r = {.c = c, .how = {o->reps ? o->reps : 1000, 0.95, c->s->seed}};
+    struct reporting r = {.c = c, .how = {o->reps ? o->reps : 1000, 0.95, c->s->seed}, .countries = o->countries};
     json_t *tree = NULL;
     r.value = calloc(n, sizeof *r.value), r.x = calloc(n, sizeof *r.x), r.share = calloc(n, sizeof *r.share);
     int rc = r.value && r.x && r.share ? 0 : fail(e, ERR_NOMEM, "out of memory for a report");

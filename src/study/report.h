@@ -6,6 +6,8 @@
  *  "slopes": [{"language", "model", "n", M}] per unit of the share (0 to 100 %),
  *  "effects": [{"language", "model", "n_all", "n_none", M, "published"}] Hedges' g of all aligned against none,
  *  "sensitivity": [{"variant", "language", "model", "cpi", "di"}] the same g under another choice,
+ *  "hypotheses", "why_exploratory", "correction", "hypothesis_words": as study_analyse gives them with words ("words" there),
+ *  "power_distance": effects and slopes by language against numbers by country, as countries.h, where those are given,
  *  "words": [{"language", "model", "dictionary", "kind", "word", "hits", "cpi", "di", "cpi_slope", "di_slope"}] g and slope of the language if
  *  that one word were not in its dictionary; words with no hit change nothing and are left out,
  *  "word_ranges": [{"language", "model", "figure": "g" | "slope", "measure": "cpi" | "di", "value", "lo", "hi", "lo_without", "hi_without", "words",
@@ -17,11 +19,13 @@
  * cells spread evenly over the study. Owner: the caller. Thread: one (it reads the archive). */
 #ifndef STUDY_REPORT_H
 #define STUDY_REPORT_H
+#include "study/countries.h"
 #include "study/score.h"
 
 struct report_opts {
-    int reps;        /* of the bootstrap; 0: 1000 */
-    int transcripts; /* at most so many runs; 0: none */
+    int reps;                               /* of the bootstrap; 0: 1000 */
+    int transcripts;                        /* at most so many runs; 0: none */
+    const struct country_values *countries; /* NULL: none */
 };
 int study_report(struct json_t **out, struct archive *a, const struct scored *c, const struct report_opts *o, struct err *e);
 #endif

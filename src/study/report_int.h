@@ -19,6 +19,7 @@ struct reporting {
     struct resampling how;
     double (*value)[MEASURES]; /* [c->n], as the page reports them; NaN: not analysed */
     double *x, *share;         /* [c->n], room for a sample */
+    const struct country_values *countries;
 };
 /* out[c->n][MEASURES] */
 int variant_values(double (*out)[MEASURES], const struct scored *c, const struct variant *v, struct err *e);
@@ -29,6 +30,7 @@ int report_points(json_t *tree, const struct reporting *r, struct err *e);
 int report_slopes(json_t *tree, const struct reporting *r, struct err *e);
 int report_effects(json_t *tree, const struct reporting *r, struct err *e);
 int report_sensitivity(json_t *tree, const struct reporting *r, struct err *e);
+int report_countries(json_t *tree, const struct reporting *r, struct err *e);
 int report_words(json_t *tree, const struct reporting *r, struct err *e);
 int report_agents(json_t *tree, const struct reporting *r, struct err *e);
 int report_transcripts(json_t *tree, struct archive *a, const struct scored *c, int most, struct err *e);

@@ -26,12 +26,12 @@ struct wording {
     json_t *rows;
 };
 
-static struct figures figures_of(const struct wording *w, double (*value)[MEASURES], int language, int model) {
+static struct figures figures_of(const struct reporting *r, double (*value)[MEASURES], int language, int model) {
     struct figures f;
-    int none, all, contrast = contrast_cells(w->r->c->s, language, model, &none, &all);
+    int none, all, contrast = contrast_cells(r->c->s, language, model, &none, &all);
     for (int m = 0; m < INDICES; m++) {
-        f.at[OF_EFFECT][m] = contrast ? effect_of(w->r, value, all, none, m) : NAN;
-        f.at[OF_SLOPE][m] = slope_of_sweep(w->r, value, language, model, m);
+        f.at[OF_EFFECT][m] = contrast ? effect_of(r, value, all, none, m) : NAN;
+        f.at[OF_SLOPE][m] = slope_of_sweep(r, value, language, model, m);
     }
     return f;
 }
@@ -73,7 +73,7 @@ static int add_word(struct wording *w, const struct left_form *f, int64_t hits, 
     const struct study *s = w->r->c->s;
     for (int m = 0; m < s->n_models; m++) {
         struct span(*span)[INDICES] = w->span[f->language * s->n_models + m];
-        struct figures x = figures_of(w, w->value, f->language, m);
+        struct figures x = figures_of(w->r, w->value, f->language, m);
         for (int k = 0; k < FIGURES * INDICES; k++) widen(&span[k / INDICES][k % INDICES], x.at[k / INDICES][k % INDICES], f);
         json_t *o =
             json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o}", "language", s->language[f->language]->code, "model",
@@ -112,7 +112,7 @@ int report_words(json_t *tree, const struct reporting *r, struct err *e) {
     w.span = calloc((size_t)(s->n_languages * s->n_models) + 1, sizeof *w.span);
     int rc = w.value && w.span ? leaving_open(&w.x, r->c, e) : fail(e, ERR_NOMEM, "out of memory for a report");
     for (int i = 0; rc >= 0 && i < s->n_languages * s->n_models; i++) {
-        struct figures x = figures_of(&w, r->value, i / s->n_models, i % s->n_models);
+        struct figures x = figures_of(r, r->value, i / s->n_models, i % s->n_models);
         for (int k = 0; k < FIGURES * INDICES; k++) w.span[i][k / INDICES][k % INDICES].reported = x.at[k / INDICES][k % INDICES];
     }
     if (rc >= 0) rc = each_word(&w, e);
@@ -121,4 +121,23 @@ int report_words(json_t *tree, const struct reporting *r, struct err *e) {
     free(w.value);
     free(w.span);
     return rc;
+}
+
+/* ---- countries ---- */
+
+int report_countries(json_t *tree, const struct reporting *r, struct err *e) {
+    const struct study *s = r->c->s;
+    if (!r->countries) return 0;
+    json_t *o = json_object();
+    json_object_set_new(tree, "power_distance", o);
+    for (int m = 0; m < s->n_models; m++) {
+        struct figures x[STUDY_MAX_LANGUAGES];
+        for (int l = 0; l < s->n_languages; l++) x[l] = figures_of(r, r->value, l, m);
+        for (int k = 0; k < FIGURES * INDICES; k++) {
+            struct language_figure f = {s->model[m].id, figure_names[k / INDICES], measure_name(k % INDICES), {0}};
+            for (int l = 0; l < s->n_languages; l++) f.at[l] = x[l].at[k / INDICES][k % INDICES];
+            TRY(countries_add(o, s, r->countries, &f, e));
+        }
+    }
+    return 0;
 }
