@@ -37,7 +37,7 @@ static const char source[] =
     "figure':'g',"
     "'measure':'cpi','x':80,'y':-1.5}],'correlations':[{'model':'m','figure':'g','measure':'cpi','n':5,'r':0.5,'lo':-0.25,'hi':0."
     "75,"
-    "'p':0.4375,'rho':0.5625,'rho_p':0.28125,'why':''}],'published':{'r':0.474,'lo':-0.03125,'hi':0.785,'p':0.064,'n':16}},"
+    "'p':0.4375,'rho':0.5625,'rho_p':0.28125,'why':''}],'published':{'r':0.46875,'lo':-0.03125,'hi':0.78125,'p':0.064,'n':16}},"
     "'agents':[{'language':'ar','by':'persona','group':'leader','n':28," M
     "},{'language':'ar','by':'prefix','group':'alignment','n':28," M "}],"
     "'transcripts':[{'label':'ar/m/none, replicate "
@@ -107,7 +107,7 @@ Test(study_page, figures_stand_with_their_intervals) {
                                         "[-1.25,-2,-0.5]",
                                         "[-1.25,-1.5,-1]",
                                         "[0.5,-0.25,0.75]",
-                                        "[0.474,-0.03125,0.785]",
+                                        "[0.46875,-0.03125,0.78125]",
                                         "0.875,0.625]",
                                         "0.125]",
                                         "xx (Nowhere)"};
