@@ -1,5 +1,6 @@
 /* See answering.h. */
 #include "cli/answering.h"
+#include "base/fs.h"
 #include "cli/asking.h"
 #include "cli/prices.h"
 #include "cli/speak.h"
@@ -16,7 +17,7 @@ static int stop(void *ctx) {
 
 /* One model answers, so the study must be about one. */
 static int one_model(const struct study *s, struct err *e) {
-    if (s->n_models == 1) return 0;
+    if (!s || s->n_models == 1) return 0;
     return fail(e, ERR_UNSUPPORTED, "expected a study of one model, found %d: keep the one that -m is in a copy of the file",
                 s->n_models);
 }
@@ -68,6 +69,17 @@ static int read_costs(struct remote_opts *o, struct args *a, struct err *e) {
     return read_prices(&o->chat.price, arg_str(a, "prices"), o->ep.model, e);
 }
 
+/* A file with the key alone; white space at its end is none of it. */
+static int read_key(struct answering *w, struct args *a, struct err *e) {
+    const char *path = arg_str(a, "key-file");
+    size_t n;
+    if (!path) return 0;
+    if (arg_has(a, "key-env")) return usage_error(a, e, "--key-file: expected it or --key-env, found both");
+    TRY(file_read(&w->key, &n, path, 1 << 16, e));
+    while (n && strchr(" \t\r\n", w->key[n - 1])) w->key[--n] = 0;
+    return n ? 0 : fail_at(e, ERR_FORMAT, path, -1, "expected a key, found an empty file");
+}
+
 static int open_remote(struct answering *w, const char *url, const struct study *s, struct args *a, struct err *e) {
     int64_t calls = REMOTE_CALLS;
     struct remote_opts o = {.ep = {.url = url, .key_env = arg_str(a, "key-env")}, .no_seed = arg_has(a, "no-seed")};
@@ -76,8 +88,9 @@ static int open_remote(struct answering *w, const char *url, const struct study 
     TRY(read_api(&o, a, e));
     TRY(one_model(s, e));
     TRY(read_costs(&o, a, e));
-    o.chat.in_flight = (int)calls, o.chat.seed = s->seed;
-    w->key_env = o.ep.key_env;
+    o.chat.in_flight = (int)calls, o.chat.seed = s ? s->seed : 0;
+    TRY(read_key(w, a, e));
+    w->key_env = o.ep.key_env, o.ep.key = w->key;
     if (arg_has(a, "cache")) TRY(chat_cache_open(&w->cache, arg_str(a, "cache"), CHAT_CACHE_USE, e));
     o.chat.cache = w->cache;
     return remote_open(&w->backend, &o, e);
@@ -85,7 +98,7 @@ static int open_remote(struct answering *w, const char *url, const struct study 
 
 /* Shorter ones are placeholders of local engines. */
 int answering_guard(const struct answering *w, struct archive *a, struct err *e) {
-    const char *key = w->key_env ? getenv(w->key_env) : NULL;
+    const char *key = w->key ? w->key : w->key_env ? getenv(w->key_env) : NULL;
     return key && strlen(key) >= 8 ? archive_forbid(a, key, e) : 0;
 }
 
@@ -94,6 +107,7 @@ int answering_open(struct answering *w, const struct study *s, struct args *a, s
     TRY(arg_need(a, "backend", &name, e));
     if (!strcmp(name, "local")) return open_local(w, s, a, e);
     if (is_address(name)) return open_remote(w, name, s, a, e);
+    if (!s) return usage_error(a, e, "--backend: expected local or an address (http://…, https://…), found %.60s", name);
     if (!strncmp(name, "replay:", 7)) {
         TRY(archive_open(&w->from, name + 7, ARCHIVE_READ, e));
         return replay_open(&w->backend, w->from, e);
@@ -111,5 +125,7 @@ void answering_close(struct answering *w) {
     archive_close(w->from);
     chat_template_free(w->chat);
     free(w->ends);
+    if (w->key) explicit_bzero(w->key, strlen(w->key));
+    free(w->key);
     opened_close(&w->o, 0);
 }

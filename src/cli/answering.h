@@ -7,20 +7,24 @@
 #include "study/backend.h"
 #include "study/planted.h"
 
-#define OPT_ANSWERING                                                                                                         \
-    {"backend", 0, "B", NULL,                                                                                                 \
-     "who answers: planted (agents with the effects that the study file sets), replay:ARCHIVE (what was said there), local "  \
-     "(a model of this machine), or the address of a chat API"},                                                              \
-        {"model", 'm', "M", NULL, "local: GGUF, safetensors, folder or shipped model; address: the model's name there"},      \
+/* What belongs to a model that is asked, here or elsewhere. */
+#define OPT_ASKED_MODEL                                                                                                       \
+    {"model", 'm', "M", NULL, "local: GGUF, safetensors, folder or shipped model; address: the model's name there"},          \
         {"calls", 0, "N", NULL, "calls at once; default: local 16 (decoded together), address 100 (it begins with 20)"},      \
         {"template", 0, "FILE", NULL, "local: a Jinja file instead of the model's own chat template"}, OPT_KV, OPT_PRECISION, \
         {"api", 0, "API", "openai", "address: openai (OpenAI-compatible) or anthropic"},                                      \
         {"key-env", 0, "NAME", NULL, "address: the environment variable with the key; default: no key"},                      \
+        {"key-file", 0, "FILE", NULL, "address: a file that holds the key and nothing else, instead of --key-env"},           \
         {"no-seed", 0, NULL, NULL, "address: send no seed, for APIs that refuse one"},                                        \
         {"cache", 0, "FILE", NULL, "address: replies are kept there too, and not asked for again by other archives"},         \
         {"prices", 0, "FILE", NULL, "address: JSON {MODEL: {input, output}}, per million tokens"}, {                          \
         "max-cost", 0, "X", NULL, "address: stop before this start could cost more; needs --prices and max_tokens"            \
     }
+#define OPT_ANSWERING                                                                                                        \
+    {"backend", 0, "B", NULL,                                                                                                \
+     "who answers: planted (agents with the effects that the study file sets), replay:ARCHIVE (what was said there), local " \
+     "(a model of this machine), or the address of a chat API"},                                                             \
+        OPT_ASKED_MODEL
 
 struct answering {
     struct backend *backend;
@@ -32,7 +36,9 @@ struct answering {
     char model[256];
     struct chat_cache *cache; /* of an address, with what follows */
     const char *key_env;
+    char *key; /* of a file; wiped when it is closed */
 };
+/* s NULL: for other questions than a study's; then planted agents and replays are refused. */
 int answering_open(struct answering *w, const struct study *s, struct args *a, struct err *e);
 /* The archive refuses whatever holds the key. */
 int answering_guard(const struct answering *w, struct archive *a, struct err *e);

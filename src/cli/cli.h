@@ -54,8 +54,8 @@ struct command {
     XX(grad)                                                                                                                     \
     XX(perplexity) XX(gym) XX(train) XX(reason) XX(theater_collect) XX(theater_train) XX(theater_evaluate) XX(theater_show)      \
         XX(bench) XX(mem) XX(random) XX(quantize) XX(selftest) XX(study_languages) XX(study_plan) XX(study_register)             \
-            XX(study_run) XX(study_stats) XX(study_score) XX(study_report) XX(study_verify) XX(study_export) XX(study_import)    \
-                XX(study_prml) XX(study_council) XX(study_listen)                                                                                 \
+            XX(study_run) XX(study_judge) XX(study_stats) XX(study_score) XX(study_report) XX(study_verify) XX(study_export)     \
+                XX(study_import) XX(study_prml) XX(study_council) XX(study_listen)                                               \
                 XX(stats_hedges_g) XX(stats_welch) XX(stats_permutation) XX(stats_mwu) XX(stats_wilcoxon)                        \
                     XX(stats_binomial) XX(stats_tost) XX(stats_cor) XX(stats_adjust) XX(stats_alpha) XX(stats_ols) XX(stats_lmm) \
                         XX(stats_power)

@@ -27,22 +27,26 @@ static int load_council(void *ctx, const char *code, char **bytes, size_t *n, ch
     return council_from_dir(dir, code, bytes, n, name, name_size, e);
 }
 
-/* A path as given if it exists, else a shipped study of that name. */
-static int resolve_study(const char *name, char path[PATH_SIZE], struct err *e) {
+/* A path as given if it exists, else a shipped file of that name, under `folder` of the studies. */
+static int resolve_shipped(const char *name, const char *folder, const char *what, char path[PATH_SIZE], struct err *e) {
     char dir[PATH_SIZE];
     snprintf(path, PATH_SIZE, "%s", name);
     if (file_exists(path)) return 0;
     for (int i = 0; !strchr(name, '/') && shipped_dir("CANDOR_STUDIES", "studies", i, dir); i++) {
-        int n = snprintf(path, PATH_SIZE, "%s/%s.yaml", dir, name);
+        int n = snprintf(path, PATH_SIZE, "%s/%s%s.yaml", dir, folder, name);
         if (dir[0] && n > 0 && n < PATH_SIZE && file_exists(path)) return 0;
     }
-    return fail_at(e, ERR_IO, name, -1, "expected a study file or the name of a shipped study (backfire-1), found none");
+    return fail_at(e, ERR_IO, name, -1, "expected %s, found none", what);
+}
+
+int resolve_judge(const char *name, char path[PATH_SIZE], struct err *e) {
+    return resolve_shipped(name, "judges/", "a judge's file or the name of a shipped one (scales)", path, e);
 }
 
 int open_study(struct study **out, struct args *a, const char *path, struct err *e) {
     struct language_source from = {.load = load, .council = load_council, .ctx = (void *)arg_str(a, "languages")};
     char found[PATH_SIZE];
-    TRY(resolve_study(path, found, e));
+    TRY(resolve_shipped(path, "", "a study file or the name of a shipped study (backfire-1)", found, e));
     return study_read(out, found, &from, e);
 }
 

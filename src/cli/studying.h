@@ -15,5 +15,6 @@
 /* A table of numbers by country (study/countries.h). */
 int read_countries(struct country_values *out, const struct study *s, const char *path, struct err *e);
 int read_json(struct json_t **out, const char *path, const char *what, struct err *e);
+int resolve_judge(const char *name, char path[PATH_SIZE], struct err *e);
 int open_study(struct study **out, struct args *a, const char *path, struct err *e);
 #endif

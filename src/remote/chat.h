@@ -28,6 +28,7 @@ struct chat_endpoint {
     /* The NAME of the environment variable with the key, read once by chat_open; NULL: no key is sent. A key of fewer than 8
      * characters is taken for a placeholder, as local engines want one, and is not removed from what the server says. */
     const char *key_env;
+    const char *key;       /* the key itself, where the caller has it from elsewhere (a file, never an argument); NULL: key_env */
     int plain_key;         /* the key may go over unencrypted http to a host that is not this machine */
     int completion_tokens; /* OpenAI: the limit is called max_completion_tokens (newer models), not max_tokens */
 };

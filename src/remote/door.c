@@ -98,14 +98,14 @@ static int put_header(struct remote__door *d, const char *name, const char *valu
 
 static int put_key(struct remote__door *d, const struct chat_endpoint *ep, struct err *e) {
     enum { PLACEHOLDER = 8 };
-    const char *key = getenv(ep->key_env);
-    if (!key || !*key) return fail(e, ERR_ARG, "expected a key in the environment variable %.80s, found none", ep->key_env);
+    const char *key = ep->key ? ep->key : getenv(ep->key_env), *from = ep->key ? "the key file" : ep->key_env;
+    if (!key || !*key)
+        return fail(e, ERR_ARG, "expected a key in %s%.80s, found none", ep->key ? "" : "the environment variable ", from);
     for (const char *s = key; *s; s++)
         if (*s <= ' ' || *s == 127)
-            return fail(e, ERR_ARG, "the value of %.80s cannot be a key: it has blanks or characters that are not ASCII",
-                        ep->key_env);
+            return fail(e, ERR_ARG, "the value of %.80s cannot be a key: it has blanks or characters that are not ASCII", from);
     if (d->plain && !d->local && !ep->plain_key)
-        return fail(e, ERR_ARG, "the key in %.80s would go to %.100s unencrypted; use https, or allow it explicitly", ep->key_env,
+        return fail(e, ERR_ARG, "the key in %.80s would go to %.100s unencrypted; use https, or allow it explicitly", from,
                     d->host);
     struct str bearer = {0};
     if (d->api == CHAT_OPENAI) str_puts(&bearer, "Bearer ");
@@ -126,7 +126,7 @@ static int open_to_send(struct remote__door *d, const struct chat_endpoint *ep, 
     TRY(put_header(d, "Content-Type", "application/json", e));
     TRY(put_header(d, "Expect", "", e)); /* the body goes at once */
     if (d->api == CHAT_ANTHROPIC) TRY(put_header(d, "anthropic-version", "2023-06-01", e));
-    return ep->key_env && *ep->key_env ? put_key(d, ep, e) : 0;
+    return ep->key || (ep->key_env && *ep->key_env) ? put_key(d, ep, e) : 0;
 }
 
 int remote__door_open(struct remote__door *d, const struct chat_endpoint *ep, int never_sends, struct err *e) {

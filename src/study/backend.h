@@ -11,11 +11,12 @@
 #include "study/scene.h"
 
 struct call {
-    int64_t tag;     /* comes back with the answer */
-    const char *key; /* of the fact that the answer becomes */
-    const struct scene *scene;
-    int agent, ask; /* ask: 0, or 1 when asked again */
-    uint64_t seed;  /* of the sampler, where there is one */
+    int64_t tag;                   /* comes back with the answer */
+    const char *key;               /* of the fact that the answer becomes */
+    const struct study_model *how; /* temperature, top_p and max_tokens of the reply */
+    const struct scene *scene;     /* of an agent-turn; NULL for back ends that only look at the context */
+    int agent, ask;                /* ask: 0, or 1 when asked again */
+    uint64_t seed;                 /* of the sampler, where there is one */
     const struct context *context;
 };
 struct answer {

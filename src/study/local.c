@@ -56,7 +56,7 @@ static int encode(const struct local *l, const struct context *c, struct toks *o
 }
 
 static int make_ask(const struct local *l, const struct call *c, struct ask *q, struct err *e) {
-    const struct study_model *m = &scene_study(c->scene)->model[scene_cell(c->scene)->model];
+    const struct study_model *m = c->how;
     *q = (struct ask){.tag = c->tag, .seed = c->seed, .sampling = SAMPLING_DEFAULT};
     q->sampling.temp = isnan(m->temperature) ? 1 : m->temperature;
     q->sampling.top_p = isnan(m->top_p) ? 1 : m->top_p;

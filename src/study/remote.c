@@ -15,7 +15,7 @@ struct asker {
 
 static int submit(struct backend *self, const struct call *c, struct err *e) {
     struct asker *k = (struct asker *)self;
-    const struct study_model *m = &scene_study(c->scene)->model[scene_cell(c->scene)->model];
+    const struct study_model *m = c->how;
     struct chat_request r = CHAT_REQUEST_INIT;
     if (k->closed.code < 0) return 0; /* poll will say so */
     json_t *messages = context_messages(c->context);

@@ -152,6 +152,7 @@ static int ask_one(struct runner *r, struct want w) {
     TRY(context_of(l, w.agent, w.ask, &c, r->e));
     struct call call = {.tag = ((int64_t)w.slot * STUDY_MAX_AGENTS + w.agent) * 2 + w.ask,
                         .key = key,
+                        .how = &r->s->model[scene_cell(sc)->model],
                         .scene = sc,
                         .agent = w.agent,
                         .ask = w.ask,
