@@ -19,9 +19,7 @@ static const struct opt opts[] = {
 };
 
 struct work {
-    struct archive *a;
-    struct study *s;
-    struct scored c;
+    struct counted of;
     struct judge *j;
     struct answering who;
     struct progress line;
@@ -75,7 +73,7 @@ static int ask(struct work *w, struct args *a, struct err *e) {
     TRY(answering_open(&w->who, NULL, a, e));
     interrupt_watch();
     progress_start(&w->line, "judging", "transcripts", 0);
-    int rc = judge_run(w->j, w->s, w->a, w->who.backend, path, &o, &done, e);
+    int rc = judge_run(w->j, w->of.s, w->of.a, w->who.backend, path, &o, &done, e);
     progress_end(&w->line);
     return rc < 0 ? rc : report(a, &done, clock_s() - t0, e);
 }
@@ -121,8 +119,7 @@ static void print_agreement(const json_t *o) {
 
 static int agree(struct work *w, struct args *a, struct err *e) {
     if (a->n_pos < 2) return usage_error(a, e, "--agreement: expected files of scores behind the archive, found none");
-    TRY(scored_read(&w->c, w->s, w->a, e));
-    TRY(judge_agreement(&w->agreement, w->j, &w->c, w->a, (const char *const *)a->pos + 1, a->n_pos - 1, e));
+    TRY(judge_agreement(&w->agreement, w->j, &w->of.c, w->of.a, (const char *const *)a->pos + 1, a->n_pos - 1, e));
     if (arg_has(a, "json")) return print_json(json_incref(w->agreement), e);
     print_agreement(w->agreement);
     return 0;
@@ -134,8 +131,7 @@ static int go(struct work *w, struct args *a, struct err *e) {
     char prompt[PATH_SIZE];
     TRY(resolve_judge(arg_str(a, "prompt"), prompt, e));
     TRY(judge_read(&w->j, prompt, e));
-    TRY(archive_open(&w->a, a->pos[0], ARCHIVE_READ, e));
-    TRY(study_from_archive(&w->s, w->a, NULL, e));
+    TRY(counted_open(&w->of, a->pos[0], NULL, e));
     return arg_has(a, "agreement") ? agree(w, a, e) : ask(w, a, e);
 }
 
@@ -144,10 +140,8 @@ static int run(struct args *a, struct err *e) {
     int rc = go(&w, a, e);
     json_decref(w.agreement);
     answering_close(&w.who);
-    scored_free(&w.c);
     judge_free(w.j);
-    study_free(w.s);
-    archive_close(w.a);
+    counted_close(&w.of);
     return rc;
 }
 

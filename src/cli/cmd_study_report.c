@@ -14,9 +14,7 @@ static const struct opt opts[] = {
 };
 
 struct work {
-    struct archive *a;
-    struct study *s;
-    struct scored c;
+    struct counted of;
     struct country_values countries;
 };
 
@@ -33,12 +31,10 @@ static int go(struct work *w, struct args *a, struct err *e) {
     json_t *tree;
     TRY(arg_i64(a, "reps", 10, 100000, &reps, e));
     TRY(arg_i64(a, "transcripts", 0, 1000, &transcripts, e));
-    TRY(archive_open(&w->a, a->pos[0], ARCHIVE_READ, e));
-    TRY(study_from_archive(&w->s, w->a, arg_str(a, "languages"), e));
-    TRY(scored_read(&w->c, w->s, w->a, e));
-    if (arg_has(a, "pdi")) TRY(read_countries(&w->countries, w->s, arg_str(a, "pdi"), e));
+    TRY(counted_open(&w->of, a->pos[0], arg_str(a, "languages"), e));
+    if (arg_has(a, "pdi")) TRY(read_countries(&w->countries, w->of.s, arg_str(a, "pdi"), e));
     const struct report_opts o = {(int)reps, (int)transcripts, arg_has(a, "pdi") ? &w->countries : NULL};
-    TRY(study_report(&tree, w->a, &w->c, &o, e));
+    TRY(study_report(&tree, w->of.a, &w->of.c, &o, e));
     int rc = arg_has(a, "output") ? write_page(tree, arg_str(a, "output"), e) : 0;
     if (rc >= 0 && arg_has(a, "json")) return print_json(tree, e);
     json_decref(tree);
@@ -53,9 +49,7 @@ static int run(struct args *a, struct err *e) {
             e, ERR_STATE,
             "this program was built without report pages: they need Node.js and npm when it is built; --json has the figures");
     int rc = go(&w, a, e);
-    scored_free(&w.c);
-    study_free(w.s);
-    archive_close(w.a);
+    counted_close(&w.of);
     return rc;
 }
 

@@ -19,9 +19,7 @@ static const struct opt opts[] = {
 };
 
 struct work {
-    struct archive *a;
-    struct study *s;
-    struct scored c;
+    struct counted of;
     struct reference r;
 };
 
@@ -39,14 +37,14 @@ static int read_units(struct metric_opts *o, struct args *a, struct err *e) {
 static int read_reference(struct work *w, const char *path, struct err *e) {
     json_t *j;
     TRY(read_json(&j, path, "a reference", e));
-    int rc = err_place(e, reference_read(&w->r, w->s, j, e), path);
+    int rc = err_place(e, reference_read(&w->r, w->of.s, j, e), path);
     json_decref(j);
     return rc;
 }
 
 static int save_reference(const struct work *w, const char *path, struct err *e) {
     struct file_out o;
-    json_t *j = reference_json(&w->r, w->s);
+    json_t *j = reference_json(&w->r, w->of.s);
     char *s = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
     json_decref(j);
     if (!s) return fail(e, ERR_NOMEM, "out of memory for a reference");
@@ -86,15 +84,13 @@ static int go(struct work *w, struct args *a, struct err *e) {
     struct metric_opts o;
     json_t *j = NULL;
     TRY(read_units(&o, a, e));
-    TRY(archive_open(&w->a, a->pos[0], ARCHIVE_READ, e));
-    TRY(study_from_archive(&w->s, w->a, arg_str(a, "languages"), e));
-    TRY(scored_read(&w->c, w->s, w->a, e));
+    TRY(counted_open(&w->of, a->pos[0], arg_str(a, "languages"), e));
     if (arg_has(a, "reference"))
         TRY(read_reference(w, arg_str(a, "reference"), e));
     else
-        TRY(reference_make(&w->r, &w->c, &o, e));
+        TRY(reference_make(&w->r, &w->of.c, &o, e));
     if (arg_has(a, "save-reference")) TRY(save_reference(w, arg_str(a, "save-reference"), e));
-    TRY(score_json(&j, &w->c, &w->r, arg_has(a, "agents"), e));
+    TRY(score_json(&j, &w->of.c, &w->r, arg_has(a, "agents"), e));
     if (arg_has(a, "json")) return print_json(j, e);
     print_scores(j);
     json_decref(j);
@@ -105,9 +101,7 @@ static int run(struct args *a, struct err *e) {
     struct work w = {0};
     int rc = go(&w, a, e);
     reference_free(&w.r);
-    scored_free(&w.c);
-    study_free(w.s);
-    archive_close(w.a);
+    counted_close(&w.of);
     return rc;
 }
 

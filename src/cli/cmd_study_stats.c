@@ -17,9 +17,7 @@ static const struct opt opts[] = {
 };
 
 struct work {
-    struct archive *a;
-    struct study *s;
-    struct scored c;
+    struct counted of;
     struct country_values countries;
     json_t *reference, *stats;
 };
@@ -126,12 +124,10 @@ static int all_hold(const json_t *j) {
 
 static int go(struct work *w, struct args *a, struct err *e) {
     if (arg_has(a, "reference")) TRY(read_json(&w->reference, arg_str(a, "reference"), "a reference", e));
-    TRY(archive_open(&w->a, a->pos[0], ARCHIVE_READ, e));
-    TRY(study_from_archive(&w->s, w->a, NULL, e));
-    TRY(scored_read(&w->c, w->s, w->a, e));
-    if (arg_has(a, "pdi")) TRY(read_countries(&w->countries, w->s, arg_str(a, "pdi"), e));
+    TRY(counted_open(&w->of, a->pos[0], NULL, e));
+    if (arg_has(a, "pdi")) TRY(read_countries(&w->countries, w->of.s, arg_str(a, "pdi"), e));
     const struct analyse_opts o = {w->reference, arg_has(a, "words"), arg_has(a, "pdi") ? &w->countries : NULL};
-    TRY(study_analyse(&w->stats, &w->c, &o, w->a, e));
+    TRY(study_analyse(&w->stats, &w->of.c, &o, w->of.a, e));
     int status = arg_has(a, "claims") && !all_hold(w->stats) ? EXIT_CLAIM : 0;
     if (arg_has(a, "json"))
         TRY(print_json(json_incref(w->stats), e));
@@ -145,9 +141,7 @@ static int run(struct args *a, struct err *e) {
     int rc = go(&w, a, e);
     json_decref(w.reference);
     json_decref(w.stats);
-    scored_free(&w.c);
-    study_free(w.s);
-    archive_close(w.a);
+    counted_close(&w.of);
     return rc;
 }
 

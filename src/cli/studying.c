@@ -50,6 +50,18 @@ int open_study(struct study **out, struct args *a, const char *path, struct err 
     return study_read(out, found, &from, e);
 }
 
+int counted_open(struct counted *x, const char *path, const char *languages, struct err *e) {
+    TRY(archive_open(&x->a, path, ARCHIVE_READ, e));
+    TRY(study_from_archive(&x->s, x->a, languages, e));
+    return scored_read(&x->c, x->s, x->a, e);
+}
+
+void counted_close(struct counted *x) {
+    scored_free(&x->c);
+    study_free(x->s);
+    archive_close(x->a);
+}
+
 int read_json(json_t **out, const char *path, const char *what, struct err *e) {
     char *s;
     size_t n;

@@ -3,6 +3,7 @@
 #define CLI_STUDYING_H
 #include "cli/open.h"
 #include "study/countries.h"
+#include "study/metric.h"
 
 #define OPT_LANGUAGES                                                                                           \
     {                                                                                                           \
@@ -16,5 +17,14 @@
 int read_countries(struct country_values *out, const struct study *s, const char *path, struct err *e);
 int read_json(struct json_t **out, const char *path, const char *what, struct err *e);
 int resolve_judge(const char *name, char path[PATH_SIZE], struct err *e);
+/* An archive that is read, its study, and what was counted in it. Zeroed before; counted_close also after an error. */
+struct counted {
+    struct archive *a;
+    struct study *s;
+    struct scored c;
+};
+/* languages: a folder instead of the archive's own, or NULL. */
+int counted_open(struct counted *x, const char *path, const char *languages, struct err *e);
+void counted_close(struct counted *x);
 int open_study(struct study **out, struct args *a, const char *path, struct err *e);
 #endif
