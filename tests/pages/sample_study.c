@@ -29,6 +29,32 @@ static json_t *turns_of(int language) {
     return turns;
 }
 
+/* Words left out, between which values they move, a hypothesis, countries. */
+static void put_words(json_t *tree) {
+    json_t *words = json_array(), *ranges = json_array(), *points = json_array();
+    for (unsigned l = 0; l < 3; l++) {
+        for (unsigned k = 0; k < 3; k++)
+            json_array_append_new(words, json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:f, s:f, s:f}", "language", codes[l], "model",
+                                                   "m", "dictionary", k ? "boundary" : "protective", "word", said[(l + k) % 3],
+                                                   "hits", 7, "cpi", wobble(l + k), "di", wobble(l + k + 1), "cpi_slope",
+                                                   wobble(l + k + 2), "di_slope", wobble(l + k + 3)));
+        json_array_append_new(ranges, json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:s, s:s, s:i, s:i}", "language", codes[l],
+                                                "model", "m", "figure", "g", "measure", "cpi", "value", wobble(l), "lo",
+                                                wobble(l) - 0.1, "hi", wobble(l) + 0.2, "lo_without", said[l], "hi_without",
+                                                said[(l + 1) % 3], "words", 3, "turned", 1));
+        json_array_append_new(points,
+                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:f}", "language", codes[l], "country", "Somewhere",
+                                        "model", "m", "figure", "g", "measure", "cpi", "x", 10.0 * l, "y", wobble(l)));
+    }
+    json_object_set_new(tree, "words", words);
+    json_object_set_new(tree, "word_ranges", ranges);
+    json_object_set_new(tree, "power_distance", json_pack("{s:o}", "points", points));
+    json_object_set_new(tree, "hypothesis_words",
+                        json_pack("[{s:s, s:s, s:f, s:f, s:f, s:{s:s}, s:{s:s}, s:i, s:[]}]", "id", "protects", "figure", "g",
+                                  "value", -1.5, "lo", -1.75, "hi", -1.25, "lo_without", "word", said[0], "hi_without", "word",
+                                  said[1], "words", 9, "verdict_turned_without"));
+}
+
 static json_t *study_tree(void) {
     json_t *points = json_array(), *effects = json_array(), *slopes = json_array(), *choices = json_array(), *runs = json_array(),
            *languages = json_array();
@@ -52,6 +78,7 @@ static json_t *study_tree(void) {
 int sample_study(const char *path, struct err *e) {
     struct page *p;
     json_t *tree = study_tree();
+    put_words(tree);
     int rc = study_page(&p, tree, e);
     json_decref(tree);
     if (rc < 0) return rc;
