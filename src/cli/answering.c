@@ -7,6 +7,7 @@
 #include "study/local.h"
 #include "study/remote.h"
 #include "study/replay.h"
+#include "study/route.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,38 +16,30 @@ static int stop(void *ctx) {
     return interrupted();
 }
 
-/* One model answers, so the study must be about one. */
-static int one_model(const struct study *s, struct err *e) {
-    if (!s || s->n_models == 1) return 0;
-    return fail(e, ERR_UNSUPPORTED, "expected a study of one model, found %d: keep the one that -m is in a copy of the file",
-                s->n_models);
-}
-
-static int open_template(struct answering *w, struct args *a, struct err *e) {
+static int open_template(struct answerer *p, struct args *a, struct err *e) {
     const char *file = arg_str(a, "template");
-    return file ? chat_template_open_with(&w->chat, w->o.path, file, e) : chat_template_open(&w->chat, w->o.path, e);
+    return file ? chat_template_open_with(&p->chat, p->o.path, file, e) : chat_template_open(&p->chat, p->o.path, e);
 }
 
-static int open_local(struct answering *w, const struct study *s, struct args *a, struct err *e) {
+static int open_local(struct answerer *p, struct args *a, struct err *e) {
     int64_t calls = LOCAL_CALLS;
     struct asked_model m = {0};
     TRY(arg_i64(a, "calls", 1, 1024, &calls, e));
-    TRY(one_model(s, e));
     int rc = open_asked(&m, a, e);
-    w->o = m.o;
+    p->o = m.o;
     TRY(rc);
-    TRY(open_template(w, a, e));
-    describe_model(w->model, 128, "lm", &w->o);
-    int64_t n_ctx = model_cfg(w->o.m)->n_ctx;
-    TRY(open_engine(&w->o, &(struct engine_opts){.max_ctx = n_ctx < 1 << 20 ? n_ctx : 1 << 20, .max_sessions = (int)calls}, e));
-    int n_ends = end_tokens(w->o.tok, &w->ends);
+    TRY(open_template(p, a, e));
+    describe_model(p->model, 128, "lm", &p->o);
+    int64_t n_ctx = model_cfg(p->o.m)->n_ctx;
+    TRY(open_engine(&p->o, &(struct engine_opts){.max_ctx = n_ctx < 1 << 20 ? n_ctx : 1 << 20, .max_sessions = (int)calls}, e));
+    int n_ends = end_tokens(p->o.tok, &p->ends);
     if (n_ends < 0) return fail(e, ERR_NOMEM, "out of memory for end tokens");
-    return local_open(&w->backend,
-                      &(struct local_opts){.g = w->o.g,
-                                           .tok = w->o.tok,
-                                           .chat = w->chat,
-                                           .model = w->model,
-                                           .ends = w->ends,
+    return local_open(&p->backend,
+                      &(struct local_opts){.g = p->o.g,
+                                           .tok = p->o.tok,
+                                           .chat = p->chat,
+                                           .model = p->model,
+                                           .ends = p->ends,
                                            .n_ends = n_ends,
                                            .calls = (int)calls,
                                            .stop = stop},
@@ -70,62 +63,161 @@ static int read_costs(struct remote_opts *o, struct args *a, struct err *e) {
 }
 
 /* A file with the key alone; white space at its end is none of it. */
-static int read_key(struct answering *w, struct args *a, struct err *e) {
+static int read_key(struct answerer *p, struct args *a, struct err *e) {
     const char *path = arg_str(a, "key-file");
     size_t n;
     if (!path) return 0;
     if (arg_has(a, "key-env")) return usage_error(a, e, "--key-file: expected it or --key-env, found both");
-    TRY(file_read(&w->key, &n, path, 1 << 16, e));
-    while (n && strchr(" \t\r\n", w->key[n - 1])) w->key[--n] = 0;
+    TRY(file_read(&p->key, &n, path, 1 << 16, e));
+    while (n && strchr(" \t\r\n", p->key[n - 1])) p->key[--n] = 0;
     return n ? 0 : fail_at(e, ERR_FORMAT, path, -1, "expected a key, found an empty file");
 }
 
-static int open_remote(struct answering *w, const char *url, const struct study *s, struct args *a, struct err *e) {
+static int open_remote(struct answering *w, struct answerer *p, const char *url, struct args *a, struct err *e) {
     int64_t calls = REMOTE_CALLS;
-    struct remote_opts o = {.ep = {.url = url, .key_env = arg_str(a, "key-env")}, .no_seed = arg_has(a, "no-seed")};
-    TRY(arg_need(a, "model", &o.ep.model, e));
+    struct remote_opts o = {.ep = {.url = url, .key_env = arg_str(a, "key-env"), .model = arg_str(a, "model")},
+                            .no_seed = arg_has(a, "no-seed")};
+    if (!o.ep.model) o.ep.model = p->id;
+    if (!o.ep.model) TRY(arg_need(a, "model", &o.ep.model, e));
     TRY(arg_i64(a, "calls", 1, 1024, &calls, e));
     TRY(read_api(&o, a, e));
-    TRY(one_model(s, e));
     TRY(read_costs(&o, a, e));
-    o.chat.in_flight = (int)calls, o.chat.seed = s ? s->seed : 0;
-    TRY(read_key(w, a, e));
-    w->key_env = o.ep.key_env, o.ep.key = w->key;
-    if (arg_has(a, "cache")) TRY(chat_cache_open(&w->cache, arg_str(a, "cache"), CHAT_CACHE_USE, e));
-    o.chat.cache = w->cache;
-    return remote_open(&w->backend, &o, e);
+    o.chat.in_flight = (int)calls, o.chat.seed = w->s ? w->s->seed : 0;
+    TRY(read_key(p, a, e));
+    p->key_env = o.ep.key_env, o.ep.key = p->key;
+    if (arg_has(a, "cache") && !w->cache) TRY(chat_cache_open(&w->cache, arg_str(a, "cache"), CHAT_CACHE_USE, e));
+    o.chat.cache = w->cache, o.chat.purse = &w->purse;
+    return remote_open(&p->backend, &o, e);
+}
+
+static int open_planted(struct answering *w, struct answerer *p, struct err *e) {
+    TRY(planted_read(&w->planted, w->s, e));
+    return planted_open(&p->backend, &w->planted, w->s, e);
+}
+
+static int open_replay(struct answerer *p, const char *path, struct err *e) {
+    TRY(archive_open(&p->from, path, ARCHIVE_READ, e));
+    return replay_open(&p->backend, p->from, e);
+}
+
+static int open_one(struct answering *w, struct answerer *p, struct args *a, struct err *e) {
+    const char *name;
+    TRY(arg_need(a, "backend", &name, e));
+    if (!strcmp(name, "local")) return open_local(p, a, e);
+    if (is_address(name)) return open_remote(w, p, name, a, e);
+    if (!w->s) return usage_error(a, e, "--backend: expected local or an address (http://…, https://…), found %.60s", name);
+    if (!strncmp(name, "replay:", 7)) return open_replay(p, name + 7, e);
+    if (!strcmp(name, "planted")) return open_planted(w, p, e);
+    return usage_error(a, e,
+                       "--backend: expected planted, local, replay:ARCHIVE or an address (http://…, https://…), or MODEL=one of "
+                       "them with a model "
+                       "of the study, found %.60s",
+                       name);
+}
+
+/* ---- several models ---- */
+
+/* The model of the study in "MODEL=value", and the value; -1: it is for all. */
+static int model_of(const struct study *s, const char *text, const char **value) {
+    for (int i = 0; i < s->n_models; i++) {
+        size_t n = strlen(s->model[i].id);
+        if (strncmp(text, s->model[i].id, n) != 0 || text[n] != '=') continue;
+        *value = text + n + 1;
+        return i;
+    }
+    *value = text;
+    return -1;
+}
+
+static int may_differ(const struct opt *o) {
+    static const char *const names[] = {"backend", "model", "calls", "template", "kv", "precision", "api", "key-env", "key-file"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(o->name, names[i])) return 1;
+    return 0;
+}
+
+/* The command line as if the study had this model alone: what is said for all, then what is said for it. */
+static void args_of_model(struct args *out, const struct args *a, const struct study *s, int model) {
+    *out = *a;
+    out->n_given = 0;
+    for (int own = 0; own < 2; own++)
+        for (int i = 0; i < a->n_given; i++) {
+            const struct arg *g = &a->given[i];
+            const char *value = g->value;
+            int of = may_differ(g->opt) ? model_of(s, g->value, &value) : -1;
+            if (own ? of == model : of < 0) out->given[out->n_given++] = (struct arg){g->opt, value};
+        }
+}
+
+/* One name cannot be that of two models. */
+static int check_models(const struct study *s, struct args *a, struct err *e) {
+    const char *value, *given;
+    for (int i = 0; s->n_models > 1 && (given = arg_nth(a, "model", i)); i++)
+        if (model_of(s, given, &value) < 0)
+            return usage_error(
+                a, e, "--model: expected MODEL=NAME with one of the %d models of the study (%s, …), found \"%.60s\" for all",
+                s->n_models, s->model[0].id, given);
+    return 0;
+}
+
+static int open_models(struct answering *w, struct args *a, struct err *e) {
+    struct backend *to[STUDY_MAX_MODELS] = {0};
+    struct args own;
+    for (int i = 0; i < w->s->n_models; i++) {
+        args_of_model(&own, a, w->s, i);
+        if (!arg_has(&own, "backend"))
+            return usage_error(a, e, "--backend: expected one for each model of the study, found none for %s", w->s->model[i].id);
+        if (w->s->n_models > 1) w->of[i].id = w->s->model[i].id;
+        int rc = open_one(w, &w->of[i], &own, e);
+        a->wrong |= own.wrong;
+        TRY(rc);
+    }
+    for (int i = 0; i < w->s->n_models; i++) to[i] = w->of[i].backend, w->of[i].backend = NULL;
+    return route_open(&w->backend, to, w->s, e);
+}
+
+/* Planted agents and archives know all models; so does whoever is asked about a single one. */
+static int answers_all(const struct study *s, struct args *a) {
+    const char *value, *given = NULL;
+    for (int i = 0; (given = arg_nth(a, "backend", i)); i++)
+        if (model_of(s, given, &value) >= 0) return 0;
+    given = arg_str(a, "backend");
+    return !given || !(is_address(given) || !strcmp(given, "local"));
+}
+
+int answering_open(struct answering *w, const struct study *s, struct args *a, struct err *e) {
+    struct args own = *a;
+    w->s = s;
+    if (s) TRY(check_models(s, a, e));
+    if (s && s->n_models > 1 && !answers_all(s, a)) return open_models(w, a, e);
+    if (s) args_of_model(&own, a, s, s->n_models > 1 ? -1 : 0);
+    int rc = open_one(w, &w->of[0], &own, e);
+    a->wrong |= own.wrong;
+    w->backend = w->of[0].backend, w->of[0].backend = NULL;
+    return rc;
 }
 
 /* Shorter ones are placeholders of local engines. */
 int answering_guard(const struct answering *w, struct archive *a, struct err *e) {
-    const char *key = w->key ? w->key : w->key_env ? getenv(w->key_env) : NULL;
-    return key && strlen(key) >= 8 ? archive_forbid(a, key, e) : 0;
-}
-
-int answering_open(struct answering *w, const struct study *s, struct args *a, struct err *e) {
-    const char *name;
-    TRY(arg_need(a, "backend", &name, e));
-    if (!strcmp(name, "local")) return open_local(w, s, a, e);
-    if (is_address(name)) return open_remote(w, name, s, a, e);
-    if (!s) return usage_error(a, e, "--backend: expected local or an address (http://…, https://…), found %.60s", name);
-    if (!strncmp(name, "replay:", 7)) {
-        TRY(archive_open(&w->from, name + 7, ARCHIVE_READ, e));
-        return replay_open(&w->backend, w->from, e);
+    for (int i = 0; i < STUDY_MAX_MODELS; i++) {
+        const struct answerer *p = &w->of[i];
+        const char *key = p->key ? p->key : p->key_env ? getenv(p->key_env) : NULL;
+        if (key && strlen(key) >= 8) TRY(archive_forbid(a, key, e));
     }
-    if (strcmp(name, "planted") != 0)
-        return usage_error(
-            a, e, "--backend: expected planted, local, replay:ARCHIVE or an address (http://…, https://…), found %.60s", name);
-    TRY(planted_read(&w->planted, s, e));
-    return planted_open(&w->backend, &w->planted, s, e);
+    return 0;
 }
 
 void answering_close(struct answering *w) {
     backend_close(w->backend);
+    for (int i = 0; i < STUDY_MAX_MODELS; i++) {
+        struct answerer *p = &w->of[i];
+        backend_close(p->backend);
+        archive_close(p->from);
+        chat_template_free(p->chat);
+        free(p->ends);
+        if (p->key) explicit_bzero(p->key, strlen(p->key));
+        free(p->key);
+        opened_close(&p->o, 0);
+    }
     chat_cache_close(w->cache);
-    archive_close(w->from);
-    chat_template_free(w->chat);
-    free(w->ends);
-    if (w->key) explicit_bzero(w->key, strlen(w->key));
-    free(w->key);
-    opened_close(&w->o, 0);
 }

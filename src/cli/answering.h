@@ -3,13 +3,16 @@
 #define CLI_ANSWERING_H
 #include "cli/open.h"
 #include "remote/cache.h"
+#include "remote/chat.h"
 #include "study/archive.h"
 #include "study/backend.h"
 #include "study/planted.h"
 
 /* What belongs to a model that is asked, here or elsewhere. */
 #define OPT_ASKED_MODEL                                                                                                       \
-    {"model", 'm', "M", NULL, "local: GGUF, safetensors, folder or shipped model; address: the model's name there"},          \
+    {"model", 'm', "M", NULL,                                                                                                 \
+     "local: GGUF, safetensors, folder or shipped model; address: the model's name there; of several: MODEL=M (where an "     \
+     "address has none, the study's name of it)"},                                                                            \
         {"calls", 0, "N", NULL, "calls at once; default: local 16 (decoded together), address 100 (it begins with 20)"},      \
         {"template", 0, "FILE", NULL, "local: a Jinja file instead of the model's own chat template"}, OPT_KV, OPT_PRECISION, \
         {"api", 0, "API", "openai", "address: openai (OpenAI-compatible) or anthropic"},                                      \
@@ -23,20 +26,28 @@
 #define OPT_ANSWERING                                                                                                        \
     {"backend", 0, "B", NULL,                                                                                                \
      "who answers: planted (agents with the effects that the study file sets), replay:ARCHIVE (what was said there), local " \
-     "(a model of this machine), or the address of a chat API"},                                                             \
+     "(a model of this machine), or the address of a chat API; MODEL=WHO, repeated: who answers one of the study's models"}, \
         OPT_ASKED_MODEL
 
-struct answering {
-    struct backend *backend;
-    struct planted planted;
-    struct archive *from; /* of a replay */
-    struct opened o;      /* of local, with what follows */
+/* Who answers one model of the study, or all of them. */
+struct answerer {
+    const char *id;          /* of the study's model; NULL: it has one, or all are answered alike */
+    struct backend *backend; /* NULL once it is part of another */
+    struct archive *from;    /* of a replay */
+    struct opened o;         /* of local, with what follows */
     struct chat_template *chat;
     int32_t *ends;
     char model[256];
-    struct chat_cache *cache; /* of an address, with what follows */
-    const char *key_env;
-    char *key; /* of a file; wiped when it is closed */
+    const char *key_env; /* of an address, with what follows */
+    char *key;           /* of a file; wiped when it is closed */
+};
+struct answering {
+    struct backend *backend;
+    const struct study *s; /* NULL: other questions than a study's */
+    struct planted planted;
+    struct chat_cache *cache; /* of all addresses */
+    struct chat_purse purse;  /* --max-cost is of all together */
+    struct answerer of[STUDY_MAX_MODELS];
 };
 /* s NULL: for other questions than a study's; then planted agents and replays are refused. */
 int answering_open(struct answering *w, const struct study *s, struct args *a, struct err *e);

@@ -36,14 +36,14 @@ static int stop(void *ctx) {
 static void show(void *ctx, const struct runner_progress *p) {
     struct work *w = ctx;
     const struct backend *b = w->who.backend;
-    char note[240], spent[160] = "";
+    char note[600], spent[480] = "";
     if (b->tell) b->tell(b, spent, sizeof spent);
     snprintf(note, sizeof note, "%" PRId64 "/%" PRId64 " runs%s%s", p->runs_done, p->runs, *spent ? "; " : "", spent);
     progress_step(&w->line, (double)p->turns_done, note);
 }
 
 static void report_spent(const struct backend *b) {
-    char spent[160];
+    char spent[480];
     if (!b->tell) return;
     b->tell(b, spent, sizeof spent);
     printf("%s\n", spent);
@@ -122,4 +122,8 @@ const struct command command_study_run = {
     .min_pos = 1,
     .max_pos = 1,
     .run = run,
+    .notes = "A study of several models: --backend MODEL=WHO and -m MODEL=M for each, with the study's names of its models (also "
+             "of --calls, "
+             "--template, --kv,\n--precision, --api and --key-env); what is said without MODEL= is for all. --max-cost is of all "
+             "together. What answers each model is kept in\nthe archive, and going on with another is refused.",
 };

@@ -92,6 +92,15 @@ void chat_reply_fini(struct chat_reply *r);
 
 struct chat_cache; /* remote/cache.h */
 
+/* One budget for several clients of a thread: what all of them have spent and have under way. Zeroed by its owner, outlives the clients. */
+struct chat_client;
+enum { CHAT_PURSE_CLIENTS = 32 };
+struct chat_purse {
+    const struct chat_client *of[CHAT_PURSE_CLIENTS];
+    int n;
+    struct chat_account gone; /* of clients that were closed */
+};
+
 /* Zero means the default, which is given. */
 struct chat_opts {
     int in_flight;            /* at most so many requests at once: 8. Narrowed when the server says "too many", and grown back */
@@ -114,6 +123,7 @@ struct chat_opts {
     uint64_t seed;            /* of the waits' random factors */
     struct chat_price price;  /* cost.h; without one nothing has a cost */
     double budget;            /* a call is sent only if, at its dearest, the sum stays within: no limit. Needs a price */
+    struct chat_purse *purse; /* the budget is that of all its clients together; NULL: of this one alone */
     struct chat_cache *cache; /* the caller's, outlives the client; NULL: none */
     int (*stop)(void *ctx);   /* asked at least ten times a second; nonzero: what is unfinished fails with ERR_CANCELLED */
     void *ctx;                /* for stop */

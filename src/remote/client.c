@@ -24,6 +24,39 @@ static struct chat_opts with_defaults(const struct chat_opts *given) {
     return o;
 }
 
+/* ---- the purse ---- */
+
+static int purse_join(struct chat_client *c, struct err *e) {
+    struct chat_purse *p = c->o.purse;
+    if (p && p->n == CHAT_PURSE_CLIENTS)
+        return fail(e, ERR_LIMIT, "expected at most %d clients of one budget, found more", CHAT_PURSE_CLIENTS);
+    if (p) p->of[p->n++] = c;
+    return 0;
+}
+
+static void account_add(struct chat_account *to, const struct chat_account *from) {
+    to->spent += from->spent, to->uncertain += from->uncertain, to->reserved += from->reserved;
+}
+
+static void purse_leave(struct chat_client *c) {
+    struct chat_purse *p = c->o.purse;
+    for (int i = 0; p && i < p->n; i++) {
+        if (p->of[i] != c) continue;
+        c->account.reserved = 0;
+        account_add(&p->gone, &c->account);
+        p->of[i] = p->of[--p->n];
+    }
+}
+
+/* What counts against the budget, and how many calls are under way that may turn out cheaper than feared. */
+static struct chat_account purse_sum(const struct chat_client *c, int *sent) {
+    const struct chat_purse *p = c->o.purse;
+    struct chat_account sum = p ? p->gone : c->account;
+    *sent = p ? 0 : c->sent;
+    for (int i = 0; p && i < p->n; i++) account_add(&sum, &p->of[i]->account), *sent += p->of[i]->sent;
+    return sum;
+}
+
 int chat_open(struct chat_client **out, const struct chat_endpoint *ep, const struct chat_opts *o, struct err *e) {
     struct chat_client *c = calloc(1, sizeof *c);
     if (!c) return fail(e, ERR_NOMEM, "no memory for a client");
@@ -35,6 +68,7 @@ int chat_open(struct chat_client **out, const struct chat_endpoint *ep, const st
     int replays = c->o.cache && chat_cache_replays(c->o.cache);
     int rc = c->o.budget > 0 && !c->o.price.set ? fail(e, ERR_ARG, "a budget needs the model's price") : 0;
     if (rc == 0) rc = remote__door_open(&c->door, ep, replays, e);
+    if (rc == 0) rc = purse_join(c, e);
     if (rc == 0 && !(c->multi = curl_multi_init())) rc = fail(e, ERR_NOMEM, "no memory for connections");
     if (rc < 0)
         chat_close(c);
@@ -52,6 +86,7 @@ static void job_free(struct chat_client *c, struct remote__job *j) {
 
 void chat_close(struct chat_client *c) {
     if (!c) return;
+    purse_leave(c);
     for (int64_t i = 0; i < c->n; i++) job_free(c, c->jobs[i]);
     if (c->multi) curl_multi_cleanup(c->multi);
     remote__door_close(&c->door);
@@ -152,9 +187,8 @@ static int send_job(struct chat_client *c, struct remote__job *j, double now, st
     return 0;
 }
 
-static void over_budget(struct chat_client *c, const struct remote__job *j) {
+static void over_budget(struct chat_client *c, const struct chat_account *a, const struct remote__job *j) {
     struct err e = ERR_INIT;
-    const struct chat_account *a = &c->account;
     fail(&e, ERR_LIMIT, "not sent: %.6g of the budget of %.6g is spent%s, and the call may cost up to %.6g",
          a->spent + a->uncertain, c->o.budget, a->uncertain > 0 ? " (calls that broke off count in full)" : "", j->bound);
     remote__close_with(c, &e, 0);
@@ -180,8 +214,10 @@ static double launch(struct chat_client *c, double now) {
             continue;
         }
         double pace = remote__pace_wait(&c->pace, now, j->tokens);
-        int fits = chat_budget_fits(&c->account, c->o.budget, j->bound);
-        if (!fits && c->sent == 0) over_budget(c, j);
+        int sent;
+        struct chat_account all = purse_sum(c, &sent);
+        int fits = chat_budget_fits(&all, c->o.budget, j->bound);
+        if (!fits && sent == 0) over_budget(c, &all, j);
         if (!fits) break; /* what is under way may turn out cheaper than feared */
         if (pace > 0) {
             sooner(&wait, pace);

@@ -34,11 +34,15 @@ struct answer {
 };
 void answer_free(struct answer *a);
 
+struct json_t;
 struct backend {
     const char *name;  /* "planted", "replay", …: in every record */
     const char *model; /* which model is asked, in the record of the study; NULL: none */
-    int planted;       /* its effects were set by the user: said wherever its results are shown */
-    int64_t most;      /* calls that it wants to hold at once */
+    struct json_t
+        *parts;   /* of several back ends in one: {id of the study's model: {"backend", "planted", "model"}}, in the record of the
+                             study; NULL: one for all models */
+    int planted;  /* its effects were set by the user: said wherever its results are shown */
+    int64_t most; /* calls that it wants to hold at once */
     int (*submit)(struct backend *b, const struct call *c, struct err *e);
     /* The next answer: 1 and *out; 0: none within wait_s seconds, or none pending. */
     int (*poll)(struct backend *b, double wait_s, struct answer *out, struct err *e);

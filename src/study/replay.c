@@ -78,6 +78,7 @@ static int64_t pending(const struct backend *self) { return ((const struct repla
 
 static void shut(struct backend *self) {
     answer_queue_free(&((struct replay *)self)->ready);
+    json_decref(self->parts);
     free(self);
 }
 
@@ -91,6 +92,7 @@ int replay_open(struct backend **out, struct archive *from, struct err *e) {
     copy(r->model, sizeof r->model, fact, "model");
     r->b = (struct backend){.name = r->name,
                             .model = *r->model ? r->model : NULL,
+                            .parts = json_incref(json_object_get(fact, "models")),
                             .planted = json_is_true(json_object_get(fact, "planted")),
                             .most = 1024,
                             .submit = submit,

@@ -41,6 +41,7 @@ int fact_study(json_t **out, const struct study *s, struct archive *a, const str
     json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b, s:I}", "format", "candor study/1", "id", s->id, "title", s->title, "backend",
                           b->name, "planted", b->planted, "runs", (json_int_t)study_runs(s));
     if (o && b->model) json_object_set_new(o, "model", json_string(b->model));
+    if (o && b->parts) json_object_set(o, "models", b->parts);
     int rc = o ? text_id(o, "study_text_id", a, s->source, s->source_n, e) : fail(e, ERR_NOMEM, "out of memory for a fact");
     if (rc >= 0) rc = put_languages(o, s, a, e);
     if (rc < 0)
