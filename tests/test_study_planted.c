@@ -172,6 +172,9 @@ Test(study_planted, hostile_settings) {
                                         "planted: {effects: {en: {kinds_all: {luck: 1}}}}\n",
                                         "planted: {effects: {en: {kinds_all: {care: 0}}}}\n",
                                         "planted: {monologue: {mean: 1.5}}\n",
+                                        "planted: {effects: {models: {x: {en: {cpi: 1}}}}}\n",
+                                        "planted: {effects: {models: {m: {fr: {cpi: 1}}}}}\n",
+                                        "planted: {effects: {models: {m: {en: {kinds_all: {care: 1}}}}}}\n",
                                         "planted: {effects: {en: {cpi: 1e9}}}\n"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct study *s;

@@ -2,6 +2,7 @@
 #include "base/rng.h"
 #include "stats/infer/effect.h"
 #include "study/analyse.h"
+#include "study/planted.h"
 #include "study_group.h"
 #include "test_files.h"
 #include <jansson.h>
@@ -163,5 +164,161 @@ Test(study_stats, coverage_and_false_rejections) {
     cr_log_info("coverage %.3f, rejected %.3f", coverage, rate);
     cr_assert(coverage > 0.92 && coverage < 0.98, "%.3f", coverage);
     cr_assert(rate > 0.015 && rate < 0.09, "%.3f", rate);
+    study_free(s);
+}
+
+/* ---- several models ---- */
+
+static const char MODELS_HEAD[] =
+    "candor: study/1\nid: models\nseed: 7\nlanguages: [en, ja]\nmodels: [{id: a}, {id: b}, {id: c}]\n"
+    "group: {agents: 4, turns: 2, order: fixed, context: all}\nreplicates: 15\n"
+    "arms: [{id: none}, {id: all, alignment: \"100 %\"}]\n";
+
+static struct study *of_models(const char *more) {
+    struct study *s = NULL;
+    struct str b = {0};
+    str_printf(&b, "%s%s", MODELS_HEAD, more);
+    OK(group_parse(&s, b.s, &e));
+    str_free(&b);
+    return s;
+}
+
+/* Monologue with an effect for each model (in standard deviations), and a level of its own. */
+static void draw_models(struct scored *c, const struct study *s, uint64_t seed, const double *effect) {
+    struct rng g = RNG(seed, 2);
+    *c = (struct scored){.s = s, .n = study_runs(s)};
+    c->first = calloc((size_t)s->n_cells + 1, sizeof *c->first);
+    c->run = calloc((size_t)c->n, sizeof *c->run);
+    for (int i = 0; i < s->n_cells; i++) {
+        const struct cell *at = &s->cell[i];
+        c->first[i + 1] = c->first[i] + at->replicates;
+        for (int k = c->first[i]; k < c->first[i + 1]; k++) {
+            struct scored_run *r = &c->run[k];
+            double up = s->arm[at->arm].with[PREFIX_ALIGNMENT] ? effect[at->model] : 0;
+            double mono = 0.3 + 0.1 * at->model + 0.05 * (up + rng_normal(&g));
+            r->there = r->finished = 1;
+            r->agent = calloc((size_t)s->n_agents, sizeof *r->agent);
+            r->all.graphemes[CHANNEL_MONOLOGUE] = llrint(1e6 * mono);
+            r->all.graphemes[CHANNEL_TALK] = 1000000 - r->all.graphemes[CHANNEL_MONOLOGUE];
+            r->all.hits[METRIC_BOUNDARY] = llrint(1e4 + 1e3 * rng_normal(&g));
+            r->all.hits[METRIC_PROTECTIVE] = llrint(2e4 + 1e3 * rng_normal(&g));
+            r->all.turns[TURN_OK] = 8;
+        }
+    }
+}
+
+static const char CLAIMS_OF_MODELS[] =
+    "hypotheses:\n"
+    "  - {id: slope, metric: monologue, languages: [en], slope: alignment, direction: greater}\n"
+    "  - {id: alone, metric: monologue, languages: [en], models: [c], slope: alignment, direction: less}\n"
+    "  - {id: all-three, metric: monologue, languages: [en], interaction: alignment, by: model, direction: different}\n"
+    "  - {id: two, metric: monologue, interaction: alignment, by: model, models: [a, c], direction: less}\n"
+    "  - {id: languages, metric: monologue, interaction: alignment, direction: different}\n";
+
+static const char *formula_of(const json_t *stats, const char *id) {
+    return json_string_value(json_object_get(named(stats, id), "formula"));
+}
+
+/* An effect that two models have and the third has the other way round: found as a difference between models, in the model itself, and the
+ * levels of the models do not hide the slope. */
+Test(study_stats, models_that_differ_are_told_apart) {
+    struct study *s = of_models(CLAIMS_OF_MODELS);
+    struct scored c;
+    draw_models(&c, s, 21, (double[]){2, 2, -2});
+    json_t *j = analyse(&c);
+    cr_assert_str_eq(formula_of(j, "slope"), "y ~ share + model + (1 | replicate)");
+    cr_assert_str_eq(formula_of(j, "alone"), "y ~ share + (1 | replicate)");
+    cr_assert_str_eq(formula_of(j, "two"), "y ~ share * model + language + (1 | replicate)");
+    cr_assert_str_eq(formula_of(j, "languages"), "y ~ share * language + model + (1 | replicate)");
+    cr_assert(holds(j, "alone") && holds(j, "all-three") && holds(j, "two"));
+    cr_assert_not(holds(j, "languages"));
+    cr_assert_float_eq(value(named(j, "slope"), "estimate"), 0.1 * 2 / 6, 0.04);
+    cr_assert_float_eq(value(named(j, "two"), "estimate"), -0.2, 0.05);
+    cr_assert_eq(value(named(j, "all-three"), "df"), 2);
+    const json_t *slopes = json_object_get(j, "slopes"), *effects = json_object_get(j, "effects");
+    cr_assert_eq(json_array_size(slopes), 16, "two metrics, two languages, three models and all");
+    cr_assert(json_is_null(json_object_get(json_array_get(slopes, 0), "model")));
+    cr_assert_eq(json_array_size(json_object_get(j, "interactions")), 6);
+    cr_assert_eq(json_array_size(effects), 12);
+    double third = value(json_array_get(effects, 2), "g");
+    for (size_t i = 0; i < 2; i++) cr_assert_gt(value(json_array_get(effects, i), "g"), third + 0.7);
+    json_decref(j);
+    scored_free(&c);
+    draw_models(&c, s, 22, (double[]){1, 1, 1});
+    j = analyse(&c);
+    cr_assert(holds(j, "slope"), "levels twice as far apart as the effect do not hide it");
+    cr_assert_float_eq(value(named(j, "slope"), "estimate"), 0.05, 0.025);
+    json_decref(j);
+    scored_free(&c);
+    study_free(s);
+}
+
+/* Models that have one effect: the interaction is found about as often as chance has it. */
+Test(study_stats, equal_models_are_not_told_apart) {
+    struct study *s = of_models("hypotheses: [{id: h, metric: monologue, languages: [en], interaction: alignment, by: model, "
+                                "direction: different}]\n");
+    int found = 0, reps = 100;
+    for (int i = 0; i < reps; i++) {
+        struct scored c;
+        draw_models(&c, s, (uint64_t)i + 500, (double[]){1, 1, 1});
+        json_t *j = analyse(&c);
+        found += holds(j, "h");
+        json_decref(j);
+        scored_free(&c);
+    }
+    cr_assert(found <= 14, "%d of %d", found, reps);
+    study_free(s);
+}
+
+Test(study_stats, interactions_of_models_are_checked) {
+    static const struct {
+        const char *claim, *why;
+    } wrong[] = {
+        {"interaction: alignment, by: model, models: [a], direction: less", "two models or more"},
+        {"interaction: alignment, by: model, direction: less", "three models or more"},
+        {"interaction: alignment, by: arm, direction: different", "by"},
+        {"slope: alignment, by: model, direction: less", "with interaction and nowhere else"},
+        {"interaction: alignment, languages: [en], direction: less", "two languages or more"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct str b = {0};
+        struct study *s;
+        struct err e;
+        str_printf(&b, "%shypotheses: [{id: h, metric: cpi, %s}]\n", MODELS_HEAD, wrong[i].claim);
+        cr_assert_eq(group_parse(&s, b.s, &e), ERR_FORMAT, "%s", wrong[i].claim);
+        cr_assert(strstr(e.msg, wrong[i].why), "%s: %s", wrong[i].claim, e.msg);
+        str_free(&b);
+    }
+}
+
+/* From planted agents to claims: what is planted for one model is found in that one, and the reversal between the two. */
+Test(study_stats, effects_planted_by_model_are_found) {
+    static const char text[] =
+        "candor: study/1\nid: by-model\nseed: 3\nlanguages: [en]\nmodels: [{id: a}, {id: b}]\n"
+        "group: {agents: 4, turns: 2, order: fixed, context: all}\nreplicates: 12\n"
+        "arms: [{id: none}, {id: all, alignment: \"100 %\"}]\nhypotheses:\n"
+        "  - {id: in-a, metric: cpi, models: [a], contrast: [all, none], direction: less, scope: model}\n"
+        "  - {id: in-b, metric: cpi, models: [b], contrast: [all, none], direction: greater, scope: model}\n"
+        "  - {id: differ, metric: cpi, interaction: alignment, by: model, direction: greater, scope: model}\n"
+        "planted: {effects: {en: {cpi: -2.5}, models: {b: {en: {cpi: 2.5}}}}}\n";
+    struct study *s = NULL;
+    struct planted p;
+    struct scored c;
+    struct backend *b = NULL;
+    struct archive *a = NULL;
+    struct runner_progress done;
+    json_t *j = NULL;
+    OK(group_parse(&s, text, &e));
+    OK(planted_read(&p, s, &e));
+    OK(planted_open(&b, &p, s, &e));
+    OK(archive_open(&a, tmp_path("by-model"), ARCHIVE_WRITE, &e));
+    OK(runner_run(s, a, b, &(struct runner_opts){0}, &done, &e));
+    OK(scored_read(&c, s, a, &e));
+    OK(study_analyse(&j, &c, NULL, a, &e));
+    cr_assert(holds(j, "in-a") && holds(j, "in-b") && holds(j, "differ"));
+    json_decref(j);
+    scored_free(&c);
+    backend_close(b);
+    archive_close(a);
     study_free(s);
 }

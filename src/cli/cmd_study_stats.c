@@ -93,22 +93,36 @@ static void print_distance(const json_t *o) {
                shown(b[5], json_object_get(c, "rho_p"), "%.3g"), text(c, "why"));
 }
 
-static void print_stats(const json_t *j) {
+static const char *model_of(const json_t *o) { return *text(o, "model") ? text(o, "model") : "all models"; }
+
+static void print_explored(const json_t *j) {
     size_t i;
     json_t *h;
     char b[3][32];
+    printf("\nslopes from no to all agents aligned (exploratory)\n");
+    json_array_foreach(json_object_get(j, "slopes"), i, h)
+        printf("%-4s %-6s %-24s %9s z %8s p %s\n", text(h, "metric"), text(h, "language"), model_of(h),
+               shown(b[0], json_object_get(h, "estimate"), "%.4f"), shown(b[1], json_object_get(h, "z"), "%.3f"),
+               shown(b[2], json_object_get(h, "p"), "%.3g"));
+    json_array_foreach(json_object_get(j, "interactions"), i, h)
+        printf("%-4s %-6s share x %s: %s, p %s\n", text(h, "metric"), text(h, "language"), text(h, "by"),
+               shown(b[0], json_object_get(h, "statistic"), "%.3f"), shown(b[1], json_object_get(h, "p"), "%.3g"));
+    printf("\nHedges' g of all agents aligned against none (exploratory)\n");
+    json_array_foreach(json_object_get(j, "effects"), i, h)
+        printf("%-4s %-6s %-24s %9s [%s, %s]\n", text(h, "metric"), text(h, "language"), text(h, "model"),
+               shown(b[0], json_object_get(h, "g"), "%.3f"), shown(b[1], json_array_get(json_object_get(h, "ci95"), 0), "%.3f"),
+               shown(b[2], json_array_get(json_object_get(h, "ci95"), 1), "%.3f"));
+}
+
+static void print_stats(const json_t *j) {
+    size_t i;
+    json_t *h;
     printf("%s%s\n", json_is_true(json_object_get(j, "planted")) ? "PLANTED " : "", text(j, "study"));
     json_array_foreach(json_object_get(j, "why_exploratory"), i, h) printf("exploratory, since: %s\n", json_string_value(h));
     printf("\n%-26s %-12s %-11s %9s %8s %s %10s %10s\n", "hypothesis", "status", "metric", "estimate", "g", "95 % interval", "p",
            text(j, "correction"));
     json_array_foreach(json_object_get(j, "hypotheses"), i, h) print_hypothesis(h);
-    printf("\nslopes from no to all agents aligned (exploratory)\n");
-    json_array_foreach(json_object_get(j, "slopes"), i, h) printf(
-        "%-4s %-6s %9s z %8s p %s\n", text(h, "metric"), text(h, "language"), shown(b[0], json_object_get(h, "estimate"), "%.4f"),
-        shown(b[1], json_object_get(h, "z"), "%.3f"), shown(b[2], json_object_get(h, "p"), "%.3g"));
-    json_array_foreach(json_object_get(j, "interactions"), i, h)
-        printf("%-4s share x language: %s, p %s\n", text(h, "metric"), shown(b[0], json_object_get(h, "statistic"), "%.3f"),
-               shown(b[1], json_object_get(h, "p"), "%.3g"));
+    print_explored(j);
     print_distance(json_object_get(j, "power_distance"));
     print_words(json_object_get(j, "words"));
     print_loss(json_object_get(j, "loss"));

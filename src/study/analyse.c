@@ -7,17 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct analysis {
-    const struct scored *c;
-    struct reference r;
-    struct archive *a;
-    json_t *registration, *why; /* why: sentences for which everything is exploratory */
-    const struct country_values *countries;
-    int fixed, words; /* fixed: r does not follow from the archive's counts; words: left out one by one */
-    struct err *e;
-};
-
 static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
+
+json_t *interval_json(const struct tested *t) {
+    return isfinite(t->lo) && isfinite(t->hi) ? json_pack("[f, f]", t->lo, t->hi) : json_null();
+}
 
 /* ---- confirmatory or exploratory ---- */
 
@@ -58,8 +52,7 @@ static int choose_reference(struct analysis *x, const json_t *given) {
 static const struct tested untested = {
     .estimate = NAN, .g = NAN, .lo = NAN, .hi = NAN, .statistic = NAN, .df = NAN, .p = NAN, .p_adjusted = NAN};
 
-static int test_one(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h,
-                    struct err *e) {
+int test_one(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e) {
     *t = untested;
     if (h->kind == KIND_CONTRAST) return test_contrast(t, c, r, h, e);
     if (h->kind == KIND_AGENTS) return test_agents(t, c, r, h, e);
@@ -91,7 +84,7 @@ static json_t *tested_json(const struct analysis *x, const struct hypothesis *h,
                         t->n2 ? json_pack("[I, I]", (json_int_t)t->n1, (json_int_t)t->n2) : json_pack("[I]", (json_int_t)t->n1));
     json_object_set_new(o, "estimate", number(t->estimate));
     json_object_set_new(o, "g", number(t->g));
-    json_object_set_new(o, "ci95", isfinite(t->lo) && isfinite(t->hi) ? json_pack("[f, f]", t->lo, t->hi) : json_null());
+    json_object_set_new(o, "ci95", interval_json(t));
     json_object_set_new(o, "statistic", number(t->statistic));
     json_object_set_new(o, "df", number(t->df));
     json_object_set_new(o, "p", number(t->p));
@@ -111,65 +104,22 @@ static int test_all(struct analysis *x, json_t *list, json_t *words) {
     return rc < 0 ? rc : 0;
 }
 
-/* ---- slopes that nobody claimed ---- */
-
-static struct hypothesis slope_of(const struct study *s, enum hypothesis_metric m, uint64_t languages,
-                                  enum hypothesis_kind kind) {
-    return (struct hypothesis){.metric = m,
-                               .kind = kind,
-                               .test = BY_LMM,
-                               .direction = IS_DIFFERENT,
-                               .prefix = PREFIX_ALIGNMENT,
-                               .arms = s->n_arms == 64 ? ~0ull : (1ull << s->n_arms) - 1,
-                               .languages = languages,
-                               .models = (1ull << s->n_models) - 1};
-}
-
-static int slopes(struct analysis *x, json_t *list, json_t *interactions, json_t *distance) {
-    const struct study *s = x->c->s;
-    for (int m = OF_CPI; m <= OF_DI; m++) {
-        const char *name = hypothesis_metric_name((enum hypothesis_metric)m);
-        struct language_figure f = {"", "slope", name, {0}};
-        struct tested t;
-        for (int i = 0; i < s->n_languages; i++) {
-            struct hypothesis h = slope_of(s, (enum hypothesis_metric)m, 1ull << i, KIND_SLOPE);
-            TRY(test_one(&t, x->c, &x->r, &h, x->e));
-            f.at[i] = t.estimate;
-            json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:s}", "metric", name, "language",
-                                                  s->language[i]->code, "estimate", number(t.estimate), "z", number(t.statistic),
-                                                  "p", number(t.p), "why", t.why));
-        }
-        if (x->countries) TRY(countries_add(distance, s, x->countries, &f, x->e));
-        struct hypothesis h = slope_of(s, (enum hypothesis_metric)m, (1ull << s->n_languages) - 1, KIND_INTERACTION);
-        if (s->n_languages < 2) continue;
-        TRY(test_one(&t, x->c, &x->r, &h, x->e));
-        json_array_append_new(interactions,
-                              json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "metric", name, "formula",
-                                        hypothesis_formula(&h), "null", hypothesis_null(&h), "estimate", number(t.estimate),
-                                        "statistic", number(t.statistic), "df", number(t.df), "p", number(t.p), "why", t.why));
-    }
-    return 0;
-}
-
 /* ---- all ---- */
 
 static int assemble(struct analysis *x, json_t **out) {
-    json_t *score = NULL, *list = json_array(), *lines = json_array(), *interactions = json_array(), *words = json_array(),
-           *distance = json_object();
+    json_t *score = NULL, *list = json_array(), *explored = json_object(), *words = json_array();
     const struct study *s = x->c->s;
     int rc = test_all(x, list, words);
-    if (rc >= 0) rc = slopes(x, lines, interactions, distance);
+    if (rc >= 0) rc = explore(x, explored);
     if (rc >= 0) rc = score_json(&score, x->c, &x->r, 0, x->e);
     json_t *hash = x->registration ? json_incref(json_object_get(x->registration, "hash")) : json_null();
-    json_t *o =
-        json_pack("{s:s, s:b, s:o, s:O, s:s, s:o, s:o, s:o, s:O?, s:o*, s:o*}", "study", s->id, "planted", x->c->planted,
-                  "registration", hash, "why_exploratory", x->why, "correction", hypothesis_correction_name(s->correction),
-                  "hypotheses", list, "slopes", lines, "interactions", interactions, "loss", json_object_get(score, "loss"),
-                  "words", x->words ? json_incref(words) : NULL, "power_distance", x->countries ? json_incref(distance) : NULL);
-    json_decref(distance);
+    json_t *o = json_pack("{s:s, s:b, s:o, s:O, s:s, s:o, s:O?, s:o*}", "study", s->id, "planted", x->c->planted, "registration",
+                          hash, "why_exploratory", x->why, "correction", hypothesis_correction_name(s->correction), "hypotheses",
+                          list, "loss", json_object_get(score, "loss"), "words", x->words ? json_incref(words) : NULL);
     json_decref(score);
     json_decref(words);
-    if (rc >= 0 && !o) rc = fail(x->e, ERR_NOMEM, "out of memory for statistics");
+    if (rc >= 0 && (!o || json_object_update(o, explored) < 0)) rc = fail(x->e, ERR_NOMEM, "out of memory for statistics");
+    json_decref(explored);
     if (rc < 0)
         json_decref(o);
     else

@@ -1,16 +1,17 @@
 /* Statistics of an archive by its hypotheses: each is tested as it was registered, corrected over all that are confirmatory, and marked.
  *
  * A hypothesis is confirmatory if the archive was begun with a registration, nothing deviates from it, every planned run is finished, and
- * the scores stand on the registered reference; else it is exploratory, and why is said. Slopes by language and their interaction are
- * given for CPI and DI whether somebody claimed something about them or not; they are exploratory.
+ * the scores stand on the registered reference; else it is exploratory, and why is said. Slopes by language and model, their interactions
+ * and the effects of each model are given for CPI and DI whether somebody claimed something about them or not; they are exploratory.
  *
  * {"study", "planted", "registration": hash or null, "why_exploratory": [sentence], "correction", "hypotheses": [{"id", "status":
  * "confirmatory" | "exploratory", the members of its terms, "n", "estimate", "g", "ci95", "statistic", "df", "p", "p_adjusted", "holds",
- * "why": why it could not be computed, or ""}], "slopes": [{"metric", "language", "estimate", "z", "p", "why"}], "interactions":
- * [{"metric", "formula", "null", "estimate", "statistic", "df", "p", "why"}], "loss": [as in score.h], "words": [{"id", "figure": "g" |
- * "estimate" | "statistic", "value", "lo", "hi", "lo_without", "hi_without", "words", "verdict_turned_without"}], "power_distance": the
- * slopes by language against numbers by country, as countries.h}. What is not there for a kind is null; a word is {"language",
- * "dictionary", "word"}.
+ * "why": why it could not be computed, or ""}], "slopes": [{"metric", "language", "model": id or null (all, each a level of a factor),
+ * "estimate", "z", "p", "why"}], "interactions": [{"metric", "by": "language" or "model", "language": that of a comparison of models, else
+ * null, "formula", "null", "estimate", "statistic", "df", "p", "why"}], "effects": [{"metric", "language", "model", "n", "g", "ci95", "p"}]
+ * all aligned against none, "loss": [as in score.h], "words": [{"id", "figure": "g" | "estimate" | "statistic", "value", "lo", "hi",
+ * "lo_without", "hi_without", "words", "verdict_turned_without"}], "power_distance": the slopes by language against numbers by country, as
+ * countries.h}. What is not there for a kind is null; a word is {"language", "dictionary", "word"}.
  * "words", if they are asked for: each word that was said, in turn, is left out of its dictionary and every hypothesis is tested again;
  * lo and hi are the least and the greatest value, over words of languages that the hypothesis is about. A reference that was given or
  * registered stays, one that is the archive's own is made anew.

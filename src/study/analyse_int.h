@@ -14,6 +14,19 @@ struct tested {
     double estimate, g, lo, hi, statistic, df, p, p_adjusted;
     char why[160]; /* why there is none; "": there is */
 };
+struct analysis {
+    const struct scored *c;
+    struct reference r;
+    struct archive *a;
+    struct json_t *registration, *why; /* why: sentences for which everything is exploratory */
+    const struct country_values *countries;
+    int fixed, words; /* fixed: r does not follow from the archive's counts; words: left out one by one */
+    struct err *e;
+};
+int test_one(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);
+struct json_t *interval_json(const struct tested *t); /* ci95, or null */
+/* What nobody claimed, into out: "slopes", "interactions", "effects"; with countries "power_distance". */
+int explore(struct analysis *x, struct json_t *out);
 double run_value(const struct scored *c, const struct reference *r, const struct cell *cell, const struct counts *n,
                  const struct hypothesis *h, int of_agent);
 int rows_of(struct rows *out, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);

@@ -113,6 +113,8 @@ static int table_of(struct frame **out, const struct rows *x, const struct study
     if (rc >= 0) rc = frame_add_numbers(f, "share", x->share, e);
     for (size_t i = 0; rc >= 0 && i < x->n; i++) word[i] = s->language[x->language[i]]->code;
     if (rc >= 0) rc = frame_add_words(f, "language", word, e);
+    for (size_t i = 0; rc >= 0 && i < x->n; i++) word[i] = s->model[x->model[i]].id;
+    if (rc >= 0) rc = frame_add_words(f, "model", word, e);
     for (size_t i = 0; rc >= 0 && i < x->n; i++) {
         snprintf(name[i], sizeof *name, "r%03d", x->replicate[i]);
         word[i] = name[i];
@@ -171,13 +173,13 @@ int test_model(struct tested *t, const struct scored *c, const struct reference 
     struct rows x;
     struct frame *f = NULL;
     struct err why = ERR_INIT;
-    const char *smaller = hypothesis_null(h);
+    const char *smaller = hypothesis_null(h), *term = h->by == ACROSS_MODEL ? "share:model" : "share:language";
     TRY(rows_of(&x, c, r, h, e));
     t->n1 = x.n;
     int rc = table_of(&f, &x, c->s, &why);
     if (rc >= 0)
         rc = *smaller ? by_ratio(t, f, hypothesis_formula(h), smaller, &why)
-                      : by_wald(t, f, hypothesis_formula(h), h->kind == KIND_INTERACTION ? "share:language" : "share", &why);
+                      : by_wald(t, f, hypothesis_formula(h), h->kind == KIND_INTERACTION ? term : "share", &why);
     if (f) frame_free(f);
     rows_free(&x);
     return in_words(t, rc, &why, e);

@@ -3,8 +3,9 @@
  * One of four kinds, each of one metric of the analysed runs in the languages and models that it names:
  *   contrast     mean of the first arm minus mean of the second                        Welch's t, or a permutation test
  *   slope        change from no agent to all agents with a prefix                      mixed model
- *   interaction  the slope differs between languages                                   mixed model; likelihood ratio for three or more
+ *   interaction  the slope differs between languages, or (by: model) between models    mixed model; likelihood ratio for three or more
  *   agents       inside each run of the arms: agents with a prefix minus the others    paired t
+ * Mixed models of several languages or models have them as fixed factors (from five languages on: a random slope of the language).
  * Every p is two-sided. A hypothesis holds if its adjusted p is below alpha and the sign of the estimate is the registered direction. */
 #ifndef STUDY_HYPOTHESIS_H
 #define STUDY_HYPOTHESIS_H
@@ -37,6 +38,9 @@ enum { STUDY_MAX_HYPOTHESES = 64 };
     XX(POOLED, "pooled")         \
     XX(LANGUAGE, "language")     \
     XX(MODEL, "model")
+#define HYPOTHESIS_BY_MAP(XX) \
+    XX(LANGUAGE, "language")  \
+    XX(MODEL, "model")
 #define HYPOTHESIS_CORRECTION_MAP(XX) \
     XX(HOLM, "holm")                  \
     XX(HOMMEL, "hommel")              \
@@ -56,6 +60,9 @@ enum hypothesis_direction { HYPOTHESIS_DIRECTION_MAP(XX) HYPOTHESIS_DIRECTIONS }
 #define XX(id, name) SCOPE_##id,
 enum hypothesis_scope { HYPOTHESIS_SCOPE_MAP(XX) HYPOTHESIS_SCOPES };
 #undef XX
+#define XX(id, name) ACROSS_##id,
+enum hypothesis_by { HYPOTHESIS_BY_MAP(XX) HYPOTHESIS_BYS };
+#undef XX
 #define XX(id, name) CORRECT_##id,
 enum hypothesis_correction { HYPOTHESIS_CORRECTION_MAP(XX) HYPOTHESIS_CORRECTIONS };
 #undef XX
@@ -64,6 +71,7 @@ const char *hypothesis_kind_name(enum hypothesis_kind k);
 const char *hypothesis_test_name(enum hypothesis_test t);
 const char *hypothesis_direction_name(enum hypothesis_direction d);
 const char *hypothesis_scope_name(enum hypothesis_scope s);
+const char *hypothesis_by_name(enum hypothesis_by b);
 const char *hypothesis_correction_name(enum hypothesis_correction c);
 
 struct hypothesis {
@@ -74,6 +82,7 @@ struct hypothesis {
     enum hypothesis_direction direction;
     enum hypothesis_scope scope; /* the reference of z */
     enum prefix_id prefix;       /* slope, interaction, agents */
+    enum hypothesis_by by;       /* interaction: between what */
     int arm[2];                  /* contrast */
     uint64_t arms;               /* bit i: the i-th arm; contrast: those two; slope and interaction: all */
     uint64_t languages, models;  /* bit i: the i-th */

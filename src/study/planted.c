@@ -33,6 +33,7 @@ static struct agent_rate agent_rate(const struct planted *p, const struct scene 
     unsigned prefixes = scene_seats(sc)[agent].prefixes;
     double aligned = prefixes >> PREFIX_ALIGNMENT & 1, single = prefixes >> PREFIX_INDIVIDUATION & 1;
     double rate = planted_mean(p, s, cell->language, c, share) + x->run * rng_normal(&run) + x->agent * rng_normal(&own);
+    rate += p->more[cell->model][cell->language][c] * sd * share;
     rate += p->own * sd * (aligned - share) + x->individuation * sd * single;
     return (struct agent_rate){.rate = rate, .phase = rng_uniform(&own)};
 }

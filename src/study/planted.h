@@ -7,7 +7,7 @@
  * of this back end say `planted`.
  *
  * Of component c (share of monologue; hits per 1,000 graphemes of boundary, protective, conformity), in a run with the share s of
- * aligned agents, agent i has the rate
+ * aligned agents, agent i has the rate (d_c of the language, or of the language with that model where `effects` has `models`)
  *     mean_c + d_c(language) · sd_c · s  +  N(0, run_c)  +  N(0, agent_c)
  *            + own · sd_c · (aligned_i − s)  +  individuation_c · sd_c · individuated_i,
  * times 1 + turn · (t − (T + 1) / 2) / T at turn t, where sd_c = sqrt(run_c² + agent_c² / agents + rounding) is the standard deviation of the
@@ -40,10 +40,11 @@ struct planted_component {
 };
 struct planted {
     struct planted_component part[COMPONENTS];
-    double d[STUDY_MAX_LANGUAGES][COMPONENTS];                /* the effect of s = 1, in sd */
-    double kinds[STUDY_MAX_LANGUAGES][2][LANGUAGE_MAX_KINDS]; /* weights of the protective kinds at s = 0 and 1 */
-    double own, turn, whisper, malformed, refused;            /* last three: shares of agent-turns */
-    int64_t graphemes;                                        /* of an agent-turn */
+    double d[STUDY_MAX_LANGUAGES][COMPONENTS];                      /* the effect of s = 1, in sd */
+    double more[STUDY_MAX_MODELS][STUDY_MAX_LANGUAGES][COMPONENTS]; /* what the effect of a model is beyond d */
+    double kinds[STUDY_MAX_LANGUAGES][2][LANGUAGE_MAX_KINDS];       /* weights of the protective kinds at s = 0 and 1 */
+    double own, turn, whisper, malformed, refused;                  /* last three: shares of agent-turns */
+    int64_t graphemes;                                              /* of an agent-turn */
     struct council_rates council; /* of a council (council.h), whose members play by its rules instead */
 };
 /* From the study's `planted`, else a null effect. Errors are placed. */

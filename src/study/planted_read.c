@@ -56,35 +56,69 @@ static void split_effect(double *d, double cpi, double di) {
     d[COMPONENT_PROTECTIVE] = -r3 * (cpi - di) / 4;
 }
 
-static int read_effect(struct planted *p, const struct study *s, const struct yml_node *n, int l, struct err *e) {
-    static const char *const keys[] = {"?cpi",        "?di",         "?monologue", "?boundary", "?protective",
-                                       "?conformity", "?kinds_none", "?kinds_all", NULL};
+/* The effects in d that n sets. */
+static int read_parts(double *d, const struct study *s, const struct yml_node *n, struct err *e) {
     double cpi = NAN, di = NAN;
-    TRY(yml_keys(s->doc, n, n->key, keys, e));
     TRY(number(s, n, "cpi", -50, 50, &cpi, e));
     TRY(number(s, n, "di", -50, 50, &di, e));
     if (!isnan(di) && isnan(cpi)) return yml_fail(s->doc, n, 1, ERR_FORMAT, e, "expected cpi beside di, found none");
-    if (!isnan(cpi)) split_effect(p->d[l], cpi, di);
+    if (!isnan(cpi)) split_effect(d, cpi, di);
     for (int c = 0; c < COMPONENTS; c++) {
         if (!isnan(cpi) && c != COMPONENT_CONFORMITY && yml_get(n, names[c]))
             return yml_fail(s->doc, yml_get(n, names[c]), 1, ERR_FORMAT, e,
                             "expected cpi or the effects of components, found both");
-        TRY(number(s, n, names[c], -50, 50, &p->d[l][c], e));
+        TRY(number(s, n, names[c], -50, 50, &d[c], e));
     }
+    return 0;
+}
+
+static int read_effect(struct planted *p, const struct study *s, const struct yml_node *n, int l, struct err *e) {
+    static const char *const keys[] = {"?cpi",        "?di",         "?monologue", "?boundary", "?protective",
+                                       "?conformity", "?kinds_none", "?kinds_all", NULL};
+    TRY(yml_keys(s->doc, n, n->key, keys, e));
+    TRY(read_parts(p->d[l], s, n, e));
     const struct yml_node *none = yml_get(n, "kinds_none"), *all = yml_get(n, "kinds_all");
     if (none) TRY(read_kinds(p, s, l, 0, none, e));
     return all ? read_kinds(p, s, l, 1, all, e) : 0;
 }
 
+static int language_at(const struct study *s, const struct yml_node *c, int *l, struct err *e) {
+    for (*l = 0; *l < s->n_languages; ++*l)
+        if (!strcmp(s->language[*l]->code, c->key)) return 0;
+    return yml_fail(s->doc, c, 1, ERR_FORMAT, e, "effects: expected a language of the study, found \"%.40s\"", c->key);
+}
+
+/* What is set for one model in a language takes the place of what all have there. */
+static int read_model(struct planted *p, const struct study *s, const struct yml_node *n, struct err *e) {
+    static const char *const keys[] = {"?cpi", "?di", "?monologue", "?boundary", "?protective", "?conformity", NULL};
+    int m = 0, l;
+    while (m < s->n_models && strcmp(s->model[m].id, n->key) != 0) m++;
+    if (m == s->n_models)
+        return yml_fail(s->doc, n, 1, ERR_FORMAT, e, "models: expected a model of the study, found \"%.40s\"", n->key);
+    TRY(yml_is(s->doc, n, YML_MAP, n->key, e));
+    for (const struct yml_node *c = n->first; c; c = c->next) {
+        double d[COMPONENTS];
+        TRY(language_at(s, c, &l, e));
+        memcpy(d, p->d[l], sizeof d);
+        TRY(yml_keys(s->doc, c, c->key, keys, e));
+        TRY(read_parts(d, s, c, e));
+        for (int k = 0; k < COMPONENTS; k++) p->more[m][l][k] = d[k] - p->d[l][k];
+    }
+    return 0;
+}
+
 static int read_effects(struct planted *p, const struct study *s, const struct yml_node *n, struct err *e) {
+    const struct yml_node *models = yml_get(n, "models");
+    int l;
     TRY(yml_is(s->doc, n, YML_MAP, "effects", e));
     for (const struct yml_node *c = n->first; c; c = c->next) {
-        int l = 0;
-        while (l < s->n_languages && strcmp(s->language[l]->code, c->key) != 0) l++;
-        if (l == s->n_languages)
-            return yml_fail(s->doc, c, 1, ERR_FORMAT, e, "effects: expected a language of the study, found \"%.40s\"", c->key);
+        if (c == models) continue;
+        TRY(language_at(s, c, &l, e));
         TRY(read_effect(p, s, c, l, e));
     }
+    if (!models) return 0;
+    TRY(yml_is(s->doc, models, YML_MAP, "models", e));
+    for (const struct yml_node *c = models->first; c; c = c->next) TRY(read_model(p, s, c, e));
     return 0;
 }
 

@@ -78,6 +78,19 @@ size_t cell_sample(const struct scored *c, double (*value)[MEASURES], int cell, 
 
 /* ---- the tree ---- */
 
+/* What answered each model of the study. */
+static json_t *answered_by(const struct study *s, const json_t *fact) {
+    json_t *list = json_array();
+    for (int i = 0; i < s->n_models; i++) {
+        const json_t *part = json_object_get(json_object_get(fact, "models"), s->model[i].id), *from = part ? part : fact;
+        const char *backend = json_string_value(json_object_get(from, "backend"));
+        const char *model = json_string_value(json_object_get(from, "model"));
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s?}", "id", s->model[i].id, "backend", backend ? backend : "", "model", model));
+    }
+    return list;
+}
+
 static int about(json_t **out, struct archive *a, const struct scored *c, int reps, struct err *e) {
     const struct study *s = c->s;
     json_t *fact = NULL, *languages = json_array();
@@ -91,6 +104,7 @@ static int about(json_t **out, struct archive *a, const struct scored *c, int re
     *out = json_pack("{s:s, s:s, s:s, s:b, s:i, s:I, s:I, s:i, s:o}", "study", s->id, "title", s->title, "backend",
                      backend ? backend : "", "planted", c->planted, "reps", reps, "runs", (json_int_t)c->n, "analysed",
                      (json_int_t)analysed, "cells", s->n_cells, "languages", languages);
+    if (*out) json_object_set_new(*out, "models", answered_by(s, fact));
     json_decref(fact);
     return *out ? 0 : fail(e, ERR_NOMEM, "out of memory for a report");
 }

@@ -1,7 +1,8 @@
 /* What a reader of a study wants to see, as one JSON tree: loss, measures by condition with intervals, slopes, effects beside published ones,
  * the same under other choices, agents, and a few whole transcripts. lab/study_page.h draws it.
  *
- * {"study", "title", "backend", "planted", "reps", "runs", "analysed", "languages": [{"code", "name", "rtl"}], "loss": as in score.h,
+ * {"study", "title", "backend", "planted", "reps", "runs", "analysed", "languages": [{"code", "name", "rtl"}],
+ *  "models": [{"id", "backend", "model"}] what answered, "loss": as in score.h,
  *  "points": [{"language", "model", "arm", "share", "sweep", "n", M}], sweep: the arm varies nothing but the share of aligned agents,
  *  "slopes": [{"language", "model", "n", M}] per unit of the share (0 to 100 %),
  *  "effects": [{"language", "model", "n_all", "n_none", M, "published"}] Hedges' g of all aligned against none,

@@ -6,13 +6,15 @@
 #define XX(id, name) name,
 static const char *const metrics[] = {HYPOTHESIS_METRIC_MAP(XX)}, *const kinds[] = {HYPOTHESIS_KIND_MAP(XX)},
                          *const tests[] = {HYPOTHESIS_TEST_MAP(XX)}, *const directions[] = {HYPOTHESIS_DIRECTION_MAP(XX)},
-                         *const scopes[] = {HYPOTHESIS_SCOPE_MAP(XX)}, *const corrections[] = {HYPOTHESIS_CORRECTION_MAP(XX)};
+                         *const scopes[] = {HYPOTHESIS_SCOPE_MAP(XX)}, *const bys[] = {HYPOTHESIS_BY_MAP(XX)},
+                         *const corrections[] = {HYPOTHESIS_CORRECTION_MAP(XX)};
 #undef XX
 const char *hypothesis_metric_name(enum hypothesis_metric m) { return metrics[m]; }
 const char *hypothesis_kind_name(enum hypothesis_kind k) { return kinds[k]; }
 const char *hypothesis_test_name(enum hypothesis_test t) { return tests[t]; }
 const char *hypothesis_direction_name(enum hypothesis_direction d) { return directions[d]; }
 const char *hypothesis_scope_name(enum hypothesis_scope s) { return scopes[s]; }
+const char *hypothesis_by_name(enum hypothesis_by b) { return bys[b]; }
 const char *hypothesis_correction_name(enum hypothesis_correction c) { return corrections[c]; }
 
 static int arm_at(struct study_reader *r, const struct yml_node *n, const char *what, int *out) {
@@ -63,8 +65,25 @@ static int read_prefix(struct study_reader *r, const struct yml_node *map, struc
     if (h->kind != KIND_AGENTS && !varies(r->s, h->prefix))
         return yml_fail(r->d, yml_get(map, kind), 0, ERR_FORMAT, r->e,
                         "%s: expected arms with different shares of the prefix %s, found one share", kind, names[p]);
-    if (h->kind == KIND_INTERACTION && !(h->languages & (h->languages - 1)))
-        return yml_fail(r->d, yml_get(map, kind), 0, ERR_FORMAT, r->e, "interaction: expected two languages or more, found one");
+    return 0;
+}
+
+/* Between what an interaction is: of two, it has a sign; of more, none. */
+static int read_by(struct study_reader *r, const struct yml_node *n, struct hypothesis *h) {
+    int by;
+    if (h->kind != KIND_INTERACTION) {
+        if (!yml_get(n, "by")) return 0;
+        return yml_fail(r->d, yml_get(n, "by"), 1, ERR_FORMAT, r->e, "by: expected it with interaction and nowhere else");
+    }
+    TRY(node_choice_or(r, n, "by", bys, HYPOTHESIS_BYS, ACROSS_LANGUAGE, &by));
+    h->by = (enum hypothesis_by)by;
+    uint64_t among = h->by == ACROSS_MODEL ? h->models : h->languages, rest = among & (among - 1);
+    if (!rest)
+        return yml_fail(r->d, yml_get(n, "interaction"), 0, ERR_FORMAT, r->e, "interaction: expected two %ss or more, found one",
+                        bys[by]);
+    if ((rest & (rest - 1)) && h->direction != IS_DIFFERENT)
+        return yml_fail(r->d, yml_get(n, "direction"), 0, ERR_FORMAT, r->e,
+                        "direction: an interaction of three %ss or more has none; expected different", bys[by]);
     return 0;
 }
 
@@ -118,9 +137,9 @@ static int read_choice(struct study_reader *r, const struct yml_node *n, const c
 }
 
 static int read_hypothesis(struct study_reader *r, const struct yml_node *n, struct hypothesis *h) {
-    static const char *const keys[] = {"id",      "metric",    "direction", "?about",       "?languages",
-                                       "?models", "?contrast", "?slope",    "?interaction", "?agents",
-                                       "?arms",   "?test",     "?alpha",    "?scope",       NULL};
+    static const char *const keys[] = {"id",        "metric", "direction",    "?about",  "?languages", "?models",
+                                       "?contrast", "?slope", "?interaction", "?agents", "?arms",      "?test",
+                                       "?alpha",    "?scope", "?by",          NULL};
     int metric, direction, scope;
     TRY(yml_keys(r->d, n, "hypothesis", keys, r->e));
     TRY(node_id(r, yml_get(n, "id"), "id", &h->id));
@@ -139,10 +158,7 @@ static int read_hypothesis(struct study_reader *r, const struct yml_node *n, str
     TRY(study_mask(r, yml_get(n, "languages"), 0, &h->languages));
     TRY(study_mask(r, yml_get(n, "models"), 1, &h->models));
     TRY(read_kind(r, n, h));
-    if (h->kind == KIND_INTERACTION && (h->languages & (h->languages - 1)) & ((h->languages & (h->languages - 1)) - 1) &&
-        h->direction != IS_DIFFERENT)
-        return yml_fail(r->d, yml_get(n, "direction"), 0, ERR_FORMAT, r->e,
-                        "direction: an interaction of three languages or more has none; expected different");
+    TRY(read_by(r, n, h));
     return read_test(r, n, h);
 }
 

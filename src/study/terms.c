@@ -71,23 +71,38 @@ static json_t *formula_terms(void) {
 
 /* ---- hypotheses ---- */
 
-int hypothesis_languages(const struct hypothesis *h) {
+static int bits(uint64_t m) {
     int n = 0;
-    for (uint64_t m = h->languages; m; m &= m - 1) n++;
+    for (; m; m &= m - 1) n++;
     return n;
 }
 
+/* [by][whether there are several of the other] */
+static const char *const crossed[2][2] = {
+    {"y ~ share * language + (1 | replicate)", "y ~ share * language + model + (1 | replicate)"},
+    {"y ~ share * model + (1 | replicate)", "y ~ share * model + language + (1 | replicate)"},
+};
+static const char *const added[2][2] = {
+    {"y ~ share + language + (1 | replicate)", "y ~ share + language + model + (1 | replicate)"},
+    {"y ~ share + model + (1 | replicate)", "y ~ share + model + language + (1 | replicate)"},
+};
+static const char *const sloping[3][2] = {
+    {"y ~ share + (1 | replicate)", "y ~ share + model + (1 | replicate)"},
+    {"y ~ share + language + (1 | replicate)", "y ~ share + language + model + (1 | replicate)"},
+    {"y ~ share + (1 + share | language)", "y ~ share + model + (1 + share | language)"},
+};
+
 const char *hypothesis_formula(const struct hypothesis *h) {
-    int n = hypothesis_languages(h);
-    if (h->kind == KIND_INTERACTION) return "y ~ share * language + (1 | replicate)";
+    int languages = bits(h->languages), models = bits(h->models);
+    if (h->kind == KIND_INTERACTION) return crossed[h->by][(h->by == ACROSS_MODEL ? languages : models) > 1];
     if (h->kind != KIND_SLOPE) return "";
-    return n == 1  ? "y ~ share + (1 | replicate)"
-           : n < 5 ? "y ~ share + language + (1 | replicate)"
-                   : "y ~ share + (1 + share | language)";
+    return sloping[languages == 1 ? 0 : languages < 5 ? 1 : 2][models > 1];
 }
 
 const char *hypothesis_null(const struct hypothesis *h) {
-    return h->kind == KIND_INTERACTION && hypothesis_languages(h) > 2 ? "y ~ share + language + (1 | replicate)" : "";
+    int languages = bits(h->languages), models = bits(h->models), model = h->by == ACROSS_MODEL;
+    if (h->kind != KIND_INTERACTION || (model ? models : languages) < 3) return "";
+    return added[h->by][(model ? languages : models) > 1];
 }
 
 json_t *hypothesis_terms(const struct study *s, const struct hypothesis *h) {
@@ -107,6 +122,7 @@ json_t *hypothesis_terms(const struct study *s, const struct hypothesis *h) {
         if (h->languages >> i & 1) json_array_append_new(languages, json_string(s->language[i]->code));
     for (int i = 0; i < s->n_models; i++)
         if (h->models >> i & 1) json_array_append_new(models, json_string(s->model[i].id));
+    if (h->by == ACROSS_MODEL) json_object_set_new(o, "by", json_string(hypothesis_by_name(h->by)));
     json_object_set_new(o, "arms", arms);
     json_object_set_new(o, "languages", languages);
     json_object_set_new(o, "models", models);

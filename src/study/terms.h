@@ -17,7 +17,6 @@ struct json_t *hypothesis_terms(const struct study *s, const struct hypothesis *
 /* The model of a slope or interaction ("y ~ aligned + (1 | replicate)"), and the smaller one that it is compared with; "": none. */
 const char *hypothesis_formula(const struct hypothesis *h);
 const char *hypothesis_null(const struct hypothesis *h);
-int hypothesis_languages(const struct hypothesis *h); /* how many */
 
 /* A registration of a study that has hypotheses, a stop rule and a country for each language; ERR_FORMAT names what is missing.
  * reference: a frozen z reference (score.h), or NULL. */
