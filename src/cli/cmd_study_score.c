@@ -66,6 +66,7 @@ static double mean(const json_t *cell, const char *scope, const char *key) {
 static void print_scores(const json_t *j) {
     size_t i;
     json_t *c;
+    json_int_t foreign = 0;
     printf("%s%s: means of analysed runs; monologue in %s, hits %s\n\n",
            json_is_true(json_object_get(j, "planted")) ? "PLANTED " : "", json_string_value(json_object_get(j, "study")),
            json_string_value(json_object_get(j, "monologue")), json_string_value(json_object_get(j, "hits")));
@@ -73,11 +74,13 @@ static void print_scores(const json_t *j) {
            "DI", "CPI lang", "DI lang");
     json_array_foreach(json_object_get(j, "cells"), i, c) {
         const json_t *loss = json_array_get(json_object_get(j, "loss"), i);
+        foreign += json_integer_value(json_object_get(loss, "wrong_language"));
         printf("%-40s %4d %4d %9.4f %9.3f %10.3f %8.3f %8.3f %8.3f %8.3f\n", json_string_value(json_object_get(c, "id")),
                (int)json_integer_value(json_object_get(loss, "planned")), (int)json_integer_value(json_object_get(c, "n")),
                mean(c, NULL, "monologue"), mean(c, NULL, "boundary"), mean(c, NULL, "protective"), mean(c, "pooled", "cpi"),
                mean(c, "pooled", "di"), mean(c, "language", "cpi"), mean(c, "language", "di"));
     }
+    if (foreign) printf("\n%" JSON_INTEGER_FORMAT " agent-turns are in another language of the study\n", foreign);
 }
 
 static int go(struct work *w, struct args *a, struct err *e) {

@@ -78,7 +78,8 @@ static int add_loss(struct page *p, const json_t *tree, struct err *e) {
                                                  NUMBER_COLUMN("filtered", "Filtered", "turns"),
                                                  NUMBER_COLUMN("malformed", "Malformed", "turns"),
                                                  NUMBER_COLUMN("empty", "Empty", "turns"),
-                                                 NUMBER_COLUMN("asked_again", "Asked again", "turns")};
+                                                 NUMBER_COLUMN("asked_again", "Asked again", "turns"),
+                                                 NUMBER_COLUMN("wrong_language", "Wrong language", "turns")};
     struct titled s = {{p, "Loss", "loss",
                         "What became of every run that was planned, and how agent-turns ended. Nothing is left out in silence.",
                         0},
@@ -87,14 +88,16 @@ static int add_loss(struct page *p, const json_t *tree, struct err *e) {
     size_t i;
     EACH_OF(json_object_get(tree, "loss"), i, x)
     rows_add(rows,
-             json_pack("[o,o,o,o,o,o,o,o,o,o,o]", cell_text(x, "id"), cell_number(x, "planned"), cell_number(x, "started"),
+             json_pack("[o,o,o,o,o,o,o,o,o,o,o,o]", cell_text(x, "id"), cell_number(x, "planned"), cell_number(x, "started"),
                        cell_number(x, "failed"), cell_number(x, "excluded"), cell_number(x, "analysed"), turns_cell(x, "refused"),
                        turns_cell(x, "filtered"), turns_cell(x, "malformed"), turns_cell(x, "empty"),
-                       cell_number(x, "asked_again")),
+                       cell_number(x, "asked_again"), cell_number(x, "wrong_language")),
              0);
     return study_table(
         &s, "From planned to analysed, cell by cell",
-        "Failed: started and not finished. Excluded: finished, with a larger share of unreadable turns than the study allows.",
+        "Failed: started and not finished. Excluded: finished, with a larger share of unreadable turns than the study "
+        "allows, or of turns in another "
+        "of its languages (wrong language: an act of 40 characters or more).",
         columns, COUNT(columns), rows, e);
 }
 

@@ -31,6 +31,7 @@ void counts_add(struct counts *to, const struct counts *from) {
     for (int d = 0; d < METRIC_DICTIONARIES; d++) add(to->kinds[d], from->kinds[d], LANGUAGE_MAX_KINDS);
     add(to->turns, from->turns, TURN_STATUSES);
     to->asked_again += from->asked_again;
+    to->wrong_language += from->wrong_language;
     to->aloud += from->aloud;
     to->conformed += from->conformed;
 }

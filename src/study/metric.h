@@ -27,6 +27,7 @@ struct counts {
     int64_t acts[CHANNELS], graphemes[CHANNELS], words[CHANNELS];
     int64_t hits[METRIC_DICTIONARIES], kinds[METRIC_DICTIONARIES][LANGUAGE_MAX_KINDS];
     int64_t turns[TURN_STATUSES], asked_again;
+    int64_t wrong_language;   /* agent-turns with an act in another language of the study (foreign.h) */
     int64_t aloud, conformed; /* agent-turns with talk; of them with a hit of the dictionary conformity in it */
 };
 void counts_add(struct counts *to, const struct counts *from);

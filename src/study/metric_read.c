@@ -1,4 +1,5 @@
 /* From an archive to counts: every agent-turn is read once, its words are looked up in the dictionaries of its language. */
+#include "study/foreign.h"
 #include "study/metric.h"
 #include <jansson.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@ struct lexicon {
 struct counting {
     struct scored *c;
     struct lexicon lexicon[STUDY_MAX_LANGUAGES];
+    struct foreign *foreign;
 };
 
 /* Where an agent-turn is counted. */
@@ -134,6 +136,13 @@ static int room_for_agents(struct scored_run *r, int n, int forms, struct err *e
     return r->agent && (r->form || forms > METRIC_MAX_FORMS) ? 0 : fail(e, ERR_NOMEM, "out of memory for scores");
 }
 
+static int count_foreign(const struct foreign *f, struct counts *c, int language, const json_t *fact, struct err *e) {
+    int foreign;
+    TRY(foreign_turn(f, language, fact, &foreign, e));
+    c->wrong_language += foreign;
+    return 0;
+}
+
 static int count_fact(void *user, const char *key, const char *json, size_t n, struct err *e) {
     struct counting *x = user;
     const char *rest = "";
@@ -154,6 +163,7 @@ static int count_fact(void *user, const char *key, const char *json, size_t n, s
     json_t *fact = json_loadb(json, n, 0, NULL);
     rc = count_turn(&(struct tallies){.c = &r->agent[agent], .form = r->form ? r->form + agent * forms : NULL, .x = words}, fact,
                     e);
+    if (rc >= 0) rc = count_foreign(x->foreign, &r->agent[agent], x->c->s->cell[cell].language, fact, e);
     json_decref(fact);
     return err_place(e, rc, key);
 }
@@ -164,8 +174,9 @@ static void finish(struct scored *c) {
     for (int64_t i = 0; i < c->n; i++) {
         struct scored_run *r = &c->run[i];
         for (int k = 0; r->agent && k < c->s->n_agents; k++) counts_add(&r->all, &r->agent[k]);
-        int64_t turns = counts_turns(&r->all);
-        r->excluded = turns && (double)r->all.turns[TURN_MALFORMED] > c->s->max_malformed * (double)turns;
+        double turns = (double)counts_turns(&r->all);
+        r->excluded = turns > 0 && ((double)r->all.turns[TURN_MALFORMED] > c->s->max_malformed * turns ||
+                                    (double)r->all.wrong_language > c->s->max_wrong_language * turns);
     }
 }
 
@@ -188,9 +199,11 @@ int scored_read(struct scored *out, const struct study *s, struct archive *a, st
     int rc;
     TRYTO(out, begin(&c, a, e));
     for (int i = 0; i < s->n_languages; i++) TRYTO(out, lexicon_make(&x.lexicon[i], s->language[i], e));
+    TRYTO(out, foreign_open(&x.foreign, s, e));
     TRYTO(out, archive_each(a, "cell", count_fact, &x, e));
     finish(&c);
 out:
+    foreign_close(x.foreign);
     for (int i = 0; i < s->n_languages; i++) lexicon_free(&x.lexicon[i]);
     if (rc < 0)
         scored_free(&c);

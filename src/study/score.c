@@ -67,9 +67,10 @@ static json_t *counts_json(const struct counts *c, const struct language *l) {
     json_t *mono = json_object(), *o;
     for (int u = 0; u < METRIC_UNITS; u++)
         json_object_set_new(mono, metric_unit_name((enum metric_unit)u), number(metric_monologue(c, (enum metric_unit)u)));
-    o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "acts", channels_json(c->acts), "graphemes", channels_json(c->graphemes),
-                  "words", channels_json(c->words), "monologue_ratio", mono, "agent_turns", turns_json(c), "asked_again",
-                  (json_int_t)c->asked_again, "conformity_rate", number(metric_conformity(c)));
+    o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "acts", channels_json(c->acts), "graphemes",
+                  channels_json(c->graphemes), "words", channels_json(c->words), "monologue_ratio", mono, "agent_turns",
+                  turns_json(c), "asked_again", (json_int_t)c->asked_again, "wrong_language", (json_int_t)c->wrong_language,
+                  "conformity_rate", number(metric_conformity(c)));
     if (o) put_hits(o, c, l);
     return o;
 }
@@ -121,10 +122,11 @@ static json_t *loss_json(const struct scored *c, const struct cell *cell) {
         started += r->there, finished += r->finished, excluded += r->finished && r->excluded, analysed += scored_in(r);
         counts_add(&all, &r->all);
     }
-    return json_pack("{s:i, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:I}", "cell", cell->index, "id", cell->id, "planned",
+    return json_pack("{s:i, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "cell", cell->index, "id", cell->id, "planned",
                      cell->replicates, "started", (json_int_t)started, "finished", (json_int_t)finished, "failed",
                      (json_int_t)(started - finished), "excluded", (json_int_t)excluded, "analysed", (json_int_t)analysed,
-                     "agent_turns", turns_json(&all), "asked_again", (json_int_t)all.asked_again);
+                     "agent_turns", turns_json(&all), "asked_again", (json_int_t)all.asked_again, "wrong_language",
+                     (json_int_t)all.wrong_language);
 }
 
 static json_t *mean_sd(const double *v, int64_t n) {

@@ -26,7 +26,7 @@ int reference_read(struct reference *out, const struct study *s, const struct js
 void reference_free(struct reference *r);
 
 /* {"study", "planted", "monologue", "hits", "loss": [{"cell", "id", "planned", "started", "finished", "failed", "excluded", "analysed",
- *  "agent_turns": {status: n}, "asked_again"}], "reference", "cells": [{"id", "n", parts, "scores": {"pooled": {"cpi": {"mean", "sd"}, "di"},
+ *  "agent_turns": {status: n}, "asked_again", "wrong_language": agent-turns}], "reference", "cells": [{"id", "n", parts, "scores": {"pooled": {"cpi": {"mean", "sd"}, "di"},
  *  "language", "model"}}], "runs": [{"run", "cell", "language", "model", "arm", "replicate", "aligned", "analysed", "counts", parts, "scores":
  *  {"pooled": {"z", "cpi", "di"}, …}}]}; agents: each run has "agents" too. failed: started and not finished. */
 int score_json(struct json_t **out, const struct scored *c, const struct reference *r, int agents, struct err *e);

@@ -117,10 +117,11 @@ struct study {
     enum turn_order order;
     int last; /* an agent sees the current turn and so many before it; 0: all */
     enum audience audience[CHANNELS];
-    int reasks;           /* how often an unreadable reply is asked again: 0 or 1 */
-    int block;            /* replicates of every cell in one block of the run order; 0: one block of all */
-    double max_malformed; /* a run with a larger share of malformed agent-turns is excluded */
-    int reference;        /* the arm whose runs standardise; -1: all arms */
+    int reasks;                /* how often an unreadable reply is asked again: 0 or 1 */
+    int block;                 /* replicates of every cell in one block of the run order; 0: one block of all */
+    double max_malformed;      /* a run with a larger share of malformed agent-turns is excluded */
+    double max_wrong_language; /* likewise of agent-turns in another language of the study */
+    int reference;             /* the arm whose runs standardise; -1: all arms */
     struct language *language[STUDY_MAX_LANGUAGES];
     char *language_bytes[STUDY_MAX_LANGUAGES]; /* the files they were read from */
     size_t language_n[STUDY_MAX_LANGUAGES];

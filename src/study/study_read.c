@@ -185,16 +185,17 @@ static int read_reference(struct study_reader *r, const struct yml_node *n) {
 }
 
 static int read_rules(struct study_reader *r, const struct yml_node *root) {
-    static const char *const exclude_keys[] = {"?malformed", NULL};
+    static const char *const exclude_keys[] = {"?malformed", "?wrong_language", NULL};
     const struct yml_node *exclude = yml_get(root, "exclude");
     int64_t reasks, block;
     TRY(node_int_or(r, root, "reask", 0, 1, 1, &reasks));
     TRY(node_int_or(r, root, "block", 0, STUDY_MAX_REPLICATES, 1, &block));
     r->s->reasks = (int)reasks, r->s->block = (int)block;
-    r->s->max_malformed = 1;
+    r->s->max_malformed = r->s->max_wrong_language = 1;
     if (exclude) {
         TRY(yml_keys(r->d, exclude, "exclude", exclude_keys, r->e));
         TRY(node_real_or(r, exclude, "malformed", 0, 1, 1, &r->s->max_malformed));
+        TRY(node_real_or(r, exclude, "wrong_language", 0, 1, 1, &r->s->max_wrong_language));
     }
     r->s->planted = yml_get(root, "planted");
     return read_reference(r, yml_get(root, "reference"));

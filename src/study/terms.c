@@ -59,6 +59,13 @@ static json_t *country_terms(const struct study *s) {
     return o;
 }
 
+/* A rule that a study does not have is no term of it. */
+static json_t *exclusion_terms(const struct study *s) {
+    json_t *o = json_pack("{s:f}", "malformed", s->max_malformed);
+    if (s->max_wrong_language < 1) json_object_set_new(o, "wrong_language", json_real(s->max_wrong_language));
+    return o;
+}
+
 static json_t *formula_terms(void) {
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "monologue",
                      "graphemes of monologue / graphemes of all channels", "boundary", "hits per 1,000 graphemes", "protective",
@@ -132,10 +139,10 @@ json_t *hypothesis_terms(const struct study *s, const struct hypothesis *h) {
 int study_terms(json_t **out, const struct study *s, struct err *e) {
     json_t *h = json_object();
     for (int i = 0; i < s->n_hypotheses; i++) json_object_set_new(h, s->hypothesis[i].id, hypothesis_terms(s, &s->hypothesis[i]));
-    json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:i, s:i, s:{s:f}, s:s, s:s, s:o, s:o, s:s, s:o}", "group",
+    json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:i, s:i, s:o, s:s, s:s, s:o, s:o, s:s, s:o}", "group",
                           group_terms(s), "channels", channel_terms(s), "models", model_terms(s), "arms", arm_terms(s), "cells",
                           cell_terms(s), "runs", (json_int_t)study_runs(s), "seed", (json_int_t)s->seed, "block", s->block,
-                          "reask", s->reasks, "exclude", "malformed", s->max_malformed, "stop", s->stop, "reference",
+                          "reask", s->reasks, "exclude", exclusion_terms(s), "stop", s->stop, "reference",
                           s->reference < 0 ? "all" : s->arm[s->reference].id, "countries", country_terms(s), "formulas",
                           formula_terms(), "correction", hypothesis_correction_name(s->correction), "hypotheses", h);
     if (!o) return fail(e, ERR_NOMEM, "out of memory for the terms of a study");

@@ -2,7 +2,7 @@
  * said in words ("cells/en/m/all/replicates: registered 15, found 10").
  *
  *   {"group": {…}, "channels": {…}, "models": {id: {…}}, "arms": {id: {…}}, "cells": {id: {"replicates": n}}, "runs", "seed", "block",
- *    "reask", "exclude": {"malformed": x}, "stop", "reference", "countries": {code: country}, "formulas": {…}, "correction",
+ *    "reask", "exclude": {"malformed": x, "wrong_language": x if there is such a rule}, "stop", "reference", "countries": {code: country}, "formulas": {…}, "correction",
  *    "hypotheses": {id: {…}}}
  * Owner: JSON is the caller's. Thread: pure functions. Errors: NOMEM, ARG. */
 #ifndef STUDY_TERMS_H
