@@ -247,7 +247,7 @@ static json_t *planted_tree(int transcripts) {
     json_t *tree = NULL;
     char path[80];
     const struct country_values countries = {{12.5, 60}}; /* invented */
-    const struct report_opts o = {200, transcripts, &countries};
+    const struct report_opts o = {.reps = 200, .transcripts = transcripts, .countries = &countries};
     path_of(path, sizeof path, "page");
     planted_archive(&s, &p, &a, path, 4, 3, ARMS);
     cr_assert_geq(scored_read(&c, s, a, &e), 0, "%s", e.msg);

@@ -9,6 +9,7 @@ static const struct opt opts[] = {
     {"transcripts", 0, "N", "30", "runs shown word for word, at most"},
     {"languages", 0, "DIR", NULL, "take languages, and so dictionaries, from this folder instead of the archive"},
     OPT_PDI,
+    OPT_REFERENCE("; and within: pooled (default), language or model"),
     OPT_JSON,
     {0},
 };
@@ -16,6 +17,7 @@ static const struct opt opts[] = {
 struct work {
     struct counted of;
     struct country_values countries;
+    struct asked_reference by;
 };
 
 static int write_page(const json_t *tree, const char *path, struct err *e) {
@@ -31,9 +33,15 @@ static int go(struct work *w, struct args *a, struct err *e) {
     json_t *tree;
     TRY(arg_i64(a, "reps", 10, 100000, &reps, e));
     TRY(arg_i64(a, "transcripts", 0, 1000, &transcripts, e));
+    TRY(read_reference(&w->by, a, 1, e));
+    if (arg_has(a, "languages") && !arg_has(a, "reference")) w->by.w.own = 1; /* of other dictionaries */
     TRY(counted_open(&w->of, a->pos[0], arg_str(a, "languages"), e));
     if (arg_has(a, "pdi")) TRY(read_countries(&w->countries, w->of.s, arg_str(a, "pdi"), e));
-    const struct report_opts o = {(int)reps, (int)transcripts, arg_has(a, "pdi") ? &w->countries : NULL};
+    const struct report_opts o = {.reps = (int)reps,
+                                  .transcripts = (int)transcripts,
+                                  .countries = arg_has(a, "pdi") ? &w->countries : NULL,
+                                  .reference = w->by.w,
+                                  .scope = w->by.scope};
     TRY(study_report(&tree, w->of.a, &w->of.c, &o, e));
     int rc = arg_has(a, "output") ? write_page(tree, arg_str(a, "output"), e) : 0;
     if (rc >= 0 && arg_has(a, "json")) return print_json(tree, e);
@@ -49,6 +57,7 @@ static int run(struct args *a, struct err *e) {
             e, ERR_STATE,
             "this program was built without report pages: they need Node.js and npm when it is built; --json has the figures");
     int rc = go(&w, a, e);
+    json_decref(w.by.file);
     counted_close(&w.of);
     return rc;
 }
@@ -56,7 +65,7 @@ static int run(struct args *a, struct err *e) {
 const struct command command_study_report = {
     .name = "study report",
     .summary = "what an archive holds as one offline page: loss, indices with their parts, effects, sensitivity, transcripts",
-    .usage = "ARCHIVE -o report.html [--pdi FILE] [--json]",
+    .usage = "ARCHIVE -o report.html [--reference R] [--pdi FILE] [--json]",
     .opts = opts,
     .min_pos = 1,
     .max_pos = 1,

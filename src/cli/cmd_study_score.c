@@ -10,7 +10,8 @@
 static const struct opt opts[] = {
     {"monologue", 0, "UNIT", "graphemes", "in what the share of monologue is measured: graphemes, acts or words"},
     {"hits", 0, "UNIT", "per_1000", "how hits of dictionaries are counted: per_1000 (graphemes) or raw"},
-    {"reference", 0, "FILE", NULL, "standardise by this reference, written before; its units hold"},
+    OPT_REFERENCE(" (default: the registered one, else the frozen one, else own, which is then frozen)"),
+    {"freeze", 0, NULL, NULL, "keep this reference in the archive behind the earlier ones: later scores stand on it"},
     {"save-reference", 0, "FILE", NULL, "write the reference, to be used again"},
     {"languages", 0, "DIR", NULL, "take languages, and so dictionaries, from this folder instead of the archive"},
     {"agents", 0, NULL, NULL, "with --json: the scores of every agent too"},
@@ -20,7 +21,9 @@ static const struct opt opts[] = {
 
 struct work {
     struct counted of;
+    struct asked_reference by;
     struct reference r;
+    enum reference_from from;
 };
 
 static int read_units(struct metric_opts *o, struct args *a, struct err *e) {
@@ -32,14 +35,6 @@ static int read_units(struct metric_opts *o, struct args *a, struct err *e) {
         return usage_error(a, e, "--hits: expected per_1000 or raw, found %.40s", hits);
     *o = (struct metric_opts){.monologue = (enum metric_unit)u, .raw = !strcmp(hits, "raw")};
     return 0;
-}
-
-static int read_reference(struct work *w, const char *path, struct err *e) {
-    json_t *j;
-    TRY(read_json(&j, path, "a reference", e));
-    int rc = err_place(e, reference_read(&w->r, w->of.s, j, e), path);
-    json_decref(j);
-    return rc;
 }
 
 static int save_reference(const struct work *w, const char *path, struct err *e) {
@@ -67,9 +62,10 @@ static void print_scores(const json_t *j) {
     size_t i;
     json_t *c;
     json_int_t foreign = 0;
-    printf("%s%s: means of analysed runs; monologue in %s, hits %s\n\n",
+    printf("%s%s: means of analysed runs; monologue in %s, hits %s; reference: %s\n\n",
            json_is_true(json_object_get(j, "planted")) ? "PLANTED " : "", json_string_value(json_object_get(j, "study")),
-           json_string_value(json_object_get(j, "monologue")), json_string_value(json_object_get(j, "hits")));
+           json_string_value(json_object_get(j, "monologue")), json_string_value(json_object_get(j, "hits")),
+           json_string_value(json_object_get(j, "reference_from")));
     printf("%-40s %4s %4s %9s %9s %10s %8s %8s %8s %8s\n", "cell", "plan", "n", "monologue", "boundary", "protective", "CPI",
            "DI", "CPI lang", "DI lang");
     json_array_foreach(json_object_get(j, "cells"), i, c) {
@@ -83,27 +79,59 @@ static void print_scores(const json_t *j) {
     if (foreign) printf("\n%" JSON_INTEGER_FORMAT " agent-turns are in another language of the study\n", foreign);
 }
 
+/* Into the archive's measurements; sealed again if it was sealed. */
+static int freeze_in(struct work *w, const char *path, struct err *e) {
+    struct archive_info info;
+    archive_info(w->of.a, &info);
+    archive_close(w->of.a);
+    w->of.a = NULL;
+    TRY(archive_open(&w->of.a, path, ARCHIVE_WRITE, e));
+    int put = reference_freeze(w->of.a, &w->r, w->of.s, e);
+    TRY(put);
+    if (put && info.sealed) TRY(archive_seal(w->of.a, e));
+    return put;
+}
+
+/* The first score of an archive freezes its reference; one that cannot be written now is scored all the same. */
+static int freeze(struct work *w, struct args *a, struct err *e) {
+    int asked = arg_has(a, "freeze"), first = w->from == FROM_OWN && !arg_has(a, "reference") && !arg_has(a, "languages");
+    struct err why = ERR_INIT;
+    if (!asked && (!first || w->r.run[0].n < 2)) return 0;
+    int rc = freeze_in(w, a->pos[0], &why);
+    if (rc > 0 && !arg_has(a, "quiet"))
+        fprintf(stderr, "candor: remark: the reference of %lld runs is frozen in the archive; --reference own is without it\n",
+                (long long)w->r.run[0].n);
+    if (rc >= 0 || (!asked && (rc == ERR_BUSY || rc == ERR_IO))) return 0;
+    if (e) *e = why;
+    return rc;
+}
+
+static int choose(struct work *w, struct args *a, struct err *e) {
+    TRY(read_units(&w->by.w.o, a, e));
+    TRY(read_reference(&w->by, a, 0, e));
+    if (arg_has(a, "languages") && !arg_has(a, "reference")) w->by.w.own = 1; /* of other dictionaries */
+    return reference_choose(&w->r, &w->from, &w->by.w, &w->of.c, w->of.a, e);
+}
+
 static int go(struct work *w, struct args *a, struct err *e) {
-    struct metric_opts o;
     json_t *j = NULL;
-    TRY(read_units(&o, a, e));
     TRY(counted_open(&w->of, a->pos[0], arg_str(a, "languages"), e));
-    if (arg_has(a, "reference"))
-        TRY(read_reference(w, arg_str(a, "reference"), e));
-    else
-        TRY(reference_make(&w->r, &w->of.c, &o, e));
+    TRY(choose(w, a, e));
     if (arg_has(a, "save-reference")) TRY(save_reference(w, arg_str(a, "save-reference"), e));
     TRY(score_json(&j, &w->of.c, &w->r, arg_has(a, "agents"), e));
-    if (arg_has(a, "json")) return print_json(j, e);
-    print_scores(j);
+    json_object_set_new(j, "reference_from", json_string(reference_from_name(w->from)));
+    int rc = freeze(w, a, e);
+    if (rc >= 0 && arg_has(a, "json")) return print_json(j, e);
+    if (rc >= 0) print_scores(j);
     json_decref(j);
-    return 0;
+    return rc;
 }
 
 static int run(struct args *a, struct err *e) {
     struct work w = {0};
     int rc = go(&w, a, e);
     reference_free(&w.r);
+    json_decref(w.by.file);
     counted_close(&w.of);
     return rc;
 }
@@ -111,7 +139,7 @@ static int run(struct args *a, struct err *e) {
 const struct command command_study_score = {
     .name = "study score",
     .summary = "count and standardise what the agents of an archive said: CPI, DI and their parts",
-    .usage = "ARCHIVE [--json [--agents]] [--save-reference FILE | --reference FILE]",
+    .usage = "ARCHIVE [--json [--agents]] [--save-reference FILE] [--reference R] [--freeze]",
     .opts = opts,
     .min_pos = 1,
     .max_pos = 1,

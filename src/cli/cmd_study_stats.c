@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const struct opt opts[] = {
-    {"reference", 0, "FILE", NULL,
-     "standardise by this reference, written before (default: the registered one, else the archive's own)"},
+    OPT_REFERENCE("; and within: pooled, language or model (default: the registered one, else the frozen one, else own; "
+                  "the scope of each hypothesis)"),
     OPT_PDI,
     {"words", 0, NULL, NULL, "leave each word out of its dictionary in turn, and test every hypothesis again"},
     {"claims", 0, NULL, NULL, "end with 10 if a confirmatory hypothesis does not hold"},
@@ -19,7 +19,8 @@ static const struct opt opts[] = {
 struct work {
     struct counted of;
     struct country_values countries;
-    json_t *reference, *stats;
+    struct asked_reference by;
+    json_t *stats;
 };
 
 static const char *text(const json_t *o, const char *key) {
@@ -137,10 +138,13 @@ static int all_hold(const json_t *j) {
 }
 
 static int go(struct work *w, struct args *a, struct err *e) {
-    if (arg_has(a, "reference")) TRY(read_json(&w->reference, arg_str(a, "reference"), "a reference", e));
+    TRY(read_reference(&w->by, a, 1, e));
     TRY(counted_open(&w->of, a->pos[0], NULL, e));
     if (arg_has(a, "pdi")) TRY(read_countries(&w->countries, w->of.s, arg_str(a, "pdi"), e));
-    const struct analyse_opts o = {w->reference, arg_has(a, "words"), arg_has(a, "pdi") ? &w->countries : NULL};
+    const struct analyse_opts o = {.reference = w->by.w,
+                                   .scope = w->by.scope,
+                                   .words = arg_has(a, "words"),
+                                   .countries = arg_has(a, "pdi") ? &w->countries : NULL};
     TRY(study_analyse(&w->stats, &w->of.c, &o, w->of.a, e));
     int status = arg_has(a, "claims") && !all_hold(w->stats) ? EXIT_CLAIM : 0;
     if (arg_has(a, "json"))
@@ -153,7 +157,7 @@ static int go(struct work *w, struct args *a, struct err *e) {
 static int run(struct args *a, struct err *e) {
     struct work w = {0};
     int rc = go(&w, a, e);
-    json_decref(w.reference);
+    json_decref(w.by.file);
     json_decref(w.stats);
     counted_close(&w.of);
     return rc;
@@ -162,7 +166,7 @@ static int run(struct args *a, struct err *e) {
 const struct command command_study_stats = {
     .name = "study stats",
     .summary = "test the hypotheses of an archive; each is marked confirmatory or exploratory",
-    .usage = "ARCHIVE [--reference FILE] [--pdi FILE] [--words] [--claims] [--json]",
+    .usage = "ARCHIVE [--reference R] [--pdi FILE] [--words] [--claims] [--json]",
     .opts = opts,
     .min_pos = 1,
     .max_pos = 1,

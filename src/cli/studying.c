@@ -83,3 +83,37 @@ int read_countries(struct country_values *out, const struct study *s, const char
     frame_free(f);
     return rc;
 }
+
+static int scope_named(const char *word) {
+    for (int i = 0; i < HYPOTHESIS_SCOPES; i++)
+        if (!strcmp(word, hypothesis_scope_name((enum hypothesis_scope)i))) return 1 + i;
+    return 0;
+}
+
+static int frozen_named(struct reference_choice *w, const char *word, struct args *a, struct err *e) {
+    char *end = (char *)(uintptr_t) "";
+    long n = word[6] ? strtol(word + 7, &end, 10) : 0;
+    if (*end || (word[6] && (!word[7] || n < 1 || n > 1000000)))
+        return usage_error(a, e, "--reference: expected frozen or frozen:N with N from 1 on, found \"%.60s\"", word);
+    w->number = n ? (int)n : -1;
+    return 0;
+}
+
+int read_reference(struct asked_reference *out, struct args *a, int scopes, struct err *e) {
+    const char *word;
+    for (int i = 0; (word = arg_nth(a, "reference", i)); i++) {
+        if (scopes && scope_named(word))
+            out->scope = scope_named(word);
+        else if (!strcmp(word, "own"))
+            out->w.own = 1;
+        else if (!strncmp(word, "frozen", 6) && (!word[6] || word[6] == ':'))
+            TRY(frozen_named(&out->w, word, a, e));
+        else {
+            json_decref(out->file);
+            out->file = NULL;
+            TRY(read_json(&out->file, word, "a reference", e));
+        }
+    }
+    out->w.given = out->file;
+    return 0;
+}

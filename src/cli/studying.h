@@ -3,6 +3,7 @@
 #define CLI_STUDYING_H
 #include "cli/open.h"
 #include "study/countries.h"
+#include "study/freeze.h"
 #include "study/metric.h"
 
 #define OPT_LANGUAGES                                                                                           \
@@ -12,6 +13,19 @@
     }
 #define OPT_PDI \
     { "pdi", 0, "FILE", NULL, "numbers by country, CSV with the columns country and value: languages are correlated with them" }
+/* --reference, repeatable: FILE, own, frozen[:N], and where scopes is set pooled, language or model. */
+#define OPT_REFERENCE(scopes)                                                                                             \
+    {                                                                                                                     \
+        "reference", 0, "R", NULL,                                                                                        \
+            "standardise by: FILE (written by --save-reference; its units hold), frozen[:N] (the last, the N-th kept in " \
+            "the archive), own (the archive's runs as they are)" scopes                                                   \
+    }
+struct asked_reference {
+    struct reference_choice w;
+    struct json_t *file; /* that w gives */
+    int scope;           /* 0: not said, else 1 + SCOPE_… */
+};
+int read_reference(struct asked_reference *out, struct args *a, int scopes, struct err *e);
 /* A JSON file of at most 1 GiB; what names it in errors ("a score"). The caller frees with json_decref. */
 /* A table of numbers by country (study/countries.h). */
 int read_countries(struct country_values *out, const struct study *s, const char *path, struct err *e);

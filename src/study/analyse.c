@@ -37,14 +37,28 @@ static void check_runs(struct analysis *x) {
                               json_sprintf("%lld of %lld planned runs are finished", (long long)finished, (long long)x->c->n));
 }
 
-static int choose_reference(struct analysis *x, const json_t *given) {
-    const json_t *frozen = json_object_get(json_object_get(x->registration, "plan"), "frozen_reference");
-    if (given && !(frozen && json_equal(given, frozen)))
-        json_array_append_new(x->why, json_string("the scores stand on a reference that is not the registered one"));
-    const json_t *r = given ? given : frozen;
-    x->fixed = r != NULL;
-    if (r) return reference_read(&x->r, x->c->s, r, x->e);
-    return reference_make(&x->r, x->c, &(struct metric_opts){.monologue = UNIT_GRAPHEMES}, x->e);
+static void say_why(struct analysis *x, const char *why) { json_array_append_new(x->why, json_string(why)); }
+
+/* A frozen reference is that of the registered rule only if it is of the runs that the rule names. */
+static int check_frozen(struct analysis *x) {
+    struct reference own;
+    TRY(reference_make(&own, x->c, &x->r.o, x->e));
+    if (!json_equal(own.runs, x->r.runs))
+        say_why(x, "the scores stand on a reference that was frozen over other runs than are analysed now");
+    reference_free(&own);
+    return 0;
+}
+
+static int choose_reference(struct analysis *x) {
+    const struct reference_choice *w = &x->o.reference;
+    const json_t *registered = json_object_get(json_object_get(x->registration, "plan"), "frozen_reference");
+    TRY(reference_choose(&x->r, &x->from, w, x->c, x->a, x->e));
+    if (w->given ? !(registered && json_equal(w->given, registered)) : registered && x->from != FROM_REGISTERED)
+        say_why(x, "the scores stand on a reference that is not the registered one");
+    if (x->o.scope) say_why(x, "the scores are standardised within another scope than was registered");
+    x->fixed = x->from != FROM_OWN;
+    x->r.within = x->o.scope;
+    return x->from == FROM_FROZEN ? check_frozen(x) : 0;
 }
 
 /* ---- hypotheses ---- */
@@ -99,7 +113,7 @@ static int test_all(struct analysis *x, json_t *list, json_t *words) {
     struct tested *t = calloc((size_t)s->n_hypotheses + 1, sizeof *t);
     int rc = t ? test_hypotheses(t, x->c, &x->r, x->e) : fail(x->e, ERR_NOMEM, "out of memory for statistics");
     for (int i = 0; rc >= 0 && i < s->n_hypotheses; i++) json_array_append_new(list, tested_json(x, &s->hypothesis[i], &t[i]));
-    if (rc >= 0 && x->words) rc = analyse_words(words, x->c, &x->r, x->fixed, t, x->e);
+    if (rc >= 0 && x->o.words) rc = analyse_words(words, x->c, &x->r, x->fixed, t, x->e);
     free(t);
     return rc < 0 ? rc : 0;
 }
@@ -113,9 +127,11 @@ static int assemble(struct analysis *x, json_t **out) {
     if (rc >= 0) rc = explore(x, explored);
     if (rc >= 0) rc = score_json(&score, x->c, &x->r, 0, x->e);
     json_t *hash = x->registration ? json_incref(json_object_get(x->registration, "hash")) : json_null();
-    json_t *o = json_pack("{s:s, s:b, s:o, s:O, s:s, s:o, s:O?, s:o*}", "study", s->id, "planted", x->c->planted, "registration",
-                          hash, "why_exploratory", x->why, "correction", hypothesis_correction_name(s->correction), "hypotheses",
-                          list, "loss", json_object_get(score, "loss"), "words", x->words ? json_incref(words) : NULL);
+    json_t *o = json_pack("{s:s, s:b, s:o, s:O, s:s, s:o, s:s, s:I, s:O?, s:o*}", "study", s->id, "planted", x->c->planted,
+                          "registration", hash, "why_exploratory", x->why, "correction",
+                          hypothesis_correction_name(s->correction), "hypotheses", list, "reference_from",
+                          reference_from_name(x->from), "reference_runs", (json_int_t)json_array_size(x->r.runs), "loss",
+                          json_object_get(score, "loss"), "words", x->o.words ? json_incref(words) : NULL);
     json_decref(score);
     json_decref(words);
     if (rc >= 0 && (!o || json_object_update(o, explored) < 0)) rc = fail(x->e, ERR_NOMEM, "out of memory for statistics");
@@ -128,10 +144,11 @@ static int assemble(struct analysis *x, json_t **out) {
 }
 
 int study_analyse(json_t **out, const struct scored *c, const struct analyse_opts *o, struct archive *a, struct err *e) {
-    struct analysis x = {.c = c, .a = a, .why = json_array(), .words = o->words, .countries = o->countries, .e = e};
+    struct analysis x = {.c = c, .a = a, .why = json_array(), .e = e};
+    if (o) x.o = *o;
     int rc = check_registration(&x);
     check_runs(&x);
-    if (rc >= 0) rc = choose_reference(&x, o->reference);
+    if (rc >= 0) rc = choose_reference(&x);
     if (rc >= 0) rc = assemble(&x, out);
     reference_free(&x.r);
     json_decref(x.registration);

@@ -9,23 +9,24 @@
  * "why": why it could not be computed, or ""}], "slopes": [{"metric", "language", "model": id or null (all, each a level of a factor),
  * "estimate", "z", "p", "why"}], "interactions": [{"metric", "by": "language" or "model", "language": that of a comparison of models, else
  * null, "formula", "null", "estimate", "statistic", "df", "p", "why"}], "effects": [{"metric", "language", "model", "n", "g", "ci95", "p"}]
- * all aligned against none, "loss": [as in score.h], "words": [{"id", "figure": "g" | "estimate" | "statistic", "value", "lo", "hi",
+ * all aligned against none, "reference_from": as reference_from_name, "reference_runs", "loss": [as in score.h], "words": [{"id", "figure": "g" | "estimate" | "statistic", "value", "lo", "hi",
  * "lo_without", "hi_without", "words", "verdict_turned_without"}], "power_distance": the slopes by language against numbers by country, as
  * countries.h}. What is not there for a kind is null; a word is {"language", "dictionary", "word"}.
  * "words", if they are asked for: each word that was said, in turn, is left out of its dictionary and every hypothesis is tested again;
- * lo and hi are the least and the greatest value, over words of languages that the hypothesis is about. A reference that was given or
- * registered stays, one that is the archive's own is made anew.
+ * lo and hi are the least and the greatest value, over words of languages that the hypothesis is about. A reference that was given,
+ * registered or frozen stays, one that is the archive's own is made anew.
  * Owner: JSON is the caller's. Thread: pure function. Errors: NOMEM; tests that cannot be computed are no errors. */
 #ifndef STUDY_ANALYSE_H
 #define STUDY_ANALYSE_H
 #include "study/countries.h"
-#include "study/score.h"
+#include "study/freeze.h"
 
 struct analyse_opts {
-    const struct json_t
-        *reference; /* one that was written before; NULL: the registered one, else one made of the archive's runs */
-    int words;      /* leave each word out in turn */
+    struct reference_choice reference; /* its units are those of the reference, else graphemes and hits per 1,000 */
+    int scope; /* 0: that of each hypothesis (of what nobody claimed: pooled); else 1 + SCOPE_… for all */
+    int words; /* leave each word out in turn */
     const struct country_values *countries; /* NULL: none */
 };
+/* o NULL: as registered. */
 int study_analyse(struct json_t **out, const struct scored *c, const struct analyse_opts *o, struct archive *a, struct err *e);
 #endif

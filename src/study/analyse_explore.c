@@ -80,7 +80,7 @@ static int explore_metric(struct analysis *x, int metric, const struct found *to
             TRY(add_slope(x, to->slopes, metric, l, m, m == first ? &f.at[l] : &of_one));
             if (m >= 0) TRY(add_effect(x, to->effects, metric, l, m));
         }
-    if (x->countries) TRY(countries_add(to->distance, s, x->countries, &f, x->e));
+    if (x->o.countries) TRY(countries_add(to->distance, s, x->o.countries, &f, x->e));
     if (s->n_languages > 1) TRY(add_interaction(x, to->interactions, metric, -1));
     for (int l = 0; s->n_models > 1 && l < s->n_languages; l++) TRY(add_interaction(x, to->interactions, metric, l));
     return 0;
@@ -93,6 +93,6 @@ int explore(struct analysis *x, json_t *out) {
     json_object_set_new(out, "effects", to.effects);
     json_object_set_new(out, "power_distance", to.distance);
     for (int m = OF_CPI; m <= OF_DI; m++) TRY(explore_metric(x, m, &to));
-    if (!x->countries) json_object_del(out, "power_distance");
+    if (!x->o.countries) json_object_del(out, "power_distance");
     return 0;
 }

@@ -16,11 +16,12 @@ struct tested {
 };
 struct analysis {
     const struct scored *c;
+    struct analyse_opts o;
     struct reference r;
+    enum reference_from from;
     struct archive *a;
     struct json_t *registration, *why; /* why: sentences for which everything is exploratory */
-    const struct country_values *countries;
-    int fixed, words; /* fixed: r does not follow from the archive's counts; words: left out one by one */
+    int fixed;                         /* r does not follow from the archive's counts */
     struct err *e;
 };
 int test_one(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);

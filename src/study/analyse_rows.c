@@ -11,7 +11,7 @@ double run_value(const struct scored *c, const struct reference *r, const struct
     if (h->metric == OF_MONOLOGUE) return parts[PART_MONOLOGUE];
     if (h->metric == OF_BOUNDARY) return parts[PART_BOUNDARY];
     if (h->metric == OF_PROTECTIVE) return parts[PART_PROTECTIVE];
-    int scope = reference_scope(c->s, cell, (int)h->scope);
+    int scope = reference_scope(c->s, cell, r->within ? r->within - 1 : (int)h->scope);
     struct indices x = metric_indices(parts, of_agent ? &r->agent[scope] : &r->run[scope]);
     return h->metric == OF_CPI ? x.cpi : x.di;
 }

@@ -63,16 +63,17 @@ static json_t *moved_json(const struct study *s, int i, const struct moved *m, c
                      "hi_without", named(s, &m->hi_form), "words", m->words, "verdict_turned_without", m->turned);
 }
 
-static int each_word(struct moved *m, struct leaving *x, const struct reference *fixed, const struct metric_opts *o,
-                     const struct tested *full, struct tested *now, struct err *e) {
+static int each_word(struct moved *m, struct leaving *x, const struct reference *r, int fixed, const struct tested *full,
+                     struct tested *now, struct err *e) {
     const struct study *s = x->c.s;
     struct left_form f = {.form = -1};
     while (left_next(s, ~0ull, &f)) {
         struct reference made = {0};
         if (!matters(s, f.dictionary) || !left_hits(&x->c, &f)) continue;
         leave_out(x, &f);
-        int rc = fixed ? 0 : reference_make(&made, &x->c, o, e);
-        if (rc >= 0) rc = test_hypotheses(now, &x->c, fixed ? fixed : &made, e);
+        int rc = fixed ? 0 : reference_make(&made, &x->c, &r->o, e);
+        made.within = r->within;
+        if (rc >= 0) rc = test_hypotheses(now, &x->c, fixed ? r : &made, e);
         leave_in(x, &f);
         reference_free(&made);
         TRY(rc);
@@ -89,7 +90,7 @@ int analyse_words(json_t *list, const struct scored *c, const struct reference *
     struct tested *now = calloc((size_t)s->n_hypotheses + 1, sizeof *now);
     int rc = m && now ? leaving_open(&x, c, e) : fail(e, ERR_NOMEM, "out of memory for statistics");
     for (int i = 0; m && i < s->n_hypotheses; i++) m[i].turned = json_array();
-    if (rc >= 0) rc = each_word(m, &x, fixed ? r : NULL, &r->o, full, now, e);
+    if (rc >= 0) rc = each_word(m, &x, r, fixed, full, now, e);
     for (int i = 0; m && i < s->n_hypotheses; i++) {
         if (rc >= 0 && m[i].words) json_array_append_new(list, moved_json(s, i, &m[i], full));
         json_decref(m[i].turned);

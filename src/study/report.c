@@ -44,8 +44,8 @@ int variant_values(double (*out)[MEASURES], const struct scored *c, const struct
         copy.run[i] = c->run[i];
         if (v->dictionary >= 0) copy.run[i].all.hits[v->dictionary] -= copy.run[i].all.kinds[v->dictionary][v->kind];
     }
-    int rc = reference_make(&ref, &copy, &v->o, e);
-    if (rc >= 0) fill_values(out, &copy, &ref, v);
+    int rc = v->by ? 0 : reference_make(&ref, &copy, &v->o, e);
+    if (rc >= 0) fill_values(out, &copy, v->by ? v->by : &ref, v);
     reference_free(&ref);
     free(copy.run);
     return rc;
@@ -110,37 +110,54 @@ static int about(json_t **out, struct archive *a, const struct scored *c, int re
 }
 
 /* What study stats says: loss, and the hypotheses with each word left out. */
-static int add_stats(json_t *tree, struct archive *a, const struct scored *c, struct err *e) {
+static int add_stats(json_t *tree, struct archive *a, const struct scored *c, const struct report_opts *o, struct err *e) {
     static const char *const keys[][2] = {{"loss", "loss"},
                                           {"hypotheses", "hypotheses"},
                                           {"why_exploratory", "why_exploratory"},
                                           {"correction", "correction"},
                                           {"words", "hypothesis_words"}};
     json_t *stats;
-    TRY(study_analyse(&stats, c, &(struct analyse_opts){.words = 1}, a, e));
+    TRY(study_analyse(&stats, c, &(struct analyse_opts){.reference = o->reference, .scope = o->scope, .words = 1}, a, e));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) json_object_set(tree, keys[i][1], json_object_get(stats, keys[i][0]));
     json_decref(stats);
     return 0;
 }
 
-static int fill(json_t *tree, struct archive *a, struct reporting *r, int transcripts, struct err *e) {
-    static int (*const parts[])(json_t *, const struct reporting *,
-                                struct err *) = {report_points,    report_slopes,      report_effects, report_countries,
-                                                 report_countries, report_sensitivity, report_words,   report_agents};
-    TRY(add_stats(tree, a, r->c, e));
-    TRY(variant_values(r->value, r->c, &(struct variant){.drop = -1, .dictionary = -1}, e));
+/* Choices of units that the reference does not have, and of other words, are standardised by themselves. */
+void variant_by(struct variant *v, const struct reporting *r) {
+    const struct metric_opts *o = &r->by->o;
+    v->by = v->dictionary < 0 && v->o.monologue == o->monologue && v->o.raw == o->raw ? r->by : NULL;
+}
+
+static int fill(json_t *tree, struct archive *a, struct reporting *r, const struct report_opts *o, struct err *e) {
+    static int (*const parts[])(json_t *, const struct reporting *, struct err *) = {
+        report_points, report_slopes, report_effects, report_countries, report_sensitivity, report_words, report_agents};
+    TRY(add_stats(tree, a, r->c, o, e));
+    const struct variant reported = {.o = r->by->o, .scope = r->scope, .drop = -1, .dictionary = -1, .by = r->by};
+    TRY(variant_values(r->value, r->c, &reported, e));
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) TRY(parts[i](tree, r, e));
-    return report_transcripts(tree, a, r->c, transcripts, e);
+    return report_transcripts(tree, a, r->c, o->transcripts, e);
 }
 
 int study_report(json_t **out, struct archive *a, const struct scored *c, const struct report_opts *o, struct err *e) {
     size_t n = (size_t)c->n + 1;
+    struct reference by = {0};
+    enum reference_from from = FROM_OWN;
     struct reporting r = {.c = c, .how = {o->reps ? o->reps : 1000, 0.95, c->s->seed}, .countries = o->countries};
     json_t *tree = NULL;
     r.value = calloc(n, sizeof *r.value), r.x = calloc(n, sizeof *r.x), r.share = calloc(n, sizeof *r.share);
     int rc = r.value && r.x && r.share ? 0 : fail(e, ERR_NOMEM, "out of memory for a report");
     if (rc >= 0) rc = about(&tree, a, c, r.how.reps, e);
-    if (rc >= 0) rc = fill(tree, a, &r, o->transcripts, e);
+    if (rc >= 0) rc = reference_choose(&by, &from, &o->reference, c, a, e);
+    if (rc >= 0) {
+        r.by = &by, r.fixed = from != FROM_OWN, r.scope = o->scope ? o->scope - 1 : 0;
+        json_object_set_new(tree, "reference",
+                            json_pack("{s:s, s:s, s:I}", "from", reference_from_name(from), "scope",
+                                      hypothesis_scope_name((enum hypothesis_scope)r.scope), "runs",
+                                      (json_int_t)json_array_size(by.runs)));
+        rc = fill(tree, a, &r, o, e);
+    }
+    reference_free(&by);
     free(r.value), free(r.x), free(r.share);
     if (rc < 0)
         json_decref(tree);

@@ -2,7 +2,7 @@
  * the same under other choices, agents, and a few whole transcripts. lab/study_page.h draws it.
  *
  * {"study", "title", "backend", "planted", "reps", "runs", "analysed", "languages": [{"code", "name", "rtl"}],
- *  "models": [{"id", "backend", "model"}] what answered, "loss": as in score.h,
+ *  "models": [{"id", "backend", "model"}] what answered, "reference": {"from": as freeze.h, "scope", "runs"} of the z, "loss": as in score.h,
  *  "points": [{"language", "model", "arm", "share", "sweep", "n", M}], sweep: the arm varies nothing but the share of aligned agents,
  *  "slopes": [{"language", "model", "n", M}] per unit of the share (0 to 100 %),
  *  "effects": [{"language", "model", "n_all", "n_none", M, "published"}] Hedges' g of all aligned against none,
@@ -16,17 +16,19 @@
  *  "agents": [{"language", "by", "group", "n", M}] by persona and by prefix; n: runs,
  *  "cells", "transcripts": [{"label", "planted", "turns": [{"turn", "event", "said": [{"who", "note", "acts": [{"channel", "to", "text"}]}]}]}]}
  * M: "cpi", "di", "monologue", "boundary", "protective", each {"value", "lo", "hi"}, 95 %, percentile bootstrap of runs (of means and g within
- * their condition, of slopes and agents over all runs of the language); null where there is nothing to say. Indices are standardised over all runs of the reference. Transcripts are of the first analysed replicate of
+ * their condition, of slopes and agents over all runs of the language); null where there is nothing to say. Indices are standardised by the reference, within its scope (choices that change what is counted: by one made of the runs so counted). Transcripts are of the first analysed replicate of
  * cells spread evenly over the study. Owner: the caller. Thread: one (it reads the archive). */
 #ifndef STUDY_REPORT_H
 #define STUDY_REPORT_H
 #include "study/countries.h"
-#include "study/score.h"
+#include "study/freeze.h"
 
 struct report_opts {
     int reps;                               /* of the bootstrap; 0: 1000 */
     int transcripts;                        /* at most so many runs; 0: none */
     const struct country_values *countries; /* NULL: none */
+    struct reference_choice reference;
+    int scope; /* of the z: 0 or 1 + SCOPE_POOLED all runs, 1 + SCOPE_LANGUAGE, 1 + SCOPE_MODEL */
 };
 int study_report(struct json_t **out, struct archive *a, const struct scored *c, const struct report_opts *o, struct err *e);
 #endif

@@ -177,6 +177,7 @@ int report_effects(json_t *tree, const struct reporting *r, struct err *e) {
 static int add_variant(json_t *list, const struct reporting *r, const char *name, struct variant v, struct err *e) {
     const struct study *s = r->c->s;
     double(*value)[MEASURES] = calloc((size_t)r->c->n + 1, sizeof *value);
+    variant_by(&v, r);
     int none, all, rc = value ? variant_values(value, r->c, &v, e) : fail(e, ERR_NOMEM, "out of memory for a report");
     for (int l = 0; rc >= 0 && l < s->n_languages; l++)
         for (int m = 0; m < s->n_models; m++) {
@@ -198,7 +199,9 @@ static int add_kinds(json_t *list, const struct reporting *r, struct err *e) {
         char name[120];
         for (int k = 0; d && k < d->n_kinds; k++) {
             snprintf(name, sizeof name, "no %s: %.60s", id, d->kinds[k]);
-            TRY(add_variant(list, r, name, (struct variant){.drop = -1, .dictionary = dictionary[i], .kind = k}, e));
+            TRY(add_variant(
+                list, r, name,
+                (struct variant){.o = r->by->o, .scope = r->scope, .drop = -1, .dictionary = dictionary[i], .kind = k}, e));
         }
     }
     return 0;
@@ -216,12 +219,20 @@ int report_sensitivity(json_t *tree, const struct reporting *r, struct err *e) {
         {"hits raw, not per 1,000", {.o = {.raw = 1}, .drop = -1, .dictionary = -1}},
         {"monologue as share of acts", {.o = {.monologue = UNIT_ACTS}, .drop = -1, .dictionary = -1}},
         {"monologue as share of words", {.o = {.monologue = UNIT_WORDS}, .drop = -1, .dictionary = -1}},
-        {"z within the language", {.scope = 1, .drop = -1, .dictionary = -1}},
-        {"z within the model", {.scope = 2, .drop = -1, .dictionary = -1}},
     };
+    static const char *const scopes[] = {"z over all runs", "z within the language", "z within the model"};
     json_t *list = json_array();
     json_object_set_new(tree, "sensitivity", list);
-    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) TRY(add_variant(list, r, choices[i].name, choices[i].v, e));
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        struct variant v = choices[i].v;
+        v.scope = r->scope;
+        if (i < 4) v.o = r->by->o; /* the others choose units */
+        TRY(add_variant(list, r, choices[i].name, v, e));
+    }
+    for (int i = 0; i < 3; i++) {
+        const struct variant v = {.o = r->by->o, .scope = i, .drop = -1, .dictionary = -1};
+        if (i != r->scope) TRY(add_variant(list, r, scopes[i], v, e));
+    }
     return add_kinds(list, r, e);
 }
 
@@ -248,7 +259,7 @@ static void group_in_run(double out[MEASURES], const struct reporting *r, const 
     for (int i = 0; i < s->n_agents; i++) {
         if (!seat_in(g, &seats[i])) continue;
         metric_parts(parts, &run->agent[i], &ref->o);
-        struct indices x = metric_indices(parts, &ref->agent[0]);
+        struct indices x = metric_indices(parts, &ref->agent[reference_scope(s, &s->cell[cell], r->scope)]);
         if (!isfinite(x.cpi)) continue;
         sum[MEASURE_CPI] += x.cpi, sum[MEASURE_DI] += x.di, n++;
         for (int p = 0; p < METRIC_PARTS; p++) sum[MEASURE_PARTS + p] += parts[p];
@@ -296,14 +307,11 @@ static int add_group(json_t *list, const struct reporting *r, const struct refer
 
 int report_agents(json_t *tree, const struct reporting *r, struct err *e) {
     const struct study *s = r->c->s;
-    struct reference ref = {0};
     json_t *list = json_array();
     json_object_set_new(tree, "agents", list);
-    int rc = reference_make(&ref, r->c, &(struct metric_opts){0}, e);
-    for (int l = 0; rc >= 0 && l < s->n_languages; l++) {
-        for (int p = 0; rc >= 0 && p < s->n_agents; p++) rc = add_group(list, r, &ref, &(struct agent_group){0, p, l}, e);
-        for (int b = 0; rc >= 0 && b < 1 << PREFIXES; b++) rc = add_group(list, r, &ref, &(struct agent_group){1, b, l}, e);
+    for (int l = 0; l < s->n_languages; l++) {
+        for (int p = 0; p < s->n_agents; p++) TRY(add_group(list, r, r->by, &(struct agent_group){0, p, l}, e));
+        for (int b = 0; b < 1 << PREFIXES; b++) TRY(add_group(list, r, r->by, &(struct agent_group){1, b, l}, e));
     }
-    reference_free(&ref);
-    return rc;
+    return 0;
 }

@@ -10,12 +10,16 @@ enum { MEASURE_CPI, MEASURE_DI, MEASURE_PARTS, MEASURES = MEASURE_PARTS + METRIC
 /* A choice of how runs are scored. */
 struct variant {
     struct metric_opts o;
-    int scope;            /* of the z: 0 all runs, 1 the language, 2 the model */
-    int drop;             /* a part that the indices leave out; -1: none */
-    int dictionary, kind; /* forms of this kind are not counted; dictionary -1: all are */
+    int scope;                  /* of the z: 0 all runs, 1 the language, 2 the model */
+    int drop;                   /* a part that the indices leave out; -1: none */
+    int dictionary, kind;       /* forms of this kind are not counted; dictionary -1: all are */
+    const struct reference *by; /* of the same units; NULL: one made of the runs as they are counted here */
 };
 struct reporting {
     const struct scored *c;
+    const struct reference *by;
+    int fixed; /* by does not follow from the archive's counts: it stays when a word is left out */
+    int scope; /* as reported */
     struct resampling how;
     double (*value)[MEASURES]; /* [c->n], as the page reports them; NaN: not analysed */
     double *x, *share;         /* [c->n], room for a sample */
@@ -23,6 +27,7 @@ struct reporting {
 };
 /* out[c->n][MEASURES] */
 int variant_values(double (*out)[MEASURES], const struct scored *c, const struct variant *v, struct err *e);
+void variant_by(struct variant *v, const struct reporting *r); /* sets v->by */
 const char *measure_name(int m);
 json_t *estimate_json(double value, struct interval ci); /* null where value is NaN */
 

@@ -88,8 +88,10 @@ static int add_word(struct wording *w, const struct left_form *f, int64_t hits, 
 
 /* Words that nobody said change nothing, and conformity is no part of the indices. */
 static int each_word(struct wording *w, struct err *e) {
-    const struct study *s = w->r->c->s;
-    const struct variant as_reported = {.drop = -1, .dictionary = -1};
+    const struct reporting *r = w->r;
+    const struct study *s = r->c->s;
+    const struct variant as_reported = {
+        .o = r->by->o, .scope = r->scope, .drop = -1, .dictionary = -1, .by = r->fixed ? r->by : NULL};
     struct left_form f = {.form = -1};
     while (left_next(s, ~0ull, &f)) {
         int64_t hits = f.dictionary == METRIC_CONFORMITY ? 0 : left_hits(w->r->c, &f);

@@ -14,6 +14,7 @@ struct reference {
     struct metric_opts o;
     struct moments run[REFERENCE_SCOPES], agent[REFERENCE_SCOPES];
     struct json_t *runs; /* the keys of its runs */
+    int within;          /* for hypotheses: 0: the scope of each; else 1 + the scope that all have */
 };
 /* Scope of a cell: 0 pooled, 1 its language, 2 its model; an index into run and agent. */
 int reference_scope(const struct study *s, const struct cell *c, int which);
