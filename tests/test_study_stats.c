@@ -143,12 +143,12 @@ Test(study_stats, what_cannot_be_computed_is_said) {
     study_free(s);
 }
 
-/* 300 drawn studies: the interval holds the true value, and nothing is found where nothing is, about as often as they should. */
+/* 200 drawn studies: the interval holds the true value, and nothing is found where nothing is, about as often as they should. */
 Test(study_stats, coverage_and_false_rejections) {
     static const char one[] = "replicates: 15\narms: [{id: none}, {id: all, alignment: \"100 %\"}]\nhypotheses: [{id: h, metric: "
                               "monologue, languages: [en], contrast: [all, none], direction: different}]\n";
     struct study *s = group(one);
-    int covered = 0, rejected = 0, reps = 300;
+    int covered = 0, rejected = 0, reps = 200;
     for (int i = 0; i < 2 * reps; i++) {
         struct scored c;
         double d = i < reps ? 1 : 0;
