@@ -56,7 +56,7 @@ static void score(struct scored *c, const struct study *s, const char *path) {
     struct archive *a;
     struct err e = ERR_INIT;
     cr_assert_geq(archive_open(&a, path, ARCHIVE_READ, &e), 0, "%s", e.msg);
-    cr_assert_geq(scored_read(c, s, a, &e), 0, "%s", e.msg);
+    cr_assert_geq(scored_read(c, s, a, 2, &e), 0, "%s", e.msg);
     archive_close(a);
 }
 

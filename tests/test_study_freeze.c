@@ -59,7 +59,7 @@ struct opened_archive {
 static void look_at(struct opened_archive *x, const struct study *s, const char *path, enum archive_mode mode) {
     struct err e = ERR_INIT;
     cr_assert_geq(archive_open(&x->a, path, mode, &e), 0, "%s", e.msg);
-    cr_assert_geq(scored_read(&x->c, s, x->a, &e), 0, "%s", e.msg);
+    cr_assert_geq(scored_read(&x->c, s, x->a, 2, &e), 0, "%s", e.msg);
 }
 static void leave(struct opened_archive *x) {
     scored_free(&x->c);

@@ -28,7 +28,7 @@ static void lay(struct ground *g, const char *name) {
     snprintf(g->scores, sizeof g->scores, "%s.scores", g->path);
     unlink(g->scores);
     planted_archive(&g->s, &g->p, &g->a, g->path, 3, 3, ARMS);
-    cr_assert_geq(scored_read(&g->c, g->s, g->a, &e), 0, "%s", e.msg);
+    cr_assert_geq(scored_read(&g->c, g->s, g->a, 2, &e), 0, "%s", e.msg);
     cr_assert_geq(judge_read(&g->j, "studies/judges/scales.yaml", &e), 0, "%s", e.msg);
 }
 static void clear(struct ground *g) {

@@ -250,7 +250,7 @@ static json_t *planted_tree(int transcripts) {
     const struct report_opts o = {.reps = 200, .transcripts = transcripts, .countries = &countries};
     path_of(path, sizeof path, "page");
     planted_archive(&s, &p, &a, path, 4, 3, ARMS);
-    cr_assert_geq(scored_read(&c, s, a, &e), 0, "%s", e.msg);
+    cr_assert_geq(scored_read(&c, s, a, 2, &e), 0, "%s", e.msg);
     cr_assert_geq(study_report(&tree, a, &c, &o, &e), 0, "%s", e.msg);
     scored_free(&c), archive_close(a), study_free(s);
     remove_all(path);

@@ -17,7 +17,7 @@ static void planted_run(struct study **s, struct planted *p, struct scored *c, c
     char path[80];
     path_of(path, sizeof path, "planted");
     planted_archive(s, p, &a, path, 5, 4, more);
-    cr_assert_geq(scored_read(c, *s, a, &e), 0, "%s", e.msg);
+    cr_assert_geq(scored_read(c, *s, a, 2, &e), 0, "%s", e.msg);
     archive_close(a);
     remove_all(path);
 }
@@ -25,17 +25,17 @@ static void planted_run(struct study **s, struct planted *p, struct scored *c, c
 /* The counts that an agent was to have, over its turns. */
 static void planned(const struct planted *p, const struct study *s, const struct cell *c, int rep, int agent,
                     struct planted_counts *sum) {
-    struct scene *sc;
-    struct err e;
+    struct planted_agent a;
+    struct seat seats[STUDY_MAX_AGENTS];
     *sum = (struct planted_counts){0};
-    cr_assert_geq(scene_open(&sc, s, c, rep, &e), 0);
+    study_cast(s, c, rep, seats);
+    planted_agent(&a, p, s, c, rep, seats, agent);
     for (int t = 1; t <= s->n_turns; t++) {
         struct planted_counts n;
-        planted_counts(p, sc, agent, t, &n);
+        planted_counts(&a, t, &n);
         sum->monologue += n.monologue;
         for (int k = 0; k < COMPONENTS; k++) sum->hits[k] += n.hits[k];
     }
-    scene_free(sc);
 }
 
 Test(study_planted, what_is_counted_is_what_was_planted) {

@@ -313,7 +313,7 @@ Test(study_stats, effects_planted_by_model_are_found) {
     OK(planted_open(&b, &p, s, &e));
     OK(archive_open(&a, tmp_path("by-model"), ARCHIVE_WRITE, &e));
     OK(runner_run(s, a, b, &(struct runner_opts){0}, &done, &e));
-    OK(scored_read(&c, s, a, &e));
+    OK(scored_read(&c, s, a, 2, &e));
     OK(study_analyse(&j, &c, NULL, a, &e));
     cr_assert(holds(j, "in-a") && holds(j, "in-b") && holds(j, "differ"));
     json_decref(j);

@@ -35,7 +35,7 @@ static void lay(struct ground *g, const char *name, const char *claims) {
     str_printf(&text, "%s%s", ARMS, claims);
     planted_archive(&g->s, &g->p, &g->a, g->path, 3, 3, text.s);
     str_free(&text);
-    cr_assert_geq(scored_read(&g->c, g->s, g->a, &e), 0, "%s", e.msg);
+    cr_assert_geq(scored_read(&g->c, g->s, g->a, 2, &e), 0, "%s", e.msg);
 }
 static void clear(struct ground *g) {
     scored_free(&g->c);
@@ -56,7 +56,7 @@ static struct form cut(struct ground *g, const struct left_form *f, struct score
     struct err e = ERR_INIT;
     memmove(&d->forms[f->form], &d->forms[f->form + 1], (size_t)(d->n_forms - f->form - 1) * sizeof *d->forms);
     d->n_forms--;
-    cr_assert_geq(scored_read(again, g->s, g->a, &e), 0, "%s", e.msg);
+    cr_assert_geq(scored_read(again, g->s, g->a, 1, &e), 0, "%s", e.msg);
     return gone;
 }
 static void paste(struct ground *g, const struct left_form *f, struct form gone) {

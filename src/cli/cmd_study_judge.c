@@ -131,7 +131,7 @@ static int go(struct work *w, struct args *a, struct err *e) {
     char prompt[PATH_SIZE];
     TRY(resolve_judge(arg_str(a, "prompt"), prompt, e));
     TRY(judge_read(&w->j, prompt, e));
-    TRY(counted_open(&w->of, a->pos[0], NULL, e));
+    TRY(counted_open(&w->of, a->pos[0], NULL, a, e));
     return arg_has(a, "agreement") ? agree(w, a, e) : ask(w, a, e);
 }
 

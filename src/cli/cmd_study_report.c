@@ -35,7 +35,7 @@ static int go(struct work *w, struct args *a, struct err *e) {
     TRY(arg_i64(a, "transcripts", 0, 1000, &transcripts, e));
     TRY(read_reference(&w->by, a, 1, e));
     if (arg_has(a, "languages") && !arg_has(a, "reference")) w->by.w.own = 1; /* of other dictionaries */
-    TRY(counted_open(&w->of, a->pos[0], arg_str(a, "languages"), e));
+    TRY(counted_open(&w->of, a->pos[0], arg_str(a, "languages"), a, e));
     if (arg_has(a, "pdi")) TRY(read_countries(&w->countries, w->of.s, arg_str(a, "pdi"), e));
     const struct report_opts o = {.reps = (int)reps,
                                   .transcripts = (int)transcripts,

@@ -115,7 +115,7 @@ static int choose(struct work *w, struct args *a, struct err *e) {
 
 static int go(struct work *w, struct args *a, struct err *e) {
     json_t *j = NULL;
-    TRY(counted_open(&w->of, a->pos[0], arg_str(a, "languages"), e));
+    TRY(counted_open(&w->of, a->pos[0], arg_str(a, "languages"), a, e));
     TRY(choose(w, a, e));
     if (arg_has(a, "save-reference")) TRY(save_reference(w, arg_str(a, "save-reference"), e));
     TRY(score_json(&j, &w->of.c, &w->r, arg_has(a, "agents"), e));

@@ -139,7 +139,7 @@ static int all_hold(const json_t *j) {
 
 static int go(struct work *w, struct args *a, struct err *e) {
     TRY(read_reference(&w->by, a, 1, e));
-    TRY(counted_open(&w->of, a->pos[0], NULL, e));
+    TRY(counted_open(&w->of, a->pos[0], NULL, a, e));
     if (arg_has(a, "pdi")) TRY(read_countries(&w->countries, w->of.s, arg_str(a, "pdi"), e));
     const struct analyse_opts o = {.reference = w->by.w,
                                    .scope = w->by.scope,

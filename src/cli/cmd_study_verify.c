@@ -79,6 +79,8 @@ static void show_lines(const struct work *w) {
 static int verify_study(struct work *w, struct args *a, struct err *e) {
     struct archive *archive;
     json_t *registration = NULL, *score = NULL;
+    int64_t threads = 0;
+    TRY(arg_i64(a, "threads", 1, 1024, &threads, e));
     TRY(archive_open(&archive, a->pos[0], ARCHIVE_READ, e));
     w->is_of_study = archive_has(archive, "study");
     int rc = 0;
@@ -87,7 +89,7 @@ static int verify_study(struct work *w, struct args *a, struct err *e) {
     if (rc >= 0 && !w->is_of_study && (registration || score))
         rc = fail_at(e, ERR_FORMAT, a->pos[0], -1, "expected an archive of a study, found one without the fact \"study\"");
     if (rc >= 0 && w->is_of_study)
-        rc = study_verify(&w->v, archive, &(struct verify_opts){.registration = registration, .score = score}, show, w->list, e);
+        rc = study_verify(&w->v, archive, &(struct verify_opts){registration, score, (int)threads}, show, w->list, e);
     json_decref(registration);
     json_decref(score);
     archive_close(archive);

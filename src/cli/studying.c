@@ -50,10 +50,12 @@ int open_study(struct study **out, struct args *a, const char *path, struct err 
     return study_read(out, found, &from, e);
 }
 
-int counted_open(struct counted *x, const char *path, const char *languages, struct err *e) {
+int counted_open(struct counted *x, const char *path, const char *languages, struct args *a, struct err *e) {
+    int64_t threads = 0;
+    TRY(arg_i64(a, "threads", 1, 1024, &threads, e));
     TRY(archive_open(&x->a, path, ARCHIVE_READ, e));
     TRY(study_from_archive(&x->s, x->a, languages, e));
-    return scored_read(&x->c, x->s, x->a, e);
+    return scored_read(&x->c, x->s, x->a, (int)threads, e);
 }
 
 void counted_close(struct counted *x) {

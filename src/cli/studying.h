@@ -37,8 +37,8 @@ struct counted {
     struct study *s;
     struct scored c;
 };
-/* languages: a folder instead of the archive's own, or NULL. */
-int counted_open(struct counted *x, const char *path, const char *languages, struct err *e);
+/* languages: a folder instead of the archive's own, or NULL. Counts by --threads. */
+int counted_open(struct counted *x, const char *path, const char *languages, struct args *a, struct err *e);
 void counted_close(struct counted *x);
 int open_study(struct study **out, struct args *a, const char *path, struct err *e);
 #endif

@@ -73,6 +73,11 @@ int test_one(struct tested *t, const struct scored *c, const struct reference *r
     return test_model(t, c, r, h, e);
 }
 
+int hypothesis_holds(const struct hypothesis *h, const struct tested *t) {
+    int sign = h->direction == IS_DIFFERENT || (h->direction == IS_LESS ? t->estimate < 0 : t->estimate > 0);
+    return t->p_adjusted < h->alpha && sign;
+}
+
 int test_hypotheses(struct tested *t, const struct scored *c, const struct reference *r, struct err *e) {
     const struct study *s = c->s;
     double p[STUDY_MAX_HYPOTHESES], adjusted[STUDY_MAX_HYPOTHESES];
@@ -80,14 +85,10 @@ int test_hypotheses(struct tested *t, const struct scored *c, const struct refer
         TRY(test_one(&t[i], c, r, &s->hypothesis[i], e));
         p[i] = t[i].p;
     }
-    if (s->n_hypotheses) TRY(adjust_p(adjusted, p, (size_t)s->n_hypotheses, hypothesis_correction_name(s->correction), e));
+    if (!s->n_hypotheses) return 0;
+    TRY(adjust_p(adjusted, p, (size_t)s->n_hypotheses, hypothesis_correction_name(s->correction), e));
     for (int i = 0; i < s->n_hypotheses; i++) t[i].p_adjusted = adjusted[i];
     return 0;
-}
-
-int hypothesis_holds(const struct hypothesis *h, const struct tested *t) {
-    int sign = h->direction == IS_DIFFERENT || (h->direction == IS_LESS ? t->estimate < 0 : t->estimate > 0);
-    return t->p_adjusted < h->alpha && sign;
 }
 
 static json_t *tested_json(const struct analysis *x, const struct hypothesis *h, const struct tested *t) {

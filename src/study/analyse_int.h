@@ -28,14 +28,14 @@ int test_one(struct tested *t, const struct scored *c, const struct reference *r
 struct json_t *interval_json(const struct tested *t); /* ci95, or null */
 /* What nobody claimed, into out: "slopes", "interactions", "effects"; with countries "power_distance". */
 int explore(struct analysis *x, struct json_t *out);
+/* A metric but conformity, from the parts; by: the moments that standardise. */
+double parts_value(const double parts[METRIC_PARTS], const struct moments *by, const struct hypothesis *h);
 double run_value(const struct scored *c, const struct reference *r, const struct cell *cell, const struct counts *n,
                  const struct hypothesis *h, int of_agent);
 int rows_of(struct rows *out, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);
 void rows_free(struct rows *x);
 /* Whether it is as registered: adjusted p below alpha, the sign as claimed. */
 int hypothesis_holds(const struct hypothesis *h, const struct tested *t);
-/* All of a study, corrected: t[n_hypotheses]. */
-int test_hypotheses(struct tested *t, const struct scored *c, const struct reference *r, struct err *e);
 /* fixed: r stays what it is when a word is left out; else it is made anew. full: with all words. */
 int analyse_words(struct json_t *list, const struct scored *c, const struct reference *r, int fixed, const struct tested *full,
                   struct err *e);
@@ -43,4 +43,6 @@ int analyse_words(struct json_t *list, const struct scored *c, const struct refe
 int test_contrast(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);
 int test_agents(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);
 int test_model(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);
+/* All hypotheses of the study, corrected together: t[n_hypotheses]. */
+int test_hypotheses(struct tested *t, const struct scored *c, const struct reference *r, struct err *e);
 #endif

@@ -3,17 +3,21 @@
 #include <math.h>
 #include <stdlib.h>
 
+double parts_value(const double parts[METRIC_PARTS], const struct moments *by, const struct hypothesis *h) {
+    if (h->metric == OF_MONOLOGUE) return parts[PART_MONOLOGUE];
+    if (h->metric == OF_BOUNDARY) return parts[PART_BOUNDARY];
+    if (h->metric == OF_PROTECTIVE) return parts[PART_PROTECTIVE];
+    struct indices x = metric_indices(parts, by);
+    return h->metric == OF_CPI ? x.cpi : x.di;
+}
+
 double run_value(const struct scored *c, const struct reference *r, const struct cell *cell, const struct counts *n,
                  const struct hypothesis *h, int of_agent) {
     double parts[METRIC_PARTS];
     if (h->metric == OF_CONFORMITY) return metric_conformity(n);
     metric_parts(parts, n, &r->o);
-    if (h->metric == OF_MONOLOGUE) return parts[PART_MONOLOGUE];
-    if (h->metric == OF_BOUNDARY) return parts[PART_BOUNDARY];
-    if (h->metric == OF_PROTECTIVE) return parts[PART_PROTECTIVE];
     int scope = reference_scope(c->s, cell, r->within ? r->within - 1 : (int)h->scope);
-    struct indices x = metric_indices(parts, of_agent ? &r->agent[scope] : &r->run[scope]);
-    return h->metric == OF_CPI ? x.cpi : x.di;
+    return parts_value(parts, of_agent ? &r->agent[scope] : &r->run[scope], h);
 }
 
 void rows_free(struct rows *x) {

@@ -17,7 +17,7 @@ struct call {
     const struct scene *scene;     /* of an agent-turn; NULL for back ends that only look at the context */
     int agent, ask;                /* ask: 0, or 1 when asked again */
     uint64_t seed;                 /* of the sampler, where there is one */
-    const struct context *context;
+    const struct context *context; /* NULL for a back end that is blind */
 };
 struct answer {
     int64_t tag;
@@ -42,6 +42,7 @@ struct backend {
         *parts;   /* of several back ends in one: {id of the study's model: {"backend", "planted", "model"}}, in the record of the
                              study; NULL: one for all models */
     int planted;  /* its effects were set by the user: said wherever its results are shown */
+    int blind;    /* it answers without reading contexts, so none need be made for it */
     int64_t most; /* calls that it wants to hold at once */
     int (*submit)(struct backend *b, const struct call *c, struct err *e);
     /* The next answer: 1 and *out; 0: none within wait_s seconds, or none pending. */

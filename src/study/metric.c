@@ -91,6 +91,34 @@ void metric_moments(struct moments *out, const double (*rows)[METRIC_PARTS], int
 
 int scored_in(const struct scored_run *r) { return r->there && r->finished && !r->excluded; }
 
+int scored_begin(struct scored *out, const struct study *s, struct err *e) {
+    struct scored c = {.s = s, .n = study_runs(s)};
+    c.first = calloc((size_t)s->n_cells + 1, sizeof *c.first);
+    c.run = calloc((size_t)c.n + 1, sizeof *c.run);
+    if (!c.first || !c.run) return scored_free(&c), fail(e, ERR_NOMEM, "out of memory for scores");
+    for (int i = 0; i < s->n_cells; i++) c.first[i + 1] = c.first[i] + s->cell[i].replicates;
+    *out = c;
+    return 0;
+}
+
+int scored_room(struct scored_run *r, const struct study *s, int forms, struct err *e) {
+    size_t n = (size_t)s->n_agents;
+    r->there = 1;
+    if (!r->agent) r->agent = calloc(n, sizeof *r->agent);
+    if (!r->form && forms) r->form = calloc(n * (size_t)forms, sizeof *r->form);
+    return r->agent && (r->form || !forms) ? 0 : fail(e, ERR_NOMEM, "out of memory for scores");
+}
+
+void scored_finish(struct scored *c) {
+    for (int64_t i = 0; i < c->n; i++) {
+        struct scored_run *r = &c->run[i];
+        for (int k = 0; r->agent && k < c->s->n_agents; k++) counts_add(&r->all, &r->agent[k]);
+        double turns = (double)counts_turns(&r->all);
+        r->excluded = turns > 0 && ((double)r->all.turns[TURN_MALFORMED] > c->s->max_malformed * turns ||
+                                    (double)r->all.wrong_language > c->s->max_wrong_language * turns);
+    }
+}
+
 void scored_free(struct scored *c) {
     for (int64_t i = 0; c->run && i < c->n; i++) free(c->run[i].agent), free(c->run[i].form);
     free(c->run);

@@ -94,13 +94,20 @@ struct scored {
     struct scored_run *run; /* in the order of cells and replicates */
     int64_t n;
 };
-/* a and s are borrowed. Errors: those of the archive; FORMAT for facts of another kind. */
-int scored_read(struct scored *out, const struct study *s, struct archive *a, struct err *e);
+/* a and s are borrowed; threads 0: physical cores, the counts are the same for any number. Errors: those of the archive; FORMAT for facts of
+ * another kind. */
+int scored_read(struct scored *out, const struct study *s, struct archive *a, int threads, struct err *e);
 void scored_free(struct scored *c);
 /* Forms of the three dictionaries of a language, one list: dictionary d has those from forms_before(l, d) on. */
 int forms_before(const struct language *l, int dictionary);
 int forms_of(const struct language *l);
 const char *metric_dictionary_name(int dictionary);
+/* The same in steps, for counts that come from elsewhere: runs of a study with nothing in them, room for the agents of one (forms: and
+ * for so many forms each; 0: none), and, once their
+ * counts are there, the sums of each run and whether it is excluded. */
+int scored_begin(struct scored *out, const struct study *s, struct err *e);
+int scored_room(struct scored_run *r, const struct study *s, int forms, struct err *e);
+void scored_finish(struct scored *c);
 /* Runs that are analysed: finished and not excluded. */
 int scored_in(const struct scored_run *r);
 #endif

@@ -1,4 +1,6 @@
-/* From an archive to counts: every agent-turn is read once, its words are looked up in the dictionaries of its language. */
+/* From an archive to counts: every agent-turn is read once, its words are looked up in the dictionaries of its language. Agent-turns are
+ * gathered and counted on all threads; all of one agent of a run are one thread's, so that its sums are nobody else's. */
+#include "base/pool.h"
 #include "study/foreign.h"
 #include "study/metric.h"
 #include <jansson.h>
@@ -10,20 +12,36 @@ struct lexicon {
     const struct language *l;
     struct dictionary *d[METRIC_DICTIONARIES];
     int first[METRIC_DICTIONARIES + 1]; /* of each dictionary's forms among all */
-    ptrdiff_t *without;                 /* [forms]: of the act that is read */
-    unsigned char *still;               /* [forms]: the turn that is read conforms also without this one */
+};
+enum { GATHERED = 512 };
+struct gathered { /* an agent-turn that is to be counted */
+    char key[RUN_KEY_BYTES], *json;
+    size_t n;
+    struct scored_run *run;
+    int cell, agent, rc;
+    struct err e;
+};
+/* What a thread needs for the turn that it reads. */
+struct scratch {
+    ptrdiff_t *without;   /* [forms]: of the act */
+    unsigned char *still; /* [forms]: the turn conforms also without this one */
 };
 struct counting {
     struct scored *c;
     struct lexicon lexicon[STUDY_MAX_LANGUAGES];
     struct foreign *foreign;
+    struct pool *pool;
+    struct scratch *scratch; /* [threads] */
+    struct gathered *turn;   /* [GATHERED] */
+    int n;
 };
 
 /* Where an agent-turn is counted. */
 struct tallies {
     struct counts *c;
     struct form_count *form; /* [forms of the language]; NULL: too many */
-    struct lexicon *x;
+    const struct lexicon *x;
+    struct scratch *by;
     int aloud, conformed;
 };
 
@@ -32,15 +50,7 @@ static int lexicon_make(struct lexicon *x, const struct language *l, struct err 
     for (int i = 0; i < METRIC_DICTIONARIES; i++)
         TRY(dictionary_build(&x->d[i], l, language_dictionary(l, metric_dictionary_name(i)), e));
     for (int i = 0; i <= METRIC_DICTIONARIES; i++) x->first[i] = forms_before(l, i);
-    x->without = calloc((size_t)forms_of(l) + 1, sizeof *x->without);
-    x->still = calloc((size_t)forms_of(l) + 1, 1);
-    return x->without && x->still ? 0 : fail(e, ERR_NOMEM, "out of memory for dictionaries");
-}
-
-static void lexicon_free(struct lexicon *x) {
-    for (int k = 0; k < METRIC_DICTIONARIES; k++) dictionary_free(x->d[k]);
-    free(x->without);
-    free(x->still);
+    return 0;
 }
 
 /* ---- an act ---- */
@@ -51,9 +61,9 @@ static void count_forms(struct tallies *t, const struct hits *h, int dictionary,
         int k = f - x->first[dictionary];
         t->form[f].hits += (int32_t)h->per_form[k];
         if (dictionary != METRIC_CONFORMITY)
-            t->form[f].without += (int32_t)x->without[f];
+            t->form[f].without += (int32_t)t->by->without[f];
         else if (aloud)
-            x->still[f] |= (ptrdiff_t)h->n + x->without[f] > 0;
+            t->by->still[f] |= (ptrdiff_t)h->n + t->by->without[f] > 0;
     }
 }
 
@@ -61,7 +71,7 @@ static int count_hits(struct tallies *t, const struct prepared *p, int aloud, st
     struct counts *c = t->c;
     for (int i = 0; i < METRIC_DICTIONARIES; i++) {
         struct hits h;
-        TRY(t->form ? dictionary_match_without(t->x->d[i], p, &h, t->x->without + t->x->first[i], e)
+        TRY(t->form ? dictionary_match_without(t->x->d[i], p, &h, t->by->without + t->x->first[i], e)
                     : dictionary_match(t->x->d[i], p, &h, e));
         c->hits[i] += (int64_t)h.n;
         for (int k = 0; k < LANGUAGE_MAX_KINDS; k++) c->kinds[i][k] += (int64_t)h.per_kind[k];
@@ -105,12 +115,12 @@ static int count_turn(struct tallies *t, const json_t *fact, struct err *e) {
     if (!status || s == TURN_STATUSES) return fail(e, ERR_FORMAT, "expected an agent-turn with a known status, found another");
     t->c->turns[s]++;
     t->c->asked_again += json_integer_value(json_object_get(fact, "asks")) > 1;
-    memset(t->x->still, 0, (size_t)first[METRIC_DICTIONARIES]);
+    memset(t->by->still, 0, (size_t)first[METRIC_DICTIONARIES]);
     for (size_t i = 0; i < json_array_size(acts); i++) TRY(count_act(t, json_array_get(acts, i), e));
     t->c->aloud += t->aloud;
     t->c->conformed += t->conformed;
     for (int f = first[METRIC_CONFORMITY]; t->form && t->conformed && f < first[METRIC_CONFORMITY + 1]; f++)
-        t->form[f].without -= !t->x->still[f];
+        t->form[f].without -= !t->by->still[f];
     return 0;
 }
 
@@ -129,24 +139,62 @@ static int agent_of(const struct study *s, const char *rest, int *agent) {
     return turn >= 1 && turn <= s->n_turns && *agent >= 0 && *agent < s->n_agents;
 }
 
-static int room_for_agents(struct scored_run *r, int n, int forms, struct err *e) {
-    r->there = 1;
-    if (!r->agent) r->agent = calloc((size_t)n, sizeof *r->agent);
-    if (!r->form && forms <= METRIC_MAX_FORMS) r->form = calloc((size_t)n * (size_t)forms + 1, sizeof *r->form);
-    return r->agent && (r->form || forms > METRIC_MAX_FORMS) ? 0 : fail(e, ERR_NOMEM, "out of memory for scores");
+/* ---- many of them ---- */
+
+static int count_one(const struct counting *x, const struct gathered *t, struct scratch *by, struct err *e) {
+    int language = x->c->s->cell[t->cell].language, foreign = 0;
+    const struct lexicon *words = &x->lexicon[language];
+    struct counts *c = &t->run->agent[t->agent];
+    struct form_count *form = t->run->form ? t->run->form + t->agent * words->first[METRIC_DICTIONARIES] : NULL;
+    json_t *fact = json_loadb(t->json, t->n, 0, NULL);
+    int rc = count_turn(&(struct tallies){.c = c, .form = form, .x = words, .by = by}, fact, e);
+    if (rc >= 0) rc = foreign_turn(x->foreign, language, fact, &foreign, e);
+    c->wrong_language += foreign;
+    json_decref(fact);
+    return err_place(e, rc, t->key);
 }
 
-static int count_foreign(const struct foreign *f, struct counts *c, int language, const json_t *fact, struct err *e) {
-    int foreign;
-    TRY(foreign_turn(f, language, fact, &foreign, e));
-    c->wrong_language += foreign;
-    return 0;
+static void count_slice(void *ctx, int ith, int nth) {
+    struct counting *x = ctx;
+    for (int i = 0; i < x->n; i++) {
+        struct gathered *t = &x->turn[i];
+        if (((t->run - x->c->run) + t->agent) % nth != ith) continue;
+        t->e = ERR_INIT;
+        t->rc = count_one(x, t, &x->scratch[ith], &t->e);
+    }
+}
+
+/* Those that are gathered; the error is that of the first. */
+static int count_gathered(struct counting *x, struct err *e) {
+    int rc = 0;
+    if (x->n) pool_run(x->pool, count_slice, x);
+    for (int i = 0; i < x->n; i++) {
+        struct gathered *t = &x->turn[i];
+        if (rc >= 0 && t->rc < 0) {
+            rc = t->rc;
+            if (e) *e = t->e;
+        }
+        free(t->json);
+    }
+    x->n = 0;
+    return rc;
+}
+
+static int gather(struct counting *x, const char *key, const char *json, size_t n, struct scored_run *run, int cell, int agent,
+                  struct err *e) {
+    struct gathered *t = &x->turn[x->n];
+    t->json = malloc(n + 1);
+    if (!t->json) return fail(e, ERR_NOMEM, "out of memory for scores");
+    memcpy(t->json, json, n);
+    snprintf(t->key, sizeof t->key, "%s", key);
+    t->n = n, t->run = run, t->cell = cell, t->agent = agent;
+    return ++x->n == GATHERED ? count_gathered(x, e) : 0;
 }
 
 static int count_fact(void *user, const char *key, const char *json, size_t n, struct err *e) {
     struct counting *x = user;
     const char *rest = "";
-    int cell = 0, agent = 0, rc = 0;
+    int cell = 0, agent = 0;
     struct scored_run *r = run_of(x->c, key, &cell, &rest);
     if (!r) return fail_at(e, ERR_FORMAT, key, -1, "expected a run of the study, found another key");
     if (!strcmp(rest, "run")) {
@@ -157,59 +205,65 @@ static int count_fact(void *user, const char *key, const char *json, size_t n, s
     if (len > 5 && !strcmp(rest + len - 5, "/ask0")) return 0; /* counted with the answer that came after it */
     if (!agent_of(x->c->s, rest, &agent))
         return fail_at(e, ERR_FORMAT, key, -1, "expected an agent-turn of the study, found another key");
-    struct lexicon *words = &x->lexicon[x->c->s->cell[cell].language];
-    int forms = words->first[METRIC_DICTIONARIES];
-    TRY(room_for_agents(r, x->c->s->n_agents, forms, e));
-    json_t *fact = json_loadb(json, n, 0, NULL);
-    rc = count_turn(&(struct tallies){.c = &r->agent[agent], .form = r->form ? r->form + agent * forms : NULL, .x = words}, fact,
-                    e);
-    if (rc >= 0) rc = count_foreign(x->foreign, &r->agent[agent], x->c->s->cell[cell].language, fact, e);
-    json_decref(fact);
-    return err_place(e, rc, key);
+    int forms = x->lexicon[x->c->s->cell[cell].language].first[METRIC_DICTIONARIES];
+    TRY(scored_room(r, x->c->s, forms <= METRIC_MAX_FORMS ? forms : 0, e));
+    return gather(x, key, json, n, r, cell, agent, e);
 }
 
 /* ---- all ---- */
 
-static void finish(struct scored *c) {
-    for (int64_t i = 0; i < c->n; i++) {
-        struct scored_run *r = &c->run[i];
-        for (int k = 0; r->agent && k < c->s->n_agents; k++) counts_add(&r->all, &r->agent[k]);
-        double turns = (double)counts_turns(&r->all);
-        r->excluded = turns > 0 && ((double)r->all.turns[TURN_MALFORMED] > c->s->max_malformed * turns ||
-                                    (double)r->all.wrong_language > c->s->max_wrong_language * turns);
-    }
-}
-
-static int begin(struct scored *c, struct archive *a, struct err *e) {
+static int begin(struct scored *c, const struct study *s, struct archive *a, struct err *e) {
     json_t *fact = NULL;
-    c->n = study_runs(c->s);
-    c->first = calloc((size_t)c->s->n_cells + 1, sizeof *c->first);
-    c->run = calloc((size_t)c->n + 1, sizeof *c->run);
-    if (!c->first || !c->run) return fail(e, ERR_NOMEM, "out of memory for scores");
-    for (int i = 0; i < c->s->n_cells; i++) c->first[i + 1] = c->first[i] + c->s->cell[i].replicates;
-    TRY(archive_find(a, "study", &fact, e));
+    TRY(scored_begin(c, s, e));
+    int rc = archive_find(a, "study", &fact, e);
+    if (rc < 0) return scored_free(c), rc;
     c->planted = json_is_true(json_object_get(fact, "planted"));
     json_decref(fact);
     return 0;
 }
 
-int scored_read(struct scored *out, const struct study *s, struct archive *a, struct err *e) {
-    struct scored c = {.s = s};
+static int make_scratch(struct counting *x, const struct study *s, struct err *e) {
+    int most = 0, threads = pool_size(x->pool);
+    for (int i = 0; i < s->n_languages; i++)
+        if (x->lexicon[i].first[METRIC_DICTIONARIES] > most) most = x->lexicon[i].first[METRIC_DICTIONARIES];
+    x->turn = calloc(GATHERED, sizeof *x->turn), x->scratch = calloc((size_t)threads, sizeof *x->scratch);
+    if (!x->turn || !x->scratch) return fail(e, ERR_NOMEM, "out of memory for scores");
+    for (int i = 0; i < threads; i++) {
+        x->scratch[i] = (struct scratch){calloc((size_t)most + 1, sizeof(ptrdiff_t)), calloc((size_t)most + 1, 1)};
+        if (!x->scratch[i].without || !x->scratch[i].still) return fail(e, ERR_NOMEM, "out of memory for scores");
+    }
+    return 0;
+}
+
+static int count_all(struct counting *x, const struct study *s, struct archive *a, int threads, struct err *e) {
+    for (int i = 0; i < s->n_languages; i++) TRY(lexicon_make(&x->lexicon[i], s->language[i], e));
+    TRY(foreign_open(&x->foreign, s, e));
+    TRY(pool_new(&x->pool, threads, e));
+    TRY(make_scratch(x, s, e));
+    TRY(archive_each(a, "cell", count_fact, x, e));
+    return count_gathered(x, e);
+}
+
+static void counting_free(struct counting *x, const struct study *s) {
+    for (int i = 0; i < x->n; i++) free(x->turn[i].json);
+    for (int i = 0; x->scratch && i < pool_size(x->pool); i++) free(x->scratch[i].without), free(x->scratch[i].still);
+    free(x->turn), free(x->scratch);
+    pool_free(x->pool);
+    foreign_close(x->foreign);
+    for (int i = 0; i < s->n_languages; i++)
+        for (int k = 0; k < METRIC_DICTIONARIES; k++) dictionary_free(x->lexicon[i].d[k]);
+}
+
+int scored_read(struct scored *out, const struct study *s, struct archive *a, int threads, struct err *e) {
+    struct scored c = {0};
     struct counting x = {.c = &c};
-    int rc;
-    TRYTO(out, begin(&c, a, e));
-    for (int i = 0; i < s->n_languages; i++) TRYTO(out, lexicon_make(&x.lexicon[i], s->language[i], e));
-    TRYTO(out, foreign_open(&x.foreign, s, e));
-    TRYTO(out, archive_each(a, "cell", count_fact, &x, e));
-    finish(&c);
-out:
-    foreign_close(x.foreign);
-    for (int i = 0; i < s->n_languages; i++) lexicon_free(&x.lexicon[i]);
-    if (rc < 0)
-        scored_free(&c);
-    else
-        *out = c;
-    return rc < 0 ? rc : 0;
+    TRY(begin(&c, s, a, e));
+    int rc = count_all(&x, s, a, threads, e);
+    counting_free(&x, s);
+    if (rc < 0) return scored_free(&c), rc;
+    scored_finish(&c);
+    *out = c;
+    return 0;
 }
 
 /* ---- the study of an archive ---- */

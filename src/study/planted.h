@@ -52,13 +52,29 @@ int planted_read(struct planted *out, const struct study *s, struct err *e);
 /* Of the rate of a run: what it is on average, and its standard deviation between runs. */
 double planted_mean(const struct planted *p, const struct study *s, int language, enum component c, double share);
 double planted_sd(const struct planted *p, const struct study *s, enum component c);
+/* The same agents with nothing planted: no effect of a prefix on anybody. */
+void planted_nothing(struct planted *p);
 /* The population effect sizes of a language, share 1 against 0. */
 void planted_effect(const struct planted *p, int language, double *cpi, double *di);
+/* Hedges' g of a contrast of an index or a part, in the population: runs as planted, standardised by the study's reference made of
+ * infinitely many of them. 0 of anything if nothing is planted; NAN of other kinds and metrics. */
+double planted_truth(const struct planted *p, const struct study *s, const struct hypothesis *h);
+
+/* One agent of a run, and what of its rates is the same at all turns. p, s and cell are borrowed. */
+struct planted_agent {
+    const struct planted *p;
+    const struct study *s;
+    const struct cell *cell;
+    int replicate, agent;
+    double share, rate[COMPONENTS], phase[COMPONENTS]; /* share: of aligned agents; phase: where rounding begins */
+};
+void planted_agent(struct planted_agent *out, const struct planted *p, const struct study *s, const struct cell *cell,
+                   int replicate, const struct seat *seats, int agent);
 /* What an agent is to write: graphemes to itself and hits. Cumulative rounding keeps an agent's totals within one of its rate. */
 struct planted_counts {
     int64_t monologue, hits[COMPONENTS]; /* hits[COMPONENT_MONOLOGUE] is 0 */
 };
-void planted_counts(const struct planted *p, const struct scene *sc, int agent, int turn, struct planted_counts *out);
+void planted_counts(const struct planted_agent *a, int turn, struct planted_counts *out);
 
 /* p and s are borrowed. Errors: a language has too few forms that can be planted. */
 int planted_open(struct backend **out, const struct planted *p, const struct study *s, struct err *e);

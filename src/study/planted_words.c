@@ -62,16 +62,19 @@ static int usable(struct maker *m, const char *s, size_t n, int own, int form) {
     return ok;
 }
 
-static int add_piece(struct maker *m, struct pieces *list, const char *s, size_t n, int kind) {
-    size_t graphemes;
+static int add_piece(struct maker *m, enum component of, const char *s, size_t n, int kind) {
+    struct pieces *list = &m->v->of[of];
+    struct breaks b;
     if (list->n == list->cap) {
         int cap = list->cap * 2 + 32;
         struct piece *p = realloc(list->at, (size_t)cap * sizeof *p);
         if (!p) return fail(m->e, ERR_NOMEM, "out of memory for a vocabulary");
         list->at = p, list->cap = cap;
     }
-    TRY(count_graphemes(s, n, &graphemes, m->e));
-    struct piece p = {.text = strndup(s, n), .len = n, .graphemes = (int)graphemes, .kind = kind};
+    TRY(find_breaks(&b, m->l->word_breaks, s, n, m->e));
+    struct piece p = {
+        .text = strndup(s, n), .len = n, .graphemes = (int)b.graphemes, .words = (int)b.words, .kind = kind, .of = of};
+    breaks_free(&b);
     if (!p.text) return fail(m->e, ERR_NOMEM, "out of memory for a vocabulary");
     list->at[list->n++] = p;
     return 0;
@@ -90,7 +93,7 @@ static int add_forms(struct maker *m, enum component c) {
             if (s->forms[f].kind != k) continue;
             int ok = usable(m, s->forms[f].text, strlen(s->forms[f].text), own, f);
             if (ok < 0) return ok;
-            if (ok) TRY(add_piece(m, list, s->forms[f].text, strlen(s->forms[f].text), k));
+            if (ok) TRY(add_piece(m, c, s->forms[f].text, strlen(s->forms[f].text), k));
         }
     }
     for (int k = s->n_kinds; k <= LANGUAGE_MAX_KINDS; k++) list->first[k] = list->n;
@@ -122,7 +125,7 @@ static int add_neutral(struct maker *m, const char *s, size_t n) {
     TRY(count_graphemes(s, n, &graphemes, m->e));
     if (graphemes > PHRASE_MAX) return 0;
     int ok = usable(m, s, n, -1, -1);
-    return ok == 1 ? add_piece(m, &m->v->of[COMPONENT_MONOLOGUE], s, n, 0) : ok;
+    return ok == 1 ? add_piece(m, COMPONENT_MONOLOGUE, s, n, 0) : ok;
 }
 
 static int is_word(const char *s, size_t n) {
@@ -187,4 +190,17 @@ int vocabulary_make(struct vocabulary *v, const struct language *l, struct err *
     for (int i = 0; i < l->n_dictionaries; i++) dictionary_free(m.d[i]);
     if (rc < 0) vocabulary_free(v);
     return rc;
+}
+
+void planted_words_free(struct vocabulary *v) {
+    for (int i = 0; i < STUDY_MAX_LANGUAGES; i++) vocabulary_free(&v[i]);
+}
+
+int planted_words(struct vocabulary *v, const struct study *s, struct err *e) {
+    for (int i = 0; i < STUDY_MAX_LANGUAGES; i++) v[i] = (struct vocabulary){0};
+    for (int i = 0; i < s->n_languages && !s->council.options; i++) {
+        int rc = vocabulary_make(&v[i], s->language[i], e);
+        if (rc < 0) return planted_words_free(v), rc;
+    }
+    return 0;
 }

@@ -8,7 +8,8 @@
 struct piece {
     char *text;
     size_t len;
-    int graphemes, kind;
+    int graphemes, words, kind; /* of the text; between commas the same */
+    enum component of;          /* whose form it is; COMPONENT_MONOLOGUE: neutral */
 };
 struct pieces {
     struct piece *at; /* neutral ones by length, dictionary forms by kind */
@@ -22,4 +23,7 @@ struct vocabulary {
 };
 int vocabulary_make(struct vocabulary *v, const struct language *l, struct err *e);
 void vocabulary_free(struct vocabulary *v);
+/* Those of a study's languages: v[STUDY_MAX_LANGUAGES]; of a council empty ones. */
+int planted_words(struct vocabulary *v, const struct study *s, struct err *e);
+void planted_words_free(struct vocabulary *v);
 #endif

@@ -94,6 +94,7 @@ int replay_open(struct backend **out, struct archive *from, struct err *e) {
                             .model = *r->model ? r->model : NULL,
                             .parts = json_incref(json_object_get(fact, "models")),
                             .planted = json_is_true(json_object_get(fact, "planted")),
+                            .blind = 1,
                             .most = 1024,
                             .submit = submit,
                             .poll = poll_ready,

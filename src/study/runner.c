@@ -149,14 +149,14 @@ static int ask_one(struct runner *r, struct want w) {
         return settle(r, w.slot);
     }
     turn_key(key, scene_cell(sc)->index, scene_replicate(sc), scene_turn(sc), w.agent);
-    TRY(context_of(l, w.agent, w.ask, &c, r->e));
+    if (!r->b->blind) TRY(context_of(l, w.agent, w.ask, &c, r->e));
     struct call call = {.tag = ((int64_t)w.slot * STUDY_MAX_AGENTS + w.agent) * 2 + w.ask,
                         .key = key,
                         .how = &r->s->model[scene_cell(sc)->model],
                         .scene = sc,
                         .agent = w.agent,
                         .ask = w.ask,
-                        .context = &c};
+                        .context = r->b->blind ? NULL : &c};
     call.seed = study_seed(r->s, scene_cell(sc), scene_replicate(sc), scene_turn(sc), w.agent, w.ask);
     int rc = r->b->submit(r->b, &call, r->e);
     context_free(&c);

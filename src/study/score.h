@@ -18,6 +18,8 @@ struct reference {
 };
 /* Scope of a cell: 0 pooled, 1 its language, 2 its model; an index into run and agent. */
 int reference_scope(const struct study *s, const struct cell *c, int which);
+/* Whether the runs of a cell standardise in a scope. */
+int reference_has(const struct study *s, const struct cell *c, int scope);
 int reference_make(struct reference *out, const struct scored *c, const struct metric_opts *o, struct err *e);
 /* {"format": "candor reference/1", "monologue": "graphemes", "hits": "per_1000", "runs": [key…], "run": {scope: {"n", "mean": {part: x},
  *  "sd": {…}}}, "agent": {…}} */

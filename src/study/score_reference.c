@@ -30,7 +30,8 @@ struct rows {
     int64_t runs, agents;
 };
 
-static int in_scope(const struct study *s, const struct cell *c, int scope) {
+int reference_has(const struct study *s, const struct cell *c, int scope) {
+    if (s->reference >= 0 && c->arm != s->reference) return 0;
     for (int w = 0; w < 3; w++)
         if (reference_scope(s, c, w) == scope) return 1;
     return 0;
@@ -40,7 +41,7 @@ static void collect(struct rows *x, const struct scored *c, const struct metric_
     const struct study *s = c->s;
     x->runs = x->agents = 0;
     for (int i = 0; i < s->n_cells; i++) {
-        if (!in_scope(s, &s->cell[i], scope) || (s->reference >= 0 && s->cell[i].arm != s->reference)) continue;
+        if (!reference_has(s, &s->cell[i], scope)) continue;
         for (int r = c->first[i]; r < c->first[i + 1]; r++) {
             if (!scored_in(&c->run[r])) continue;
             metric_parts(x->run[x->runs++], &c->run[r].all, o);
@@ -55,7 +56,7 @@ static json_t *run_list(const struct scored *c) {
     char key[RUN_KEY_BYTES];
     for (int i = 0; i < s->n_cells; i++)
         for (int r = c->first[i]; r < c->first[i + 1]; r++) {
-            if (!scored_in(&c->run[r]) || (s->reference >= 0 && s->cell[i].arm != s->reference)) continue;
+            if (!scored_in(&c->run[r]) || !reference_has(s, &s->cell[i], 0)) continue;
             snprintf(key, sizeof key, "cell%03d/rep%03d", i, r - c->first[i]);
             json_array_append_new(list, json_string(key));
         }

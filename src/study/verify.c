@@ -113,12 +113,12 @@ static int reference_of(struct reference *out, const struct scored *c, const jso
     return 0;
 }
 
-static int check_scores(struct verifier *x, const json_t *stored) {
+static int check_scores(struct verifier *x, const json_t *stored, int threads) {
     struct scored c = {0};
     struct reference r = {0};
     json_t *now = NULL, *back = NULL;
     int agents = json_object_get(json_array_get(json_object_get(stored, "runs"), 0), "agents") != NULL;
-    TRY(scored_read(&c, x->s, x->a, x->e));
+    TRY(scored_read(&c, x->s, x->a, threads, x->e));
     int rc = reference_of(&r, &c, json_object_get(stored, "reference"), x->e);
     if (rc >= 0) rc = score_json(&now, &c, &r, agents, x->e);
     if (rc >= 0) { /* numbers as they are when they were written once */
@@ -144,7 +144,7 @@ int study_verify(struct verified *out, struct archive *a, const struct verify_op
     int rc = proof_run(&x.v.proof, x.s, a, fn, user, e);
     x.v.findings = x.v.proof.findings;
     if (rc >= 0) rc = check_registration(&x, o->registration);
-    if (rc >= 0 && o->score) rc = check_scores(&x, o->score);
+    if (rc >= 0 && o->score) rc = check_scores(&x, o->score, o->threads);
     study_free(x.s);
     *out = x.v;
     return rc;

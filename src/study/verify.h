@@ -9,6 +9,7 @@ struct json_t;
 struct verify_opts {
     const struct json_t *registration; /* NULL: that of the archive, if there is one */
     const struct json_t *score;        /* of study score --json; NULL: nothing to compare */
+    int threads;                       /* 0: physical cores */
 };
 struct verified {
     struct proof proof;
