@@ -62,10 +62,9 @@ static void print_scores(const json_t *j) {
     size_t i;
     json_t *c;
     json_int_t foreign = 0;
-    printf("%s%s: means of analysed runs; monologue in %s, hits %s; reference: %s\n\n",
-           json_is_true(json_object_get(j, "planted")) ? "PLANTED " : "", json_string_value(json_object_get(j, "study")),
-           json_string_value(json_object_get(j, "monologue")), json_string_value(json_object_get(j, "hits")),
-           json_string_value(json_object_get(j, "reference_from")));
+    printf("%s%s: means of analysed runs; monologue in %s, hits %s; reference: %s\n\n", study_label_text(j),
+           json_string_value(json_object_get(j, "study")), json_string_value(json_object_get(j, "monologue")),
+           json_string_value(json_object_get(j, "hits")), json_string_value(json_object_get(j, "reference_from")));
     printf("%-40s %4s %4s %9s %9s %10s %8s %8s %8s %8s\n", "cell", "plan", "n", "monologue", "boundary", "protective", "CPI",
            "DI", "CPI lang", "DI lang");
     json_array_foreach(json_object_get(j, "cells"), i, c) {

@@ -118,7 +118,7 @@ static void print_explored(const json_t *j) {
 static void print_stats(const json_t *j) {
     size_t i;
     json_t *h;
-    printf("%s%s\n", json_is_true(json_object_get(j, "planted")) ? "PLANTED " : "", text(j, "study"));
+    printf("%s%s\n", study_label_text(j), text(j, "study"));
     json_array_foreach(json_object_get(j, "why_exploratory"), i, h) printf("exploratory, since: %s\n", json_string_value(h));
     printf("\n%-26s %-12s %-11s %9s %8s %s %10s %10s\n", "hypothesis", "status", "metric", "estimate", "g", "95 % interval", "p",
            text(j, "correction"));

@@ -119,3 +119,8 @@ int read_reference(struct asked_reference *out, struct args *a, int scopes, stru
     out->w.given = out->file;
     return 0;
 }
+
+const char *study_label_text(const json_t *o) {
+    if (json_is_true(json_object_get(o, "planted"))) return "PLANTED ";
+    return json_is_true(json_object_get(o, "test_bed")) ? "TEST BED " : "";
+}

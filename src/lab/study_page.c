@@ -9,10 +9,12 @@ const struct study_measure study_measures[] = {
 
 /* ---- labels ---- */
 
+static int is_test_bed(const json_t *tree) { return json_is_true(json_object_get(tree, "test_bed")); }
 static int maybe_planted(const json_t *tree) { return !json_is_false(json_object_get(tree, "planted")); }
 static const char *label_of(const json_t *tree) {
     const json_t *planted = json_object_get(tree, "planted");
-    return json_is_false(planted) ? "" : json_is_true(planted) ? "PLANTED: " : "POSSIBLY PLANTED: ";
+    if (json_is_false(planted)) return is_test_bed(tree) ? "TEST BED: " : "";
+    return json_is_true(planted) ? "PLANTED: " : "POSSIBLY PLANTED: ";
 }
 
 static void title_of(char out[200], const struct titled *s, const char *title) {
@@ -52,6 +54,12 @@ static int add_top(struct page *p, const json_t *tree, struct err *e) {
                       "and nothing "
                       "here says anything about one.",
                       e));
+    if (is_test_bed(tree))
+        TRY(page_text(
+            p,
+            "TEST BED: a council, made to hold instruments against agents whose beliefs are known. Its planted members, and "
+            "models that were trained on what they say, follow rules that somebody set; nothing follows about groups of people.",
+            e));
     EACH_OF(languages, i, l) {
         size_t at = strlen(names);
         snprintf(names + at, sizeof names - at, "%s%.40s (%.20s)", at ? ", " : "", text_of(l, "name"), text_of(l, "code"));
@@ -297,8 +305,9 @@ int study_page(struct page **out, const json_t *tree, struct err *e) {
     snprintf(title, sizeof title, "%s%.300s", label_of(tree),
              *text_of(tree, "title") ? text_of(tree, "title") : "A study of groups of agents");
     const struct page_head head = {.title = title,
-                                   .subtitle = maybe_planted(tree)
-                                                   ? "Planted data: a test of the instrument, not a finding."
+                                   .subtitle = maybe_planted(tree) ? "Planted data: a test of the instrument, not a finding."
+                                               : is_test_bed(tree)
+                                                   ? "A test bed with planted behaviour: a test of instruments, not a finding."
                                                    : "Groups of language-model agents, by share of aligned agents and language."};
     TRY(page_new(&p, &head, e));
     int rc = fill(p, tree, e);

@@ -133,6 +133,7 @@ static int assemble(struct analysis *x, json_t **out) {
                           hypothesis_correction_name(s->correction), "hypotheses", list, "reference_from",
                           reference_from_name(x->from), "reference_runs", (json_int_t)json_array_size(x->r.runs), "loss",
                           json_object_get(score, "loss"), "words", x->o.words ? json_incref(words) : NULL);
+    if (o) study_label(o, s);
     json_decref(score);
     json_decref(words);
     if (rc >= 0 && (!o || json_object_update(o, explored) < 0)) rc = fail(x->e, ERR_NOMEM, "out of memory for statistics");

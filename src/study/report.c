@@ -105,6 +105,7 @@ static int about(json_t **out, struct archive *a, const struct scored *c, int re
                      backend ? backend : "", "planted", c->planted, "reps", reps, "runs", (json_int_t)c->n, "analysed",
                      (json_int_t)analysed, "cells", s->n_cells, "languages", languages);
     if (*out) json_object_set_new(*out, "models", answered_by(s, fact));
+    if (*out) study_label(*out, s);
     json_decref(fact);
     return *out ? 0 : fail(e, ERR_NOMEM, "out of memory for a report");
 }

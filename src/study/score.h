@@ -33,4 +33,6 @@ void reference_free(struct reference *r);
  *  "language", "model"}}], "runs": [{"run", "cell", "language", "model", "arm", "replicate", "aligned", "analysed", "counts", parts, "scores":
  *  {"pooled": {"z", "cpi", "di"}, …}}]}; agents: each run has "agents" too. failed: started and not finished. */
 int score_json(struct json_t **out, const struct scored *c, const struct reference *r, int agents, struct err *e);
+/* "test_bed": true into what is made of a council. */
+void study_label(struct json_t *o, const struct study *s);
 #endif
