@@ -19,6 +19,7 @@ static const struct opt opts[] = {
     {"seed", 0, "N", NULL, "with --documents: draw by this seed; default: the study's"},
     {"mix", 0, "SHARE", "0",
      "with --documents: in this share of the runs draw how many agents carry each prefix, in place of the arm"},
+    {"reliability", 0, "P", NULL, "with --documents: how often a hint is the truth; default: the study's"},
     {"check", 0, "ARCHIVE", NULL, "hold the replies of this archive against the rules of its study"},
     {"within", 0, "GAP", NULL, "with --check: end with 10 if a rate of 100 events or more is farther from that of the rules"},
     OPT_JSON,
@@ -76,6 +77,7 @@ static int documents(struct study *s, struct args *a, struct err *e) {
     TRY(arg_i64(a, "documents", 1, 100000000, &o.runs, e));
     if (arg_has(a, "seed")) TRY(arg_i64(a, "seed", 0, INT64_MAX, &seed, e));
     TRY(arg_real(a, "mix", 0, 1, &o.mix, e));
+    TRY(arg_real(a, "reliability", 1e-3, 1, &o.reliability, e));
     TRY(read_split(a, &o.split, e));
     o.seed = (uint64_t)seed;
     interrupt_watch();

@@ -97,6 +97,7 @@ int council_documents(struct council_documents *out, struct study *s, const stru
     if (!s->council.options) return fail(e, ERR_ARG, "expected a study with the key council, found %s, which has none", s->id);
     study_reseed(s, o->seed);
     s->council.split = o->split;
+    if (o->reliability > 0) s->council.reliability = o->reliability;
     for (int64_t run = 0; run < o->runs; run++) {
         if (o->stop && o->stop(o->ctx)) return fail(e, ERR_CANCELLED, "stopped after %lld runs", (long long)run);
         TRY(one(&w, run));

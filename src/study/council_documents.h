@@ -15,6 +15,7 @@ struct council_documents_opts {
     enum council_split split;
     uint64_t seed;
     double mix;             /* 0 to 1 */
+    double reliability;     /* of the hints; 0: the study's. A lower one makes groups that differ for longer */
     int (*stop)(void *ctx); /* NULL: never */
     void (*progress)(void *ctx, int64_t runs_done);
     void *ctx;
@@ -22,7 +23,7 @@ struct council_documents_opts {
 struct council_documents {
     int64_t runs, documents, replies, bytes;
 };
-/* Writes to f; s takes the options' seed and split, and is changed in other ways while it runs. Errors: ARG (the study is no council),
+/* Writes to f; s takes the options' seed, split and reliability, and is changed in other ways while it runs. Errors: ARG (the study is no council),
  * UNSUPPORTED (agents do not see all turns), IO, CANCELLED, NOMEM. */
 int council_documents(struct council_documents *out, struct study *s, const struct council_rates *r,
                       const struct council_documents_opts *o, FILE *f, struct err *e);
