@@ -61,19 +61,13 @@ Test(study_local, threads_calls_and_stops_change_nothing) {
     struct rig r;
     struct err e;
     char path[100], *first = NULL;
-    size_t n = 0, first_n = 0;
+    size_t first_n = 0;
     path_of(path, sizeof path, "local");
     for (int i = 0; i < 4; i++) {
         rig_open(&r, o[i].threads, 0);
         remove_all(path);
         cr_assert_eq(run_study(&r, &(struct local_opts){.model = "m:1"}, path, &o[i], &e), 0, "%s", e.msg);
-        char *bytes = sealed(path, &n);
-        if (!i)
-            first = bytes, first_n = n;
-        else {
-            cr_assert(n == first_n && !memcmp(bytes, first, n), "settings %d: other facts", i);
-            free(bytes);
-        }
+        same_sealed(path, &first, &first_n, i);
         rig_close(&r);
     }
     free(first);

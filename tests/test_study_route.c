@@ -132,7 +132,7 @@ Test(study_route, calls_reach_their_model) {
     } o[] = {{1, 0, {0, 0, 0}}, {64, 0, {5, 0, 2}}, {7, 9, {0, 3, 0}}};
     struct study *s = three_models(6);
     char path[100], again[100], *first = NULL;
-    size_t n, first_n = 0;
+    size_t first_n = 0;
     struct err e;
     path_of(path, sizeof path, "route"), path_of(again, sizeof again, "route-replay");
     for (int i = 0; i < 3; i++) {
@@ -149,13 +149,7 @@ Test(study_route, calls_reach_their_model) {
             if (!o[i].patience) cr_assert(m[0].asked == 24 && m[1].asked == 24 && m[2].asked == 24);
         }
         cr_assert_eq(rc, 0, "%s", e.msg);
-        char *bytes = sealed(path, &n);
-        if (!i)
-            first = bytes, first_n = n;
-        else {
-            cr_assert(n == first_n && !memcmp(bytes, first, n), "settings %d: other facts", i);
-            free(bytes);
-        }
+        same_sealed(path, &first, &first_n, i);
     }
     struct archive *a;
     struct look l = {0};
@@ -167,9 +161,8 @@ Test(study_route, calls_reach_their_model) {
     remove_all(again);
     cr_assert_eq(run_with(s, b, again, 8, 0, &e), 0, "%s", e.msg);
     backend_close(b), archive_close(a);
-    char *bytes = sealed(again, &n);
-    cr_assert(n == first_n && !memcmp(bytes, first, n), "a replay has other facts");
-    free(bytes), free(first);
+    same_sealed(again, &first, &first_n, 3); /* of the replay */
+    free(first);
     remove_all(path), remove_all(again);
     study_free(s);
 }

@@ -58,31 +58,22 @@ static int open_speaker(struct work *w, struct args *a, struct err *e) {
     return open_engine(&w->m.o, &(struct engine_opts){.max_sessions = 64}, e);
 }
 
-static json_t *layers_json(const struct collect_opts *o) {
-    json_t *list = json_array();
-    for (int i = 0; i < o->n_layers; i++) json_array_append_new(list, json_integer(o->layer[i]));
-    return list;
-}
-
 static void ignore(void *user, const struct archive_finding *f) { (void)user, (void)f; }
 
 /* All that the stored facts depend on: which agent-turns there are is said by the archive's own hash of its facts. */
 static int make_settings(struct work *w, struct args *a, struct err *e) {
-    struct probe_model pm = theater_model(&w->m);
     struct archive_report r = {0};
-    char id[256], content[ARCHIVE_ID_HEX], hex[17];
+    char content[ARCHIVE_ID_HEX], hex[17];
+    const struct model_cfg *cfg = model_cfg(w->m.o.m);
     TRY(archive_verify(a->pos[0], &r, ignore, NULL, e));
     if (r.findings || !r.info.sealed)
         return fail_at(e, ERR_STATE, a->pos[0], -1, "expected a sealed archive without damage (candor study verify says more)");
     archive_id_hex(r.content, content);
-    describe_model(id, sizeof id, "lm", &w->m.o);
-    json_t *s = w->settings =
-        json_pack("{s:i, s:{s:s, s:s, s:s, s:s, s:I, s:I, s:I}, s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:I, s:s}", "candor_traces", 1,
-                  "model", "name", pm.name, "format", pm.format, "file", w->m.o.path, "id", id, "width", (json_int_t)pm.width,
-                  "layers", (json_int_t)pm.layers, "vocabulary", (json_int_t)pm.vocab, "tap", tap_name(w->o.tap), "layers",
-                  layers_json(&w->o), "width", (json_int_t)hidden_width(model_cfg(w->m.o.m), w->o.tap), "choice_width",
-                  (json_int_t)choice_width(w->m.o.m), "data", content, "study", w->study->id, "part", arg_str(a, "part"),
-                  "max_new", (json_int_t)w->o.max_new, "precision", arg_str(a, "precision"));
+    json_t *s = w->settings = json_pack(
+        "{s:i, s:o, s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:I, s:s}", "candor_traces", 1, "model", theater_model_json(&w->m), "tap",
+        tap_name(w->o.tap), "layers", theater_layers_json(w->o.layer, w->o.n_layers), "width",
+        (json_int_t)hidden_width(cfg, w->o.tap), "choice_width", (json_int_t)choice_width(w->m.o.m), "data", content, "study",
+        w->study->id, "part", arg_str(a, "part"), "max_new", (json_int_t)w->o.max_new, "precision", arg_str(a, "precision"));
     char *text = s ? json_dumps(s, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     if (!text) return fail(e, ERR_NOMEM, "out of memory for the settings");
     snprintf(hex, sizeof hex, "%016" PRIx64, hash_text(text));

@@ -151,29 +151,16 @@ static json_t *hex(uint64_t h) {
 
 static json_t *word(const char *s) { return s ? json_string(s) : json_null(); }
 
-static json_t *model_json(const struct work *x) {
-    struct probe_model pm = theater_model(&x->m);
-    char id[256];
-    describe_model(id, sizeof id, "lm", &x->m.o);
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "name", pm.name, "format", pm.format, "file", x->m.o.path, "id", id,
-                     "width", (json_int_t)pm.width, "layers", (json_int_t)pm.layers, "vocabulary", (json_int_t)pm.vocab);
-}
-
-static json_t *layers_json(const int *layer, int n) {
-    json_t *layers = json_array();
-    for (int i = 0; i < n; i++) json_array_append_new(layers, json_integer(layer[i]));
-    return layers;
-}
-
 /* What the traces depend on, and the states of which layers there are. */
 static json_t *trace_settings(struct work *x, struct args *a, struct err *e) {
     json_t *s = json_object();
     const struct collect_opts *o = &x->o;
     json_object_set_new(s, "candor_traces", json_integer(1));
-    json_object_set_new(s, "model", model_json(x));
+    json_object_set_new(s, "model", theater_model_json(&x->m));
     json_object_set_new(s, "tap", json_string(tap_name(o->tap)));
     json_object_set_new(s, "layers",
-                        o->probe ? layers_json(x->probe.layer, x->probe.n_layers) : layers_json(o->layer, o->n_layers));
+                        o->probe ? theater_layers_json(x->probe.layer, x->probe.n_layers)
+                                 : theater_layers_json(o->layer, o->n_layers));
     json_object_set_new(s, "width", json_integer(hidden_width(model_cfg(x->m.o.m), o->tap)));
     json_object_set_new(s, "choice_width", json_integer(choice_width(x->m.o.m)));
     json_object_set_new(s, "data", x->from ? word(store_setting(x->from, "id")) : hex(hash_questions(&x->qs, e)));
@@ -204,7 +191,7 @@ static int make_settings(struct work *x, struct args *a, struct err *e) {
     json_object_set_new(s, "id", hex(hash_text(text)));
     free(text);
     if (!x->o.probe) return 0;
-    json_object_set_new(s, "layers", layers_json(x->o.layer, x->o.n_layers));
+    json_object_set_new(s, "layers", theater_layers_json(x->o.layer, x->o.n_layers));
     json_object_set_new(s, "choice_width", json_integer(0));
     json_object_set_new(s, "numbers", json_integer(readings_numbers(x->probe.shape)));
     json_object_set_new(s, "probe", readings_settings(&x->probe, arg_str(a, "probe")));

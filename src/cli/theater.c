@@ -1,6 +1,7 @@
 /* What the parts of candor theater share. */
 #include "cli/theater.h"
 #include "task/prefix.h"
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,4 +134,18 @@ int theater_probe_layers(const struct probe *p, struct args *a, int n, int *out,
         out[(*count)++] = want[i];
     }
     return 0;
+}
+
+json_t *theater_model_json(const struct asked_model *m) {
+    struct probe_model pm = theater_model(m);
+    char id[256];
+    describe_model(id, sizeof id, "lm", &m->o);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "name", pm.name, "format", pm.format, "file", m->o.path, "id", id,
+                     "width", (json_int_t)pm.width, "layers", (json_int_t)pm.layers, "vocabulary", (json_int_t)pm.vocab);
+}
+
+json_t *theater_layers_json(const int *layer, int n) {
+    json_t *layers = json_array();
+    for (int i = 0; i < n; i++) json_array_append_new(layers, json_integer(layer[i]));
+    return layers;
 }

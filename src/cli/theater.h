@@ -19,4 +19,7 @@ int theater_probe_layers(const struct probe *p, struct args *a, int n, int *out,
 struct asker theater_asker(struct asked_model *m);
 /* What a probe must know of the model. */
 struct probe_model theater_model(const struct asked_model *m);
+/* The same as part of a store's settings, and the layers that it has. */
+struct json_t *theater_model_json(const struct asked_model *m);
+struct json_t *theater_layers_json(const int *layer, int n);
 #endif

@@ -1,8 +1,8 @@
 /* Reading the words of a council: each part has its keys, kinds and limits, and what is wrong is said with line and column. */
 #include "base/str.h"
 #include "study/council_words.h"
+#include "study/language_int.h"
 #include "study/prompt.h"
-#include "study/yaml.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,15 +39,6 @@ static int read_head(struct reader *r, const struct yml_node *root) {
         return yml_fail(r->d, yml_get(root, "code"), 0, ERR_FORMAT, r->e,
                         "expected the texts of language \"%s\", found \"%.40s\"", r->l->code, s);
     return text_at(r, root, "setting", &r->l->setting);
-}
-
-static int read_prefixes(struct reader *r, const struct yml_node *n) {
-#define XX(id, name) name,
-    static const char *const keys[] = {PREFIX_MAP(XX) NULL};
-#undef XX
-    TRY(yml_keys(r->d, n, "prefixes", keys, r->e));
-    for (int i = 0; i < PREFIXES; i++) TRY(text_at(r, n, keys[i], &r->l->prefixes[i]));
-    return 0;
 }
 
 static int read_prompts(struct reader *r, const struct yml_node *n) {
@@ -194,7 +185,7 @@ static int read_root(struct reader *r) {
     const struct yml_node *root = yml_root(r->d);
     TRY(yml_keys(r->d, root, "council", keys, r->e));
     TRY(read_head(r, root));
-    TRY(read_prefixes(r, yml_get(root, "prefixes")));
+    TRY(prefixes_read(r->d, yml_get(root, "prefixes"), r->l->prefixes, r->e));
     TRY(read_prompts(r, yml_get(root, "prompts")));
     TRY(prompt_at(r, yml_get(root, "question"), "question", "question", NULL, &r->w->question));
     TRY(prompt_at(r, yml_get(root, "options"), "options", "values", NULL, &r->w->options));

@@ -1,9 +1,8 @@
 /* Reading a language file: every part has its keys, its kinds and its limits, and what is wrong is said with line and column. */
 #include "base/str.h"
-#include "study/language.h"
+#include "study/language_int.h"
 #include "study/prompt.h"
 #include "study/script.h"
-#include "study/yaml.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,12 +148,12 @@ static int read_scenario(struct reader *r, const struct yml_node *n) {
 
 /* ---- prefixes, prompts ---- */
 
-static int read_prefixes(struct reader *r, const struct yml_node *n) {
+int prefixes_read(const struct yml_doc *d, const struct yml_node *n, const char *out[PREFIXES], struct err *e) {
 #define XX(id, name) name,
     static const char *const keys[] = {PREFIX_MAP(XX) NULL};
 #undef XX
-    TRY(yml_keys(r->d, n, "prefixes", keys, r->e));
-    for (int i = 0; i < PREFIXES; i++) TRY(text_at(r, n, keys[i], &r->l->prefixes[i]));
+    TRY(yml_keys(d, n, "prefixes", keys, e));
+    for (int i = 0; i < PREFIXES; i++) TRY(yml_text(d, yml_get(n, keys[i]), keys[i], &out[i], e));
     return 0;
 }
 
@@ -271,7 +270,7 @@ static int read_root(struct reader *r) {
     TRY(yml_keys(r->d, root, "language", keys, r->e));
     TRY(read_head(r, root));
     TRY(read_scenario(r, yml_get(root, "scenario")));
-    TRY(read_prefixes(r, yml_get(root, "prefixes")));
+    TRY(prefixes_read(r->d, yml_get(root, "prefixes"), r->l->prefixes, r->e));
     TRY(read_prompts(r, yml_get(root, "prompts")));
     return read_dictionaries(r, yml_get(root, "dictionaries"));
 }
