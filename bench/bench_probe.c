@@ -1,6 +1,7 @@
 /* What looking costs while a model decodes: a probe that reads one layer after every token, and the capture of one layer's states as f16, each against
- * plain decoding. Usage: bench_probe MODEL [tokens [rounds [rank]]]. Every round decodes plainly, with the probe, with the capture and plainly again, the order turned by
- * one from round to round; each is held against the first plain one of its round, and the median ratio counts, with its quartiles. Weights and choices of the probe are random: what it says does not matter to its cost. Taking a question's choices into
+ * plain decoding. Usage: bench_probe MODEL [tokens [rounds [rank]]]. Every round decodes plainly, with the probe, plainly again and
+ * with the capture, in a drawn order, each twice in a row: the second counts, since what a run leaves behind (pages, caches) is part of what the next one costs, and
+ * who looks once looks always. Each way is held against the first plain one of its round; the median ratio counts, with its quartiles. Weights and choices of the probe are random: what it says does not matter to its cost. Taking a question's choices into
  * the weights (once a trace) is in the time. */
 #include "base/progress.h"
 #include "base/rng.h"
@@ -88,11 +89,17 @@ static void compare(struct engine *g, int64_t n, int rounds, struct look *reads,
         way[w].seconds = malloc((size_t)rounds * sizeof *way[w].seconds);
         decode(g, n, way[w].look, layer);
     }
-    for (int i = 0; i < rounds; i++)
+    struct rng order = RNG(1, 4);
+    for (int i = 0; i < rounds; i++) {
+        int at[WAYS];
+        for (int k = 0; k < WAYS; k++) at[k] = k;
+        rng_shuffle(&order, at, WAYS, sizeof *at);
         for (int k = 0; k < WAYS; k++) {
-            struct way *w = &way[(i + k) % WAYS];
+            struct way *w = &way[at[k]];
+            decode(g, n, w->look, layer);
             w->seconds[i] = decode(g, n, w->look, layer);
         }
+    }
     for (int w = 1; w < WAYS; w++) print_way(&way[w], &way[0], rounds, n);
     for (int w = 0; w < WAYS; w++) free(way[w].seconds);
 }
