@@ -115,6 +115,28 @@ Test(train, a_vocabulary_has_data_of_its_own) {
     expect_same_file("0.gguf.vocab", "1.gguf.vocab");
 }
 
+/* The rest of a document with the weight of its answer: a document of which every token counts alike. With less of it the answer counts more. */
+Test(train, an_answer_with_all_of_the_rest_is_the_whole_text) {
+    static const char *const stage[] = {"\"next\"", "\"answer\", \"rest\": 1", "\"answer\", \"rest\": 0.25", "\"answer\""};
+    struct last l[4] = {0};
+    for (int i = 0; i < 4; i++) {
+        struct err e = ERR_INIT;
+        char text[1024];
+        snprintf(text, sizeof text,
+                 "{\"out\": \"%d.gguf\", \"seed\": 7, \"format\": \"F32\", \"model\": {\"family\": \"llama\", \"layers\": 1, "
+                 "\"width\": 16, \"heads\": 1, \"kv_heads\": 1, \"head_dim\": 16, \"ff\": 16, \"context\": 256}, "
+                 "\"tokenizer\": {\"vocab\": 320, \"pre\": \"qwen2\", \"samples\": 200}, \"stages\": [{\"name\": \"a\", "
+                 "\"tokens\": 3000, \"rows\": 256, \"data\": [{\"family\": \"arith\"}], \"objective\": %s}], "
+                 "\"validate_every\": 0}",
+                 i, stage[i]);
+        write_file(tmp_path("w.json"), text);
+        cr_assert(run("w.json", 0, 1, &l[i], &e) == 0, "%s", e.msg);
+    }
+    cr_expect(l[0].first == l[1].first && l[0].loss == l[1].loss, "%.17g %.17g, %.17g %.17g", l[0].first, l[1].first, l[0].loss,
+              l[1].loss);
+    cr_expect(l[2].loss != l[0].loss && l[2].loss != l[3].loss && l[3].loss != l[0].loss);
+}
+
 Test(train, recipes_are_checked) {
     static const struct {
         const char *text, *says;
@@ -132,6 +154,10 @@ Test(train, recipes_are_checked) {
         {"{\"out\": \"x\", \"init\": \"y\", \"stages\": [{\"name\": \"a\", \"objective\": \"next\", \"tokens\": 1, \"lr\": -1, "
          "\"data\": []}]}",
          "stage.lr"},
+        {"{\"out\": \"x\", \"init\": \"y\", \"stages\": [{\"name\": \"a\", \"objective\": \"next\", \"tokens\": 1, \"rest\": "
+         "0.5, "
+         "\"data\": [{\"family\": \"chain\"}]}]}",
+         "stage.rest"},
         {"{\"out\": \"x\", \"init\": \"y\", \"stages\": [{\"name\": \"a\", \"objective\": \"next\", \"tokens\": 1, \"data\": "
          "[{\"family\": \"golf\"}]}]}",
          "golf"},

@@ -170,9 +170,12 @@ static int stage_read(struct recipe_stage *s, struct recipe *r, json_t *o, struc
                                REAL("clip", s->clip, 0, 1e9, 0),
                                REAL("beta2", s->beta2, 0, 0.99999, 0),
                                REAL("muon", s->muon, 0, 10, 0),
+                               REAL("rest", s->rest, 0, 1, 0),
                                JSON("data", data, 1)};
     TRY(READ(keys, "stage", o));
     TRY(objective_read(&s->objective, objective, e));
+    if (s->rest > 0 && s->objective != OBJECTIVE_ANSWER)
+        return fail(e, ERR_FORMAT, "stage.rest: expected the objective answer, found %s", objective);
     TRY(data_list_read(s->data, &s->n_data, r, data, "stage.data", e));
     for (int j = 0; j < s->n_data; j++)
         if ((s->objective >= OBJECTIVE_PAIRWISE) != (s->data[j].policy[0] != 0))

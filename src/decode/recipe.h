@@ -7,7 +7,7 @@
  *                  "specials": ["<|user|>", "<|end|>"], "chat_template": "…"},  both or none; the last special ends a reply
  *    "init": "r1.gguf",                                                          instead of model and tokenizer
  *    "stages": [{"name": "pretrain", "objective": "next|answer|pairwise|pointwise", "tokens": 12e6, "rows": 4096, "accumulate": 1,
- *                "lr": 3e-3, "lr_min": 3e-4, "warmup": 100, "weight_decay": 0.1, "clip": 1.0, "beta2": 0.95, "muon": 0,
+ *                "lr": 3e-3, "lr_min": 3e-4, "warmup": 100, "weight_decay": 0.1, "clip": 1.0, "beta2": 0.95, "muon": 0, "rest": 0,
  *                "data": [{"family": "chain", "weight": 1, "difficulty": "2..5", "slip": 0.1, "at_once": 0.1, "raw": 0.2, "open": 0, "named": 0,
  *                          "told": 0, "lookup": 0, "entities": 300, "lettered": 0},
  *                         {"family": "chain", "policy": "r1.gguf", "questions": 4000, "samples": 4, "temp": 1.0, "max_new": 160, "steps": 1},
@@ -46,6 +46,7 @@ struct recipe_stage {
     char name[32];
     enum objective_kind objective;
     double tokens, lr, lr_min, weight_decay, clip, beta2;
+    double rest; /* objective answer: weight in the loss of the tokens that are no answer; targets have 1 */
     double muon; /* learning rate of the blocks' matrices under Muon, following the schedule of lr; 0: AdamW for all */
     int64_t rows, warmup;
     int accumulate;

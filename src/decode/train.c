@@ -118,10 +118,10 @@ static int arrays_new(struct trainer *t, struct err *e) {
     t->pages = calloc((size_t)n_pages, sizeof *t->pages);
     t->spans = calloc((size_t)t->max_docs, sizeof *t->spans), t->docs = calloc((size_t)t->max_docs, sizeof *t->docs);
     t->ids = calloc((size_t)R, sizeof *t->ids), t->target = calloc((size_t)R, sizeof *t->target);
-    t->coef = calloc((size_t)R, sizeof *t->coef), t->logp = calloc((size_t)R, sizeof *t->logp),
-    t->score = calloc((size_t)R, sizeof *t->score);
-    if (!t->h || !t->dh || !t->kv || !t->pages || !t->spans || !t->docs || !t->ids || !t->target || !t->coef || !t->logp ||
-        !t->score)
+    t->coef = calloc((size_t)R, sizeof *t->coef), t->weight = calloc((size_t)R, sizeof *t->weight),
+    t->logp = calloc((size_t)R, sizeof *t->logp), t->score = calloc((size_t)R, sizeof *t->score);
+    if (!t->h || !t->dh || !t->kv || !t->pages || !t->spans || !t->docs || !t->ids || !t->target || !t->coef || !t->weight ||
+        !t->logp || !t->score)
         return fail(e, ERR_NOMEM, "out of memory for batches of %lld rows", (long long)R);
     for (int64_t i = 0; i < n_pages; i++) t->pages[i] = t->kv + i * page;
     return moments_new(t, e);
@@ -137,7 +137,8 @@ static void trainer_fini(struct trainer *t) {
     muon_free(&t->muon);
     free(t->mom), free(t->var), grads_free(&t->grads);
     dev_free(t->d, t->h), dev_free(t->d, t->dh), dev_free(t->d, t->kv);
-    free(t->pages), free(t->spans), free(t->docs), free(t->ids), free(t->target), free(t->coef), free(t->logp), free(t->score);
+    free(t->pages), free(t->spans), free(t->docs), free(t->ids), free(t->target), free(t->coef), free(t->weight), free(t->logp),
+        free(t->score);
     tape_free(t->tape), pass_free(t->pass), model_close(t->m), tokenizer_free(t->tok), weights_close(t->source);
     samples_free(&t->samples);
     train__files_close(t);

@@ -39,8 +39,8 @@ struct trainer {
     void **pages;
     struct span *spans;
     int32_t *ids, *target;
-    double *coef, *logp, *score;
-    struct doc *docs; /* of the batch in hand */
+    double *coef, *logp, *score, *weight; /* weight: of each target in the loss */
+    struct doc *docs;                     /* of the batch in hand */
     int n_docs, max_docs;
     struct docs_ahead ahead[2]; /* to train on, to validate with */
     int64_t rows, T;

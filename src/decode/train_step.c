@@ -1,6 +1,6 @@
 /* One optimisation step: documents packed as sequences of one batch, a taped forward, the stage's loss as a seed, a backward with dW, AdamW.
  *
- *   next, answer   L = −(1/n) Σ log p(target)                     (n targets of the batch)
+ *   next, answer   L = −(1/n) Σ w log p(target)                   (n = Σ w; w: 1 for targets, the stage's `rest` for all other tokens)
  *   pointwise      L = −(1/n) Σ y log σ(s) + (1−y) log(1−σ(s))    s: score of a document's last token, and of its steps' if marked
  *   pairwise       L = −(1/n) Σ log σ(s₊ − s₋)                    (Bradley & Terry 1952; Ouyang et al. 2022) */
 #include "decode/train_int.h"
@@ -11,15 +11,18 @@ static const struct recipe_stage *stage_of(const struct trainer *t) { return &t-
 
 static int is_target(const struct doc *d, int64_t i) { return d->marks ? d->marks[i] > 0 : i >= d->from; }
 
-/* Appends one document as a sequence of its own and leaves an empty one. Rows: all but the last token (language), or all (score). */
-static void pack(struct trainer *t, struct doc *d, int reward) {
+/* Appends one document as a sequence of its own and leaves an empty one. Rows: all but the last token (language), or all (score).
+ * rest: weight of the tokens that are no targets. */
+static void pack(struct trainer *t, struct doc *d, int reward, double rest) {
     int64_t rows = reward ? d->ids.n : d->ids.n - 1;
     struct span *s = &t->spans[t->n_docs];
     int64_t page = t->n_docs ? (s[-1].kv.pages - t->pages) + (s[-1].rows + TRAIN_PAGE - 1) / TRAIN_PAGE : 0;
     *s = (struct span){t->T, rows, 0, {t->pages + page, TRAIN_PAGE, t->kv_fmt}};
     for (int64_t i = 0; i < rows; i++) {
         t->ids[t->T + i] = d->ids.ids[i];
-        t->target[t->T + i] = !reward && is_target(d, i + 1) ? d->ids.ids[i + 1] : -1;
+        double w = reward ? 0 : is_target(d, i + 1) ? 1 : rest;
+        t->weight[t->T + i] = w;
+        t->target[t->T + i] = w > 0 ? d->ids.ids[i + 1] : -1;
     }
     t->T += rows;
     t->docs[t->n_docs++] = *d; /* the batch owns its ids from here */
@@ -51,7 +54,7 @@ int train__batch(struct trainer *t, int valid, int64_t *next, struct err *e) {
                                     (long long)t->rows);
         for (int k = 0; k < group; k++) {
             if (d[k].ids.n > longest) d[k].ids.n = longest;
-            if (d[k].ids.n > 1) pack(t, &d[k], reward);
+            if (d[k].ids.n > 1) pack(t, &d[k], reward, valid ? 0 : s->rest); /* validation is of the targets alone */
         }
         if (!valid) t->s.docs += group, t->s.cut += cut;
         *next += group;
@@ -62,10 +65,11 @@ int train__batch(struct trainer *t, int valid, int64_t *next, struct err *e) {
 
 static int loss_tokens(struct trainer *t, int back, double scale, double *sum, double *n, struct err *e) {
     *sum = *n = 0;
-    for (int64_t i = 0; i < t->T; i++) *n += t->target[i] >= 0;
-    for (int64_t i = 0; i < t->T; i++) t->coef[i] = *n > 0 ? scale / *n : 0;
+    for (int64_t i = 0; i < t->T; i++) *n += t->weight[i];
+    for (int64_t i = 0; i < t->T; i++) t->coef[i] = *n > 0 ? scale * t->weight[i] / *n : 0;
     TRY(model_nll(t->m, t->pass, t->h, t->T, t->target, t->coef, t->logp, back ? t->dh : NULL, back ? &t->grads : NULL, e));
-    for (int64_t i = 0; i < t->T; i++) *sum -= t->logp[i];
+    for (int64_t i = 0; i < t->T; i++)
+        if (t->weight[i] > 0) *sum -= t->weight[i] * t->logp[i];
     return 0;
 }
 
