@@ -43,5 +43,9 @@ show theater train "$work/traces" -o "$work/probe.gguf"
 show theater evaluate "$work/traces" --probe "$work/probe.gguf" --reps 200 --live 50
 show theater show "$work/traces" 0 --probe "$work/probe.gguf"
 
+say "Ten agents, a hidden fact, private notes and public words (a test bed with planted behaviour): 12 runs by a model of 3.5 M parameters"
+show study run council-small --backend local -m c4 -o "$work/council.study"
+show study council --check "$work/council.study"
+
 say "Identities of the theory, each with its bound and what was reached"
 show selftest
