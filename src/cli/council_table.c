@@ -26,10 +26,18 @@ static void print_cell(const json_t *m, int planted) {
         printf(" %6d %.3f", whole(m, "events"), number(m, "rate"));
 }
 
+/* A prefix that nobody carried is no row. */
+static int any_events(const json_t *of) {
+    int n = 0;
+    for (int i = 0; i < MEASURES; i++) n += whole(json_object_get(of, measures[i]), "events");
+    return n > 0;
+}
+
 static void print_rows(const char *name, const json_t *prefixes) {
     const char *prefix;
     json_t *of;
     json_object_foreach((json_t *)prefixes, prefix, of) {
+        if (!any_events(of)) continue;
         printf("%-5s %-13s", name, prefix);
         for (int i = 0; i < MEASURES; i++) print_cell(json_object_get(of, measures[i]), i < WITH_PLANTED);
         putchar('\n');
