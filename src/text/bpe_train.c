@@ -220,8 +220,10 @@ static void join(struct trainer *r, struct word *x, uint32_t a, uint32_t b, uint
 }
 
 static int add_text(char ***list, int32_t *n, const char *s, size_t k, struct err *e) {
-    char *z = strndup(s, k);
+    char *z = malloc(k + 1);
     if (!z) return no_memory(e);
+    memcpy(z, s, k); /* s ends without a zero */
+    z[k] = 0;
     (*list)[(*n)++] = z;
     return 0;
 }
