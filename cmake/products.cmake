@@ -34,7 +34,7 @@ target_link_libraries(candor_remote PUBLIC candor_static PkgConfig::CURL)
 # Nor tests, mixed models and power, which stand on r-mathlib (GPL) and NLopt.
 file(GLOB infer_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/stats/infer/*.c ${CMAKE_SOURCE_DIR}/src/stats/dist_*.c)
 add_library(candor_infer STATIC ${infer_sources})
-target_link_libraries(candor_infer PUBLIC candor_static PRIVATE PkgConfig::RMATH PkgConfig::NLOPT csv)
+target_link_libraries(candor_infer PUBLIC candor_static PRIVATE Rmath PkgConfig::NLOPT csv)
 
 # Nor studies of groups and their languages.
 add_library(candor_study STATIC $<TARGET_OBJECTS:room_study>)
