@@ -115,7 +115,8 @@ Test(train, a_vocabulary_has_data_of_its_own) {
     expect_same_file("0.gguf.vocab", "1.gguf.vocab");
 }
 
-/* The rest of a document with the weight of its answer: a document of which every token counts alike. With less of it the answer counts more. */
+/* The rest of a document with the weight of its answer: with all of it a document of which every token counts alike, with
+ * less other steps than that and than the answer alone. */
 Test(train, an_answer_with_all_of_the_rest_is_the_whole_text) {
     static const char *const stage[] = {"\"next\"", "\"answer\", \"rest\": 1", "\"answer\", \"rest\": 0.25", "\"answer\""};
     struct last l[4] = {0};

@@ -20,6 +20,7 @@ static const struct opt opts[] = {
     {"mix", 0, "SHARE", "0",
      "with --documents: in this share of the runs draw how many agents carry each prefix, in place of the arm"},
     {"reliability", 0, "P", NULL, "with --documents: how often a hint is the truth; default: the study's"},
+    {"misreport", 0, "P", NULL, "with --documents: that chance of a misreport, in all languages; default: the study's"},
     {"check", 0, "ARCHIVE", NULL, "hold the replies of this archive against the rules of its study"},
     {"within", 0, "GAP", NULL, "with --check: end with 10 if a rate of 100 events or more is farther from that of the rules"},
     OPT_JSON,
@@ -49,6 +50,11 @@ static int write_documents(struct council_documents *done, struct study *s, stru
     const char *path;
     TRY(arg_need(a, "output", &path, e));
     TRY(council_rates_read(&rates, s, e));
+    if (arg_has(a, "misreport")) {
+        double chance = 0;
+        TRY(arg_real(a, "misreport", 0, 1, &chance, e));
+        council_rates_set(&rates, RATE_MISREPORT, chance);
+    }
     TRY(file_out_open(&out, path, e));
     int rc = council_documents(done, s, &rates, o, out.f, e);
     if (rc >= 0) return file_out_commit(&out, e);

@@ -70,6 +70,8 @@ struct council_rates {
 };
 /* From `planted: {council: {en: {none: {persuaded: x, …}, alignment: …, individuation: …}, …}}` of a study file. Errors are placed. */
 int council_rates_read(struct council_rates *out, const struct study *s, struct err *e);
+/* One chance, the same in all languages and under all prefixes. */
+void council_rates_set(struct council_rates *r, enum council_rate rate, double chance);
 
 /* Appends what a planted member writes when it is asked: a function of the state of the run. */
 struct str;

@@ -42,6 +42,11 @@ int council_rates_read(struct council_rates *out, const struct study *s, struct 
     return 0;
 }
 
+void council_rates_set(struct council_rates *r, enum council_rate rate, double chance) {
+    for (int l = 0; l < STUDY_MAX_LANGUAGES; l++)
+        for (int p = 0; p <= PREFIXES; p++) r->of[l][p][rate] = chance;
+}
+
 /* ---- a turn ---- */
 
 enum draw { DRAW_TIE, DRAW_PERSUADED, DRAW_CONFORM, DRAW_MISREPORT, DRAW_OTHER, DRAW_NOTE, DRAW_SAY };
