@@ -104,6 +104,35 @@ Test(study_council_check, ill_formed_replies_are_counted) {
     str_free(&more);
 }
 
+Test(study_council_check, gaps_of_cells_without_what_chance_explains) {
+    struct study *s = council_make(COUNCIL_PLANTED);
+    struct council_checked c = {0};
+    struct archive *a;
+    json_t *j;
+    c.of[0][PREFIXES][MEASURE_CONFORM] = (struct council_count){.n = 1000, .k = 600, .expected = 500};
+    c.of[1][PREFIXES][MEASURE_CONFORM] = (struct council_count){.n = 1001, .k = 500, .expected = 520.52};
+    c.of[1][PREFIX_PLACEBO][MEASURE_CONFORM] = (struct council_count){.n = 99, .k = 99, .expected = 0};
+    c.of[0][PREFIXES][MEASURE_PERSUADED] = (struct council_count){.n = 400, .k = 200, .expected = 200};
+    OK(archive_open(&a, tmp_path("a"), ARCHIVE_WRITE, &e));
+    struct council_rates r;
+    OK(council_rates_read(&r, s, &e));
+    struct council_checked none;
+    OK(council_check(&none, s, &r, a, &e));
+    OK(council_check_json(&j, &c, s, a, &e));
+    json_t *of = json_object_get(json_object_get(j, "spread"), "conform");
+    double p = 500 / 1001.0, gap = p - 520.52 / 1001;
+    double left = 0.1 * 0.1 - 0.6 * 0.4 / 999 + gap * gap - p * (1 - p) / 1000;
+    cr_expect_eq((int)json_integer_value(json_object_get(of, "cells")), 2);
+    cr_expect_eq((int)json_integer_value(json_object_get(of, "near")), 1);
+    cr_expect_float_eq(json_number_value(json_object_get(of, "sd")), sqrt(left / 2), 1e-12);
+    of = json_object_get(json_object_get(j, "spread"), "persuaded");
+    cr_expect_eq(json_number_value(json_object_get(of, "sd")), 0, "less than chance is none");
+    cr_expect(json_is_null(json_object_get(json_object_get(j, "spread"), "misreport")));
+    json_decref(j);
+    archive_close(a);
+    study_free(s);
+}
+
 Test(study_council_check, runs_under_way_count_as_far_as_they_went_and_other_studies_not_at_all) {
     struct study *s = council_make(COUNCIL_PLANTED);
     struct council_checked c;

@@ -52,6 +52,17 @@ static void print_head(void) {
     printf(" %6s %5s %6s %5s\n", "events", "rate", "events", "rate");
 }
 
+static void print_spread(const json_t *spread) {
+    const char *measure;
+    json_t *of;
+    putchar('\n');
+    json_object_foreach((json_t *)spread, measure, of) {
+        if (json_is_null(of)) continue;
+        printf("%-9s of single languages and prefixes: %d of %d within 0.05 of the rules; gaps beyond chance: sd %.3f\n", measure,
+               whole(of, "near"), whole(of, "cells"), number(of, "sd"));
+    }
+}
+
 void print_council_check(const json_t *j) {
     const json_t *gap = json_object_get(j, "largest_gap");
     const char *code;
@@ -63,10 +74,11 @@ void print_council_check(const json_t *j) {
     print_head();
     print_rows("all", json_object_get(j, "pooled"));
     json_object_foreach(json_object_get(j, "languages"), code, l) print_rows(code, json_object_get(l, "prefixes"));
+    print_spread(json_object_get(j, "spread"));
     if (json_is_null(gap))
-        printf("\nno rate has 100 events or more\n");
+        printf("no rate has 100 events or more\n");
     else
-        printf("\nlargest gap to the rules, of the %d rates with 100 events or more: %.4f (%s, %s, %s, %d events)\n",
+        printf("largest gap to the rules, of the %d rates with 100 events or more: %.4f (%s, %s, %s, %d events)\n",
                whole(gap, "cells"), number(gap, "gap"), json_string_value(json_object_get(gap, "language")),
                json_string_value(json_object_get(gap, "prefix")), json_string_value(json_object_get(gap, "measure")),
                whole(gap, "events"));

@@ -50,9 +50,11 @@ int council_count_run(struct council_checked *io, const struct council_rates *r,
 
 /* {"study", "backend", "planted", "runs", "planned", "form": F, "pooled": {prefix: M}, "languages": {code: {"form": F, "prefixes": {prefix: M}}},
  * "largest_gap": {"gap", "language", "prefix", "measure", "events", "cells"} or null}, F = {"replies", "tags", "values", "lines", "all"} with shares,
- * M = {measure: {"events", "hits", "rate", "low", "high", "planted", "gap"}}, numbers null without events. The largest gap is that of the
- * cells (language, prefix, measure) with at least COUNCIL_EVENTS events. New reference. */
+ * M = {measure: {"events", "hits", "rate", "low", "high", "planted", "gap"}}, numbers null without events. "spread": {measure: {"cells", "near", "sd"} or null} of the three measures
+ * with rates: its cells (language, prefix) with at least COUNCIL_EVENTS events, how many of them lie at most COUNCIL_NEAR from the rules, and the
+ * root of the mean of gap² less the variance of a share of so many events. The largest gap is that of all such cells. New reference. */
 enum { COUNCIL_EVENTS = 100 };
+#define COUNCIL_NEAR 0.05
 struct json_t;
 int council_check_json(struct json_t **out, const struct council_checked *c, const struct study *s, struct archive *a,
                        struct err *e);

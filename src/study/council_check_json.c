@@ -1,4 +1,5 @@
-/* What was counted, as JSON: rates with their intervals beside those of the rules, per language and prefix, pooled, and the largest gap. */
+/* What was counted, as JSON: rates with their intervals beside those of the rules, per language and prefix, pooled, how far the cells lie from
+ * the rules, and the largest gap. */
 #include "stats/stats.h"
 #include "study/council_check.h"
 #include <jansson.h>
@@ -87,14 +88,37 @@ static json_t *largest_gap(const struct council_checked *c, const struct study *
                      (json_int_t)c->of[at[0]][at[1]][at[2]].n, "cells", cells);
 }
 
+/* The gaps of one measure's cells. A gap is squared and the variance that its events explain taken off: what is left is no chance. */
+static json_t *spread_of(const struct council_checked *c, const struct study *s, int m) {
+    int cells = 0, near = 0;
+    double beyond = 0;
+    for (int l = 0; l < s->n_languages; l++)
+        for (int p = 0; p <= PREFIXES; p++) {
+            const struct council_count *x = &c->of[l][p][m];
+            if (x->n < COUNCIL_EVENTS) continue;
+            double gap = gap_of(x), rate = (double)x->k / (double)x->n;
+            cells++, near += gap <= COUNCIL_NEAR;
+            beyond += gap * gap - rate * (1 - rate) / (double)(x->n - 1);
+        }
+    if (!cells) return json_null();
+    return json_pack("{s:i, s:i, s:f}", "cells", cells, "near", near, "sd", sqrt(fmax(beyond, 0) / cells));
+}
+
+static json_t *spread_json(const struct council_checked *c, const struct study *s) {
+    static const enum council_measure planted[] = {MEASURE_PERSUADED, MEASURE_CONFORM, MEASURE_MISREPORT};
+    json_t *o = json_object();
+    for (int i = 0; i < 3; i++) json_object_set_new(o, council_measure_name(planted[i]), spread_of(c, s, (int)planted[i]));
+    return o;
+}
+
 int council_check_json(json_t **out, const struct council_checked *c, const struct study *s, struct archive *a, struct err *e) {
     json_t *fact = NULL;
     TRY(archive_find(a, "study", &fact, e));
     const char *backend = json_string_value(json_object_get(fact, "backend"));
-    json_t *o = json_pack("{s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:o, s:o}", "study", s->id, "backend", backend ? backend : "",
+    json_t *o = json_pack("{s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "study", s->id, "backend", backend ? backend : "",
                           "planted", json_is_true(json_object_get(fact, "planted")), "runs", (json_int_t)c->runs, "planned",
                           (json_int_t)study_runs(s), "form", all_forms(c, s), "pooled", pooled_json(c, s), "languages",
-                          languages_json(c, s), "largest_gap", largest_gap(c, s));
+                          languages_json(c, s), "spread", spread_json(c, s), "largest_gap", largest_gap(c, s));
     json_decref(fact);
     if (!o) return fail(e, ERR_NOMEM, "out of memory for what was counted");
     *out = o;
