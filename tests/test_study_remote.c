@@ -1,5 +1,6 @@
 /* Models elsewhere, of a server that fails in every way: nothing is lost, everything is accounted, what is archived is what was said. */
 #include "fake_chat.h"
+#include "study/paid.h"
 #include "study/remote.h"
 #include "study/runner.h"
 #include "study_files.h"
@@ -189,6 +190,16 @@ Test(study_remote, a_thousand_runs_lose_nothing) {
     study_free(s);
 }
 
+static double paid_in(const struct study *s, const char *path, const struct chat_price *price) {
+    struct archive *a;
+    struct err e = ERR_INIT;
+    double sum;
+    cr_assert_geq(archive_open(&a, path, ARCHIVE_READ, &e), 0, "%s", e.msg);
+    cr_assert_geq(study_paid(&sum, s, a, price, &e), 0, "%s", e.msg);
+    archive_close(a);
+    return sum;
+}
+
 /* The hard stop: what was paid is kept, nothing above the budget is sent, and the next start goes on. */
 Test(study_remote, a_budget_stops_it) {
     struct mischief m = {0};
@@ -206,7 +217,16 @@ Test(study_remote, a_budget_stops_it) {
     cr_assert(strstr(x.e.msg, "budget"), "%s", x.e.msg);
     cr_assert(x.a.spent > 0 && x.a.spent <= 0.012);
     cr_assert(holds(path, ".journal", "[TALK]") || m.good < 20);
-    o.budget = 1;
+    double first = paid_in(s, path, &o.price);
+    cr_assert_float_eq(first, x.a.spent, 1e-12, "the archive tells what was paid");
+    /* its cost counts against the same budget: nothing more is bought */
+    struct chat_purse purse = {.gone = {.spent = first}};
+    int good = m.good;
+    o.purse = &purse;
+    struct spent y = run_study(s, f, path, &o, 1);
+    cr_assert_eq(y.rc, ERR_LIMIT, "%g %s", y.a.spent, y.e.msg);
+    cr_assert(m.good - good <= 1, "%d more replies", m.good - good);
+    o.purse = NULL, o.budget = 1;
     x = run_study(s, f, path, &o, 1);
     cr_assert_eq(x.rc, 0, "%s", x.e.msg);
     struct tally t = tally_of(path);

@@ -5,6 +5,7 @@
 #include "cli/prices.h"
 #include "cli/speak.h"
 #include "study/local.h"
+#include "study/paid.h"
 #include "study/remote.h"
 #include "study/replay.h"
 #include "study/route.h"
@@ -84,7 +85,7 @@ static int open_remote(struct answering *w, struct answerer *p, const char *url,
     TRY(read_costs(&o, a, e));
     o.chat.in_flight = (int)calls, o.chat.seed = w->s ? w->s->seed : 0;
     TRY(read_key(p, a, e));
-    p->key_env = o.ep.key_env, o.ep.key = p->key;
+    p->key_env = o.ep.key_env, o.ep.key = p->key, p->price = o.chat.price;
     if (arg_has(a, "cache") && !w->cache) TRY(chat_cache_open(&w->cache, arg_str(a, "cache"), CHAT_CACHE_USE, e));
     o.chat.cache = w->cache, o.chat.purse = &w->purse;
     return remote_open(&p->backend, &o, e);
@@ -205,6 +206,13 @@ int answering_guard(const struct answering *w, struct archive *a, struct err *e)
         if (key && strlen(key) >= 8) TRY(archive_forbid(a, key, e));
     }
     return 0;
+}
+
+/* Of a study of one model, or one whose models are answered alike, the first answerer has the price of all. */
+int answering_paid(struct answering *w, struct archive *a, struct err *e) {
+    struct chat_price price[STUDY_MAX_MODELS];
+    for (int i = 0; i < w->s->n_models; i++) price[i] = w->of[w->of[i].price.set ? i : 0].price;
+    return study_paid(&w->purse.gone.spent, w->s, a, price, e);
 }
 
 void answering_close(struct answering *w) {

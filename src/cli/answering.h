@@ -21,7 +21,9 @@
         {"no-seed", 0, NULL, NULL, "address: send no seed, for APIs that refuse one"},                                        \
         {"cache", 0, "FILE", NULL, "address: replies are kept there too, and not asked for again by other archives"},         \
         {"prices", 0, "FILE", NULL, "address: JSON {MODEL: {input, output}}, per million tokens"}, {                          \
-        "max-cost", 0, "X", NULL, "address: stop before this start could cost more; needs --prices and max_tokens"            \
+        "max-cost", 0, "X", NULL,                                                                                             \
+            "address: stop before this start (of a study: with what its archive holds) could cost more; needs --prices and "  \
+            "max_tokens"                                                                                                      \
     }
 #define OPT_ANSWERING                                                                                                        \
     {"backend", 0, "B", NULL,                                                                                                \
@@ -40,6 +42,7 @@ struct answerer {
     char model[256];
     const char *key_env; /* of an address, with what follows */
     char *key;           /* of a file; wiped when it is closed */
+    struct chat_price price;
 };
 struct answering {
     struct backend *backend;
@@ -53,5 +56,7 @@ struct answering {
 int answering_open(struct answering *w, const struct study *s, struct args *a, struct err *e);
 /* The archive refuses whatever holds the key. */
 int answering_guard(const struct answering *w, struct archive *a, struct err *e);
+/* What the archive's calls have cost already counts against --max-cost. */
+int answering_paid(struct answering *w, struct archive *a, struct err *e);
 void answering_close(struct answering *w); /* of a zeroed one: nothing */
 #endif

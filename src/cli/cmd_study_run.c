@@ -104,6 +104,7 @@ static int run(struct args *a, struct err *e) {
     if (rc >= 0 && arg_has(a, "registration")) rc = open_registration(&w, a, e);
     if (rc >= 0) rc = archive_open(&w.archive, path, ARCHIVE_WRITE, e);
     if (rc >= 0) rc = answering_guard(&w.who, w.archive, e);
+    if (rc >= 0) rc = answering_paid(&w.who, w.archive, e);
     if (rc >= 0 && w.registration) rc = archive_stamp(w.archive, w.registration, w.deviations, e);
     if (rc >= 0) rc = go(&w, a, e);
     json_decref(w.registration);
@@ -125,5 +126,6 @@ const struct command command_study_run = {
     .notes = "A study of several models: --backend MODEL=WHO and -m MODEL=M for each, with the study's names of its models (also "
              "of --calls, "
              "--template, --kv,\n--precision, --api and --key-env); what is said without MODEL= is for all. --max-cost is of all "
-             "together. What answers each model is kept in\nthe archive, and going on with another is refused.",
+             "together,\nwith what earlier starts paid for the replies in the archive. What answers each model is kept in\nthe "
+             "archive, and going on with another is refused.",
 };

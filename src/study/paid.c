@@ -1,0 +1,54 @@
+/* The sum of what an archive's calls cost: all facts of agent-turns, less those whose measurement says that they came from a cache. */
+#include "study/paid.h"
+#include <jansson.h>
+#include <stdio.h>
+
+struct paying {
+    const struct study *s;
+    struct archive *a;
+    const struct chat_price *price;
+    double sum;
+};
+
+/* What one fact cost; facts without tokens (runs, cells) nothing. */
+static int cost_of(const struct paying *p, const char *key, const json_t *fact, double *out, struct err *e) {
+    const json_t *in = json_object_get(fact, "tokens_in"), *made = json_object_get(fact, "tokens_out");
+    int cell;
+    *out = 0;
+    if (!in && !made) return 0;
+    if (sscanf(key, "cell%d/", &cell) != 1 || cell < 0 || cell >= p->s->n_cells)
+        return fail(e, ERR_FORMAT, "%.80s: expected a call of one of the study's %d cells, found another", key, p->s->n_cells);
+    const struct chat_price *price = &p->price[p->s->cell[cell].model];
+    if (price->set) *out = chat_price_of(price, json_integer_value(in), json_integer_value(made));
+    return 0;
+}
+
+static int add_fact(void *user, const char *key, const char *text, size_t n, struct err *e) {
+    struct paying *p = user;
+    double cost;
+    json_t *fact = json_loadb(text, n, JSON_DECODE_ANY, NULL);
+    int rc = fact ? cost_of(p, key, fact, &cost, e) : fail(e, ERR_FORMAT, "%.80s: expected JSON, found something else", key);
+    json_decref(fact);
+    if (rc >= 0) p->sum += cost;
+    return rc;
+}
+
+static int take_cached(void *user, const char *key, const char *text, size_t n, struct err *e) {
+    struct paying *p = user;
+    double cost = 0;
+    json_t *note = json_loadb(text, n, JSON_DECODE_ANY, NULL), *fact = NULL;
+    int rc = json_is_true(json_object_get(note, "cached")) ? archive_find(p->a, key, &fact, e) : 0;
+    if (rc >= 0 && fact) rc = cost_of(p, key, fact, &cost, e);
+    json_decref(note);
+    json_decref(fact);
+    if (rc >= 0) p->sum -= cost;
+    return rc < 0 ? rc : 0;
+}
+
+int study_paid(double *out, const struct study *s, struct archive *a, const struct chat_price *price, struct err *e) {
+    struct paying p = {.s = s, .a = a, .price = price};
+    TRY(archive_each(a, "cell", add_fact, &p, e));
+    TRY(archive_each_note(a, "cell", take_cached, &p, e));
+    *out = p.sum > 0 ? p.sum : 0;
+    return 0;
+}
