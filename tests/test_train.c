@@ -79,6 +79,42 @@ Test(train, reward_objectives_learn_and_resume) {
     }
 }
 
+/* What lies in the file of answers is a user's file like any other. */
+Test(train, stored_answers_are_checked) {
+#define ROW(data, question, k, prompt, ids)                                                                           \
+    "{\"row\":\"sample\",\"data\":" data ",\"question\":" question ",\"k\":" k ",\"correct\":true,\"prompt\":" prompt \
+    ",\"ids\":" ids "}"
+    static const struct {
+        const char *line, *says;
+    } bad[] = {
+        {"", "line 2: expected a row with ids"},
+        {"{}", "line 2: expected a row with ids"},
+        {ROW("0", "1", "0", "2", "[20]") "]", "line 2: expected a row with ids"},
+        {ROW("1", "1", "0", "2", "[20, 7, 9]"), "line 2: data: expected an integer from 0 to 0, found 1"},
+        {ROW("0", "24", "0", "2", "[20, 7, 9]"), "line 2: question: expected an integer from 0 to 23, found 24"},
+        {ROW("0", "-1", "0", "2", "[20, 7, 9]"), "line 2: question"},
+        {ROW("0", "1", "4", "2", "[20, 7, 9]"), "line 2: k: expected an integer from 0 to 3, found 4"},
+        {ROW("0", "1", "0", "4", "[20, 7, 9]"), "line 2: prompt: expected an integer from 1 to 3, found 4"},
+        {ROW("0", "1", "0", "2", "[20, 7, 300]"), "line 2: ids: expected an integer from 0 to 299, found 300"},
+        {ROW("0", "1", "0", "2", "[20, \"7\", 9]"), "line 2: ids: expected an integer, found something else"},
+    };
+    struct last l = {0};
+    char text[2048];
+    struct err e = ERR_INIT;
+    make_lm("lm", "llama");
+    cr_assert(run("lm.json", 0, 1, &l, &e) == 0, "%s", e.msg);
+    snprintf(text, sizeof text, rm_recipe, "rm", "pointwise");
+    write_file(tmp_path("rm.json"), text);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        e = ERR_INIT;
+        snprintf(text, sizeof text, "%s\n%s\n", ROW("0", "0", "0", "2", "[20, 7, 9]"), bad[i].line);
+        write_file(tmp_path("rm.gguf.samples0.jsonl"), text);
+        cr_expect(run("rm.json", 0, 1, &l, &e) == ERR_FORMAT, "%s", bad[i].line);
+        cr_expect(strstr(e.msg, bad[i].says), "%s", e.msg);
+    }
+#undef ROW
+}
+
 Test(train, a_checkpoint_of_another_recipe_is_refused) {
     struct last l = {0};
     struct err e = ERR_INIT;

@@ -44,26 +44,53 @@ static int known(const struct samples *o, int data, int64_t question, int64_t k)
     return 0;
 }
 
-static int read_line(struct samples *o, const char *line, size_t n, struct err *e) {
-    json_t *j = json_loadb(line, n, 0, NULL), *ids = json_object_get(j, "ids");
-    size_t len = json_array_size(ids);
-    int32_t *x = malloc((len + 1) * sizeof *x);
-    for (size_t i = 0; x && i < len; i++) x[i] = (int32_t)json_integer_value(json_array_get(ids, i));
-    int data = (int)json_integer_value(json_object_get(j, "data")), twice;
-    int64_t question = json_integer_value(json_object_get(j, "question")), k = json_integer_value(json_object_get(j, "k"));
-    struct sample *s = NULL;
-    if (!(twice = known(o, data, question, k)) && x && len) s = samples_push(o, x, (int64_t)len);
-    if (s) {
-        s->data = data, s->question = question, s->k = k;
-        s->correct = json_is_true(json_object_get(j, "correct"));
-        s->prompt = json_integer_value(json_object_get(j, "prompt"));
-    }
-    free(x);
-    json_decref(j);
-    return s || twice ? 0 : fail(e, ERR_FORMAT, "a line of the stored samples is malformed");
+/* What a row may hold: those of the stage's data, and of the vocabulary. */
+struct reading {
+    struct samples *o;
+    const struct recipe_stage *st;
+    int64_t n_vocab, line;
+    struct err *e;
+};
+
+/* An integer from `least` on and below `below`. */
+static int number(const struct reading *r, const json_t *v, const char *what, int64_t least, int64_t below, int64_t *out) {
+    *out = json_integer_value(v);
+    if (json_is_integer(v) && *out >= least && *out < below) return 0;
+    if (json_is_integer(v))
+        return fail(r->e, ERR_FORMAT, "line %lld: %s: expected an integer from %lld to %lld, found %lld", (long long)r->line,
+                    what, (long long)least, (long long)below - 1, (long long)*out);
+    return fail(r->e, ERR_FORMAT, "line %lld: %s: expected an integer, found something else", (long long)r->line, what);
 }
 
-static int read_back(struct samples *o, const char *path, struct err *e) {
+static int read_ids(const struct reading *r, const json_t *ids, int32_t *x, int64_t n) {
+    for (int64_t i = 0, id; i < n; i++) {
+        TRY(number(r, json_array_get(ids, (size_t)i), "ids", 0, r->n_vocab, &id));
+        x[i] = (int32_t)id;
+    }
+    return 0;
+}
+
+static int read_row(const struct reading *r, const json_t *j) {
+    const json_t *ids = json_object_get(j, "ids");
+    int64_t n = (int64_t)json_array_size(ids), data, question, k, prompt;
+    if (!n) return fail(r->e, ERR_FORMAT, "line %lld: expected a row with ids, found none", (long long)r->line);
+    TRY(number(r, json_object_get(j, "data"), "data", 0, r->st->n_data, &data));
+    TRY(number(r, json_object_get(j, "question"), "question", 0, r->st->data[data].questions, &question));
+    TRY(number(r, json_object_get(j, "k"), "k", 0, r->st->data[data].samples, &k));
+    TRY(number(r, json_object_get(j, "prompt"), "prompt", 1, n + 1, &prompt));
+    if (known(r->o, (int)data, question, k)) return 0;
+    int32_t *x = malloc((size_t)n * sizeof *x);
+    int rc = x ? read_ids(r, ids, x, n) : fail(r->e, ERR_NOMEM, "out of memory for a sample");
+    struct sample *s = rc >= 0 ? samples_push(r->o, x, n) : NULL;
+    free(x);
+    if (!s) return rc < 0 ? rc : fail(r->e, ERR_NOMEM, "out of memory for a sample");
+    s->data = (int)data, s->question = question, s->k = (int)k, s->prompt = prompt;
+    s->correct = json_is_true(json_object_get(j, "correct"));
+    return 0;
+}
+
+static int read_back(struct samples *o, const struct recipe_stage *st, int64_t n_vocab, const char *path, struct err *e) {
+    struct reading r = {.o = o, .st = st, .n_vocab = n_vocab, .e = e};
     char *text, *line;
     size_t n;
     int rc = 0;
@@ -72,7 +99,10 @@ static int read_back(struct samples *o, const char *path, struct err *e) {
     for (line = text; !rc && line < text + n;) {
         char *end = memchr(line, '\n', (size_t)(text + n - line));
         if (!end) break; /* torn last line */
-        rc = read_line(o, line, (size_t)(end - line), e);
+        json_t *j = json_loadb(line, (size_t)(end - line), 0, NULL);
+        r.line++;
+        rc = read_row(&r, j);
+        json_decref(j);
         line = end + 1;
     }
     free(text);
@@ -198,7 +228,7 @@ int samples_draw(struct samples *o, const struct recipe *r, int stage, struct de
     const struct recipe_stage *st = &r->stages[stage];
     struct sink *out = NULL;
     TRY(sink_jsonl_open(&out, path, 1, e)); /* cuts a torn line off first */
-    int rc = read_back(o, path, e);
+    int rc = read_back(o, st, tokenizer_size(t), path, e);
     for (int k = 0; rc >= 0 && k < st->n_data; k++) {
         int64_t have = 0;
         struct policy p;
