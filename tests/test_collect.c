@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-TestSuite(collect, .timeout = 60);
+TestSuite(collect, .timeout = 600);
 
 enum { QUESTIONS = 6 };
 
