@@ -15,7 +15,7 @@
 #include <math.h>
 #include <signal.h>
 
-TestSuite(base, .timeout = 600);
+TestSuite(base, .timeout = 60);
 
 static void expect_file(const char *path, const char *want) {
     char *got;

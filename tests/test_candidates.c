@@ -6,7 +6,7 @@
 #include "test_files.h"
 #include <math.h>
 
-TestSuite(candidates, .timeout = 600);
+TestSuite(candidates, .timeout = 60);
 
 /* ---- a layer of made-up traces ---- */
 

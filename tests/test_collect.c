@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-TestSuite(collect, .timeout = 600);
+TestSuite(collect, .timeout = 300);
 
 enum { QUESTIONS = 6 };
 

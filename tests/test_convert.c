@@ -5,7 +5,7 @@
 #include "tiny_models.h"
 #include <jansson.h>
 
-TestSuite(convert, .timeout = 600);
+TestSuite(convert, .timeout = 60);
 
 enum { T = 17 };
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(corpus, .timeout = 600);
+TestSuite(corpus, .timeout = 60);
 
 static struct tokenizer *shipped(void) {
     struct tokenizer *t;

@@ -7,7 +7,7 @@
 #include "stats/infer/power.h"
 #include "stats/infer/replicate.h"
 
-TestSuite(infer_lmm, .timeout = 600);
+TestSuite(infer_lmm, .timeout = 60);
 
 static struct frame *table(void) {
     char *text;

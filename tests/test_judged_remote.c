@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-TestSuite(judged_remote, .timeout = 600);
+TestSuite(judged_remote, .timeout = 60);
 
 /* ---- traces: one token a step ---- */
 

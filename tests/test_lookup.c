@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-TestSuite(lookup, .timeout = 600);
+TestSuite(lookup, .timeout = 60);
 
 enum { OPTIONS = 4, TEXT = 16 };
 

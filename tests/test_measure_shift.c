@@ -3,7 +3,7 @@
 #include "measure_traces.h"
 #include "probe/measure_shift.h"
 
-TestSuite(measure_shift, .timeout = 600);
+TestSuite(measure_shift, .timeout = 60);
 
 /* ---- shifts ---- */
 

@@ -7,7 +7,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-TestSuite(memory, .timeout = 600);
+TestSuite(memory, .timeout = 60);
 
 struct bench_model {
     struct weights *w;

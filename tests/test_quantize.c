@@ -8,7 +8,7 @@
 #include <math.h>
 #include <strings.h>
 
-TestSuite(quantize, .timeout = 1800);
+TestSuite(quantize, .timeout = 120);
 
 #define LEN(a) (sizeof(a) / sizeof *(a))
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(scan, .timeout = 600);
+TestSuite(scan, .timeout = 60);
 
 enum { T_MAX = 24 };
 struct trace {

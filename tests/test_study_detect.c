@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-TestSuite(study_detect, .timeout = 600);
+TestSuite(study_detect, .timeout = 60);
 
 enum { EACH = 10 };
 

@@ -6,7 +6,7 @@
 #include "study_rig.h"
 #include <jansson.h>
 
-TestSuite(study_local, .timeout = 600);
+TestSuite(study_local, .timeout = 60);
 
 static struct study *small_study(void) {
     struct study *s;

@@ -6,7 +6,7 @@
 #include "study_planted.h"
 #include <math.h>
 
-TestSuite(study_page, .timeout = 600);
+TestSuite(study_page, .timeout = 60);
 
 /* Single quotes stand for double ones. */
 #define M                                                                                                                        \

@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <signal.h>
 
-TestSuite(study_remote, .timeout = 600);
+TestSuite(study_remote, .timeout = 60);
 
 static const char KEY[] = "sk-this-is-a-secret-0123456789";
 

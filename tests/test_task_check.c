@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-TestSuite(task_check, .timeout = 600);
+TestSuite(task_check, .timeout = 60);
 
 static const struct {
     const char *output, *as; /* NULL: unparseable */

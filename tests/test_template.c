@@ -7,7 +7,7 @@
 #include "text/jinja.h"
 #include "weights/gguf_write.h"
 
-TestSuite(template, .timeout = 600);
+TestSuite(template, .timeout = 60);
 
 /* ---- helpers ---- */
 

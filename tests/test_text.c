@@ -198,7 +198,7 @@ Test(text, gpt2_random_bytes_round_trip) {
 }
 
 /* Quadratic merging took minutes here; n log n takes about a second in a debug build. */
-Test(text, long_words_are_not_quadratic, .timeout = 1800) {
+Test(text, long_words_are_not_quadratic, .timeout = 120) {
     NEED_DATA(GPT2_STEM);
     static const char *const files[] = {GPT2_STEM, SPM_STEM};
     size_t n = 1 << 20;

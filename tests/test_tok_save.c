@@ -8,7 +8,7 @@
 #include "text/chat_template.h"
 #include "text/tok_save.h"
 
-TestSuite(tok_save, .timeout = 600);
+TestSuite(tok_save, .timeout = 60);
 
 /* ---- writing ---- */
 

@@ -211,8 +211,12 @@ int answering_guard(const struct answering *w, struct archive *a, struct err *e)
 /* Of a study of one model, or one whose models are answered alike, the first answerer has the price of all. */
 int answering_paid(struct answering *w, struct archive *a, struct err *e) {
     struct chat_price price[STUDY_MAX_MODELS];
-    for (int i = 0; i < w->s->n_models; i++) price[i] = w->of[w->of[i].price.set ? i : 0].price;
-    return study_paid(&w->purse.gone.spent, w->s, a, price, e);
+    int priced = 0;
+    for (int i = 0; i < w->s->n_models; i++) {
+        price[i] = w->of[w->of[i].price.set ? i : 0].price;
+        priced |= price[i].set;
+    }
+    return !priced ? 0 : study_paid(&w->purse.gone.spent, w->s, a, price, e);
 }
 
 void answering_close(struct answering *w) {
