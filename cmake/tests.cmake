@@ -72,9 +72,14 @@ if(NOT CANDOR_SANITIZE)
   candor_test(install_test fast ${CMAKE_SOURCE_DIR}/tests/install_test.sh ${CMAKE_BINARY_DIR})
 endif()
 
-# The command line, case by case, also under the address sanitizer.
+# The command line, case by case, also under the address sanitizer: a test for each file, so that they run side by side and each has a guard
+# of its own.
 if(TARGET candor AND NOT CANDOR_SANITIZE MATCHES "thread")
-  candor_test(cli fast sh -c "tests/cli/run.sh $<TARGET_FILE:candor> >${results}/cli.tap")
+  file(GLOB cli_cases CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/cli/*.cases)
+  foreach(cases ${cli_cases})
+    get_filename_component(name ${cases} NAME_WE)
+    candor_test(cli_${name} fast sh -c "tests/cli/run.sh $<TARGET_FILE:candor> ${cases} >${results}/cli_${name}.tap")
+  endforeach()
 endif()
 
 # Against llama.cpp, where its npm package is installed (tests/peers/README.md): label peer, so that the label fast leaves it out.

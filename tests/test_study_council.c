@@ -407,3 +407,19 @@ Test(study_council, documents_depend_on_the_options_alone) {
     free(two);
     free(one);
 }
+
+Test(study_council, misreporters_are_some_members_of_each_run) {
+    struct council_documents d;
+    struct council_documents_opts o = {.runs = 24, .seed = 5, .misreport = 1, .misreporters = 2};
+    char *liars = exported(&o, &d);
+    cr_assert(d.documents == 24 * 2 && d.replies == 24 * 2 * 4 && d.bytes == (int64_t)strlen(liars));
+    cr_assert_eq(count_of(liars, "\n"), 24 * 2);
+    o.misreport = 0;
+    char *honest = exported(&o, &d);
+    cr_assert_eq(d.documents, 24 * 2);
+    /* A line of the member itself: what others said has no tag. */
+    int lied = count_of(liars, "] No, "), objected = count_of(honest, "] No, ");
+    cr_assert(lied > 2 * objected + 24, "%d misreports and objections, %d objections", lied, objected);
+    free(liars);
+    free(honest);
+}

@@ -21,6 +21,8 @@ static const struct opt opts[] = {
      "with --documents: in this share of the runs draw how many agents carry each prefix, in place of the arm"},
     {"reliability", 0, "P", NULL, "with --documents: how often a hint is the truth; default: the study's"},
     {"misreport", 0, "P", NULL, "with --documents: that chance of a misreport, in all languages; default: the study's"},
+    {"misreporters", 0, "K", "0",
+     "with --misreport: only so many members of each run, drawn, misreport so; only their documents are written"},
     {"check", 0, "ARCHIVE", NULL, "hold the replies of this archive against the rules of its study"},
     {"within", 0, "GAP", NULL, "with --check: end with 10 if a rate of 100 events or more is farther from that of the rules"},
     OPT_JSON,
@@ -43,6 +45,15 @@ static int read_split(struct args *a, enum council_split *out, struct err *e) {
     return 0;
 }
 
+static int read_misreports(struct args *a, struct council_documents_opts *o, struct err *e) {
+    int64_t n = 0;
+    TRY(arg_real(a, "misreport", 0, 1, &o->misreport, e));
+    TRY(arg_i64(a, "misreporters", 0, STUDY_MAX_AGENTS, &n, e));
+    if (n && !arg_has(a, "misreport")) return usage_error(a, e, "--misreporters: expected --misreport P with it, found none");
+    o->misreporters = (int)n;
+    return 0;
+}
+
 static int write_documents(struct council_documents *done, struct study *s, struct args *a,
                            const struct council_documents_opts *o, struct err *e) {
     struct council_rates rates;
@@ -50,11 +61,7 @@ static int write_documents(struct council_documents *done, struct study *s, stru
     const char *path;
     TRY(arg_need(a, "output", &path, e));
     TRY(council_rates_read(&rates, s, e));
-    if (arg_has(a, "misreport")) {
-        double chance = 0;
-        TRY(arg_real(a, "misreport", 0, 1, &chance, e));
-        council_rates_set(&rates, RATE_MISREPORT, chance);
-    }
+    if (arg_has(a, "misreport") && !o->misreporters) council_rates_set(&rates, RATE_MISREPORT, o->misreport);
     TRY(file_out_open(&out, path, e));
     int rc = council_documents(done, s, &rates, o, out.f, e);
     if (rc >= 0) return file_out_commit(&out, e);
@@ -84,6 +91,7 @@ static int documents(struct study *s, struct args *a, struct err *e) {
     if (arg_has(a, "seed")) TRY(arg_i64(a, "seed", 0, INT64_MAX, &seed, e));
     TRY(arg_real(a, "mix", 0, 1, &o.mix, e));
     TRY(arg_real(a, "reliability", 1e-3, 1, &o.reliability, e));
+    TRY(read_misreports(a, &o, e));
     TRY(read_split(a, &o.split, e));
     o.seed = (uint64_t)seed;
     interrupt_watch();

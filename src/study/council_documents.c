@@ -28,6 +28,7 @@ int council_play(struct scene *sc, const struct council_rates *r, struct err *e)
 struct writer {
     struct study *s;
     const struct council_rates *r;
+    struct council_rates misreporters; /* their rates */
     const struct council_documents_opts *o;
     FILE *f;
     struct council_documents done;
@@ -42,7 +43,7 @@ static int write_line(struct writer *w, const struct context *c) {
     int n = fprintf(w->f, "%s\n", text);
     free(text);
     if (n < 0) return fail(w->e, ERR_IO, "cannot write a document");
-    w->done.documents++, w->done.bytes += n;
+    w->done.documents++, w->done.replies += w->s->n_turns, w->done.bytes += n;
     return 0;
 }
 
@@ -65,19 +66,39 @@ static int is_mixed(const struct writer *w, int64_t run) {
     return rng_uniform(&g) < w->o->mix;
 }
 
+/* The first `misreporters` of these members. */
+static void order(const struct study *s, int64_t run, int *out) {
+    struct rng g = RNG(s->key, STREAM_MIX, (uint64_t)run, 2);
+    for (int i = 0; i < s->n_agents; i++) out[i] = i;
+    rng_shuffle(&g, out, (uint64_t)s->n_agents, sizeof *out);
+}
+
+/* written[i]: whether the document of member i is asked for. */
+static int play_some(struct writer *w, struct scene *sc, int64_t run, char *written) {
+    int ready[STUDY_MAX_AGENTS], member[STUDY_MAX_AGENTS];
+    memset(written, !w->o->misreporters, (size_t)w->s->n_agents);
+    if (!w->o->misreporters) return council_play(sc, w->r, w->e);
+    order(w->s, run, member);
+    for (int i = 0; i < w->o->misreporters; i++) written[member[i]] = 1;
+    while (scene_ready(sc, ready)) TRY(play_one(sc, written[ready[0]] ? &w->misreporters : w->r, ready[0], w->e));
+    return 0;
+}
+
 static int write_run(struct writer *w, const struct cell *c, int64_t run) {
     struct scene *sc;
     struct context x;
+    char written[STUDY_MAX_AGENTS];
     TRY(scene_open(&sc, w->s, c, (int)run, w->e));
-    int rc = council_play(sc, w->r, w->e);
+    int rc = play_some(w, sc, run, written);
     for (int i = 0; i < w->s->n_agents && rc >= 0; i++) {
+        if (!written[i]) continue;
         rc = scene_whole(sc, i, &x, w->e);
         if (rc < 0) break;
         rc = write_line(w, &x);
         context_free(&x);
     }
     scene_free(sc);
-    w->done.runs++, w->done.replies += (int64_t)w->s->n_agents * w->s->n_turns;
+    w->done.runs++;
     return rc;
 }
 
@@ -93,7 +114,11 @@ static int one(struct writer *w, int64_t run) {
 
 int council_documents(struct council_documents *out, struct study *s, const struct council_rates *r,
                       const struct council_documents_opts *o, FILE *f, struct err *e) {
-    struct writer w = {.s = s, .r = r, .o = o, .f = f, .e = e};
+    struct writer w = {.s = s, .r = r, .misreporters = *r, .o = o, .f = f, .e = e};
+    council_rates_set(&w.misreporters, RATE_MISREPORT, o->misreport);
+    if (o->misreporters > s->n_agents)
+        return fail(e, ERR_ARG, "expected at most %d misreporters, as many as %s has members, found %d", s->n_agents, s->id,
+                    o->misreporters);
     if (!s->council.options) return fail(e, ERR_ARG, "expected a study with the key council, found %s, which has none", s->id);
     study_reseed(s, o->seed);
     s->council.split = o->split;

@@ -12,7 +12,8 @@
 #   none FILE                  FILE must not exist
 #   npy FILE (a, b)            FILE is a float32 array of that shape
 # Whatever exits with 1 or 2 must say why in exactly one line, `candor: error: …`.
-# In arguments: $TMP is an empty folder of the case, $DATA the reference data, $M its small GGUF model, $H the same as a folder.
+# In arguments: $TMP is an empty folder of the case, $DATA the reference data, $M its small GGUF model, $H the same as a folder;
+# $(few STUDY) is a copy of a shipped study with two replicates.
 set -u
 bin="$(realpath "$1")"
 shift
@@ -24,6 +25,10 @@ H="$DATA/models/stories260K/hf-f32"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 count=0 bad=0
+
+few() {
+    sed 's/^replicates: .*/replicates: 2/' "$here/../../studies/$1.yaml" >"$TMP/few-$1.yaml" && echo "$TMP/few-$1.yaml"
+}
 
 why() { printf '# %s\n' "$*"; ok=0; }
 
