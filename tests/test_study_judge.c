@@ -169,14 +169,21 @@ static void serve(struct fake *f, int fd, const struct fake_call *call) {
     fake_answer(fd, 200, "", body);
 }
 
+/* The price is one of each million tokens. */
+static void pay(void *ctx, int64_t tokens_in, int64_t tokens_out) {
+    struct chat_purse *p = ctx;
+    p->gone.spent = (double)(tokens_in + tokens_out) * 1e-6;
+}
+
 static int judge_by(struct ground *g, struct fake *f, double budget, struct judge_done *done, struct err *e) {
     struct backend *b;
+    struct chat_purse purse = {.n = 0};
     const struct remote_opts o = {
         .ep = {.url = fake_url(f), .model = "toy", .key = KEY},
-        .chat = {.in_flight = 8, .time_scale = 0.002, .timeout_s = 20, .price = {1, 1, 1}, .budget = budget}};
+        .chat = {.in_flight = 8, .time_scale = 0.002, .timeout_s = 20, .price = {1, 1, 1}, .budget = budget, .purse = &purse}};
     *e = ERR_INIT;
     cr_assert_geq(remote_open(&b, &o, e), 0, "%s", e->msg);
-    int rc = judge_run(g->j, g->s, g->a, b, g->scores, &(struct judge_run_opts){0}, done, e);
+    int rc = judge_run(g->j, g->s, g->a, b, g->scores, &(struct judge_run_opts){.paid = pay, .ctx = &purse}, done, e);
     backend_close(b);
     return rc;
 }
@@ -204,6 +211,9 @@ Test(study_judge, it_goes_on_and_asks_nothing_twice) {
     cr_assert(done.now > 3 && done.now < 72, "%lld", (long long)done.now);
     cr_assert_eq(done.now, court.asked);
     int64_t first = done.now;
+    cr_assert_eq(judge_by(&g, f, 0.02, &done, &e), ERR_LIMIT, "what is there counts against the budget: %s", e.msg);
+    cr_assert(done.now <= 1, "%lld more", (long long)done.now);
+    first += done.now;
     tear_last_line(g.scores);
     cr_assert_eq(judge_by(&g, f, 100, &done, &e), 0, "%s", e.msg);
     cr_assert(done.units == 72 && done.before == first && done.now == 72 - first && court.asked == 72);

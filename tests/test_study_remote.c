@@ -1,5 +1,6 @@
 /* Models elsewhere, of a server that fails in every way: nothing is lost, everything is accounted, what is archived is what was said. */
 #include "fake_chat.h"
+#include "remote/cache.h"
 #include "study/paid.h"
 #include "study/remote.h"
 #include "study/runner.h"
@@ -101,7 +102,7 @@ static struct spent run_study(const struct study *s, struct fake *f, const char 
         cr_assert_geq(remote_open(&b, &ro, &x.e), 0, "%s", x.e.msg);
         x.rc = runner_run(s, a, b, &(struct runner_opts){.interleave = 1000}, &done, &x.e);
         struct chat_account now = remote_account(b);
-        x.a.calls += now.calls, x.a.retries += now.retries, x.a.failed += now.failed;
+        x.a.calls += now.calls, x.a.retries += now.retries, x.a.failed += now.failed, x.a.cached += now.cached;
         x.a.tokens_in += now.tokens_in, x.a.spent += now.spent + now.uncertain;
         struct err why = ERR_INIT;
         if (x.rc >= 0) cr_assert_geq(archive_seal(a, &why), 0, "%s", why.msg);
@@ -235,6 +236,36 @@ Test(study_remote, a_budget_stops_it) {
     fake_stop(f);
     free(f);
     remove_all(path);
+    study_free(s);
+}
+
+/* What came from a cache was paid for by another archive. */
+Test(study_remote, replies_from_a_cache_cost_nothing) {
+    struct mischief m = {0};
+    struct study *s = many_runs(20);
+    struct fake *f = calloc(1, sizeof *f);
+    char path[2][100], kept[100];
+    struct chat_opts o = patient;
+    struct chat_cache *cache;
+    struct err e = ERR_INIT;
+    signal(SIGPIPE, SIG_IGN);
+    path_of(path[0], sizeof path[0], "remote-paid"), path_of(path[1], sizeof path[1], "remote-unpaid");
+    path_of(kept, sizeof kept, "remote-kept");
+    remove_all(path[0]), remove_all(path[1]), unlink(kept);
+    cr_assert_geq(chat_cache_open(&cache, kept, CHAT_CACHE_USE, &e), 0, "%s", e.msg);
+    o.price = (struct chat_price){1, 1, 1}, o.cache = cache;
+    cr_assert_eq(fake_start(f, serve, &m), 0);
+    for (int i = 0; i < 2; i++) {
+        struct spent x = run_study(s, f, path[i], &o, 1);
+        cr_assert_eq(x.rc, 0, "%s", x.e.msg);
+        cr_assert_eq(x.a.cached, i ? tally_of(path[1]).facts : 0);
+        cr_assert_float_eq(paid_in(s, path[i], &o.price), x.a.spent, 1e-12, "start %d", i);
+        cr_assert(i ? x.a.spent == 0 : x.a.spent > 0);
+    }
+    fake_stop(f);
+    chat_cache_close(cache);
+    free(f);
+    remove_all(path[0]), remove_all(path[1]), unlink(kept);
     study_free(s);
 }
 

@@ -9,21 +9,21 @@
 #include "study/planted.h"
 
 /* What belongs to a model that is asked, here or elsewhere. */
-#define OPT_ASKED_MODEL                                                                                                       \
-    {"model", 'm', "M", NULL,                                                                                                 \
-     "local: GGUF, safetensors, folder or shipped model; address: the model's name there; of several: MODEL=M (where an "     \
-     "address has none, the study's name of it)"},                                                                            \
-        {"calls", 0, "N", NULL, "calls at once; default: local 16 (decoded together), address 100 (it begins with 20)"},      \
-        {"template", 0, "FILE", NULL, "local: a Jinja file instead of the model's own chat template"}, OPT_KV, OPT_PRECISION, \
-        {"api", 0, "API", "openai", "address: openai (OpenAI-compatible) or anthropic"},                                      \
-        {"key-env", 0, "NAME", NULL, "address: the environment variable with the key; default: no key"},                      \
-        {"key-file", 0, "FILE", NULL, "address: a file that holds the key and nothing else, instead of --key-env"},           \
-        {"no-seed", 0, NULL, NULL, "address: send no seed, for APIs that refuse one"},                                        \
-        {"cache", 0, "FILE", NULL, "address: replies are kept there too, and not asked for again by other archives"},         \
-        {"prices", 0, "FILE", NULL, "address: JSON {MODEL: {input, output}}, per million tokens"}, {                          \
-        "max-cost", 0, "X", NULL,                                                                                             \
-            "address: stop before this start (of a study: with what its archive holds) could cost more; needs --prices and "  \
-            "max_tokens"                                                                                                      \
+#define OPT_ASKED_MODEL                                                                                                          \
+    {"model", 'm', "M", NULL,                                                                                                    \
+     "local: GGUF, safetensors, folder or shipped model; address: the model's name there; of several: MODEL=M (where an "        \
+     "address has none, the study's name of it)"},                                                                               \
+        {"calls", 0, "N", NULL, "calls at once; default: local 16 (decoded together), address 100 (it begins with 20)"},         \
+        {"template", 0, "FILE", NULL, "local: a Jinja file instead of the model's own chat template"}, OPT_KV, OPT_PRECISION,    \
+        {"api", 0, "API", "openai", "address: openai (OpenAI-compatible) or anthropic"},                                         \
+        {"key-env", 0, "NAME", NULL, "address: the environment variable with the key; default: no key"},                         \
+        {"key-file", 0, "FILE", NULL, "address: a file that holds the key and nothing else, instead of --key-env"},              \
+        {"no-seed", 0, NULL, NULL, "address: send no seed, for APIs that refuse one"},                                           \
+        {"cache", 0, "FILE", NULL, "address: replies are kept there too, and not asked for again by other archives"},            \
+        {"prices", 0, "FILE", NULL, "address: JSON {MODEL: {input, output}}, per million tokens"}, {                             \
+        "max-cost", 0, "X", NULL,                                                                                                \
+            "address: stop before all starts together (by what the archive or the file of scores tells) could cost more; needs " \
+            "--prices and max_tokens"                                                                                            \
     }
 #define OPT_ANSWERING                                                                                                        \
     {"backend", 0, "B", NULL,                                                                                                \

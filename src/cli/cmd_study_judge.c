@@ -42,6 +42,12 @@ static void show(void *ctx, int64_t done, int64_t total) {
     progress_step(&w->line, (double)done, spent);
 }
 
+/* --max-cost is of all starts together. */
+static void paid(void *ctx, int64_t tokens_in, int64_t tokens_out) {
+    struct work *w = ctx;
+    if (w->who.of[0].price.set) w->who.purse.gone.spent = chat_price_of(&w->who.of[0].price, tokens_in, tokens_out);
+}
+
 static int report(struct args *a, const struct judge_done *d, double seconds, struct err *e) {
     json_t *o = json_pack("{s:I, s:I, s:I, s:f}", "units", (json_int_t)d->units, "before", (json_int_t)d->before, "now",
                           (json_int_t)d->now, "seconds", seconds);
@@ -63,7 +69,7 @@ static int read_per(struct args *a, int *per_run, struct err *e) {
 }
 
 static int ask(struct work *w, struct args *a, struct err *e) {
-    struct judge_run_opts o = {.stop = stop, .progress = show, .ctx = w};
+    struct judge_run_opts o = {.paid = paid, .stop = stop, .progress = show, .ctx = w};
     struct judge_done done;
     const char *path;
     double t0 = clock_s();

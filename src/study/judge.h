@@ -8,7 +8,7 @@
  *
  * The file is JSON lines: first {"row":"judge", "study", "study_sha256", "planted", "prompt", "prompt_sha256", "per", "backend", "model",
  * "scores"}, then {"row":"judged", "key", "status", one member a score, "text", "model", "tokens_in", "tokens_out", "measured"}, in the order of the
- * replies. The same call goes on with it: what has a row is not asked again; a torn last row is cut off.
+ * replies; "measured" tells with 1 that a reply came from a cache. The same call goes on with it: what has a row is not asked again; a torn last row is cut off.
  * Owner: judge_free. Thread: one. Errors have their place. */
 #ifndef STUDY_JUDGE_H
 #define STUDY_JUDGE_H
@@ -67,7 +67,9 @@ enum judge_state judge_reply(const struct judge *j, const char *text, enum chat_
 
 struct judge_run_opts {
     int per_run;
-    int give_up;            /* after so many failed calls in a row; 0: 8 */
+    int give_up; /* after so many failed calls in a row; 0: 8 */
+    /* Ahead of the first call: the tokens that the rows which are there were paid with (not those from a cache). NULL: nobody asks */
+    void (*paid)(void *ctx, int64_t tokens_in, int64_t tokens_out);
     int (*stop)(void *ctx); /* NULL: never */
     void (*progress)(void *ctx, int64_t done, int64_t total);
     void *ctx;

@@ -19,6 +19,18 @@ static int state_of(const json_t *o) {
     return status && s < JUDGED_STATES ? s : -1;
 }
 
+/* What a file says of a call, which nobody has checked. */
+static int64_t count_of(const json_t *o, const char *name) {
+    json_int_t n = json_integer_value(json_object_get(o, name));
+    return n > 0 && n < (1 << 30) ? n : 0;
+}
+
+static void add_tokens(struct judge_file *f, const json_t *o) {
+    if (json_integer_value(json_object_get(json_object_get(o, "measured"), "cached"))) return;
+    f->tokens_in += count_of(o, "tokens_in");
+    f->tokens_out += count_of(o, "tokens_out");
+}
+
 static int add_row(struct judge_file *f, const struct judge *j, const json_t *o, struct err *e) {
     const char *key = json_string_value(json_object_get(o, "key"));
     int state = state_of(o);
@@ -39,6 +51,7 @@ static int add_row(struct judge_file *f, const struct judge *j, const json_t *o,
             return fail(e, ERR_FORMAT, "expected %s from %d to %d in a scored row", j->score[i].id, j->least, j->most);
         r->score[i] = (int)x;
     }
+    add_tokens(f, o);
     f->n++;
     return 0;
 }

@@ -76,6 +76,7 @@ static int open_file(struct asking *x, const char *path) {
     if (rc >= 0) rc = take_rows(x, &f, path);
     if (rc >= 0) rc = sink_jsonl_open(&x->file, path, f.head != NULL, x->e);
     if (rc >= 0 && !f.head) rc = put_head(x, head);
+    if (rc >= 0 && x->o->paid) x->o->paid(x->o->ctx, f.tokens_in, f.tokens_out);
     judge_file_free(&f);
     json_decref(head);
     return rc;
@@ -88,7 +89,7 @@ static int put_row(struct asking *x, int64_t unit, const struct answer *a) {
     size_t len;
     TRY(text_clean(&text, &len, a->text ? a->text : "", a->text ? a->text_n : 0, 1 << 20, &replaced, &cut, x->e));
     enum judge_state s = judge_reply(j, text, a->finish, score);
-    struct field f[JUDGE_MAX_SCORES + 8];
+    struct field f[JUDGE_MAX_SCORES + 9];
     f[n++] = F_TEXT("key", x->u.key[unit]);
     f[n++] = F_TEXT("status", judge_state_name(s));
     for (int i = 0; i < j->n_scores; i++)
@@ -98,6 +99,7 @@ static int put_row(struct asking *x, int64_t unit, const struct answer *a) {
     f[n++] = F_INT("tokens_in", a->tokens_in);
     f[n++] = F_INT("tokens_out", a->tokens_out);
     f[n++] = M_REAL("seconds", a->seconds);
+    if (a->cached) f[n++] = M_INT("cached", 1);
     int rc = sink_row(x->file, "judged", f, n, x->e);
     free(text);
     x->done.now++, x->done.status[s]++;
