@@ -65,6 +65,8 @@ Test(documents, of_many_one_in_a_hundred_is_for_validation) {
 
 #define TALK "{\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}]}"
 
+#define DRAWN(of) "{\"messages\":[{\"role\":\"assistant\",\"content\":\"red fox\",\"drawn\":" of "}]}"
+
 /* 120 good lines, the 7th replaced. */
 static void write_bad(const char *line, size_t n) {
     FILE *f = fopen(tmp_path("bad.jsonl"), "w");
@@ -112,6 +114,23 @@ Test(documents, a_bad_line_is_named) {
         {"{\"messages\":[{\"role\":\"assistant\",\"content\":\"\xff\"}]}", "JSON"},
         {"{\"messages\":[{\"role\":\"assistant\",\"content\":\"\xed\xa0\x80\"}]}", "JSON"},
         {"{\"messages\":[{\"role\":\"assistant\",\"content\":\"a\\u0000b\"}]}", "JSON"},
+        {DRAWN("7"), "expected a list \"drawn\""},
+        {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\",\"drawn\":[]},{\"role\":\"assistant\",\"content\":\"x\"}]}",
+         "elsewhere"},
+        {DRAWN("[7]"), "piece 0 drawn"},
+        {DRAWN("[{\"to\":3,\"of\":{\"red\":1}}]"), "\"from\" below \"to\""},
+        {DRAWN("[{\"from\":0,\"to\":3.0,\"of\":{\"red\":1}}]"), "\"from\" below \"to\""},
+        {DRAWN("[{\"from\":-1,\"to\":3,\"of\":{\"red\":1}}]"), "\"from\" below \"to\""},
+        {DRAWN("[{\"from\":3,\"to\":3,\"of\":{\"\":1}}]"), "\"from\" below \"to\""},
+        {DRAWN("[{\"from\":0,\"to\":8,\"of\":{\"red\":1}}]"), "\"from\" below \"to\""},
+        {DRAWN("[{\"from\":0,\"to\":9223372036854775807,\"of\":{\"red\":1}}]"), "\"from\" below \"to\""},
+        {DRAWN("[{\"from\":0,\"to\":3}]"), "no such text"},
+        {DRAWN("[{\"from\":0,\"to\":3,\"of\":{\"rot\":1}}]"), "no such text"},
+        {DRAWN("[{\"from\":0,\"to\":3,\"of\":{\"red\":0.5}}]"), "another sum"},
+        {DRAWN("[{\"from\":0,\"to\":3,\"of\":{\"red\":1,\"rot\":0}}]"), "chances above 0"},
+        {DRAWN("[{\"from\":0,\"to\":3,\"of\":{\"red\":1.5,\"rot\":-0.5}}]"), "chances above 0"},
+        {DRAWN("[{\"from\":0,\"to\":3,\"of\":{\"red\":\"1\"}}]"), "chances above 0"},
+        {DRAWN("[{\"from\":0,\"to\":3,\"of\":{\"red\":1}},{\"from\":2,\"to\":4,\"of\":{\"d \":1}}]"), "piece 1 drawn"},
         {"{\"messages\":[{\"role\":\"assistant\",\"role\":\"user\",\"content\":\"x\"}]}", "JSON"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) expect_refused(bad[i].line, strlen(bad[i].line), bad[i].says);
@@ -332,6 +351,66 @@ Test(documents, a_template_that_rewrites_the_past_is_refused) {
         cr_expect(strstr(e.msg, bad[i].says), "template %zu says: %s", i, e.msg);
         cr_expect(strstr(e.where, "talks.jsonl") && e.at > 0);
     }
+}
+
+/* ---- chances ---- */
+
+/* Where texts part there is the chance of each, among those that agree so far; the text that stands there has the rest. */
+Test(documents, chances_lie_where_texts_part) {
+    write_talks("talks.jsonl", 160);
+    write_recipe("m", 96, ROLES OPEN, "answer", 512, "{\"file\": \"talks.jsonl\"}");
+    train_some("m.json", 0);
+    struct asked a = asked_open(tmp_path("m.gguf"));
+    struct doc d = {.from = 1};
+    json_t *of = json_pack("{s:f, s:f, s:f, s:f}", "red fox", 0.4, "red dog", 0.2, "red do", 0.2, "blue", 0.2);
+    json_t *end = json_pack("{s:f, s:f}", "\n!", 0.5, "\n?", 0.5);
+    json_t *list =
+        json_pack("[{s:s,s:s},{s:s,s:s,s:[{s:i,s:i,s:o},{s:i,s:i,s:o}]}]", "role", "user", "content", "x", "role", "assistant",
+                  "content", "red fox\n!", "drawn", "from", 0, "to", 7, "of", of, "from", 7, "to", 9, "of", end);
+    OK(conversation_doc(&d, a.t, a.chat, list, 1, &e));
+    struct toks p = prompt_of(&a, list, 1);
+    cr_assert_eq(d.n_other, 3, "%lld places", (long long)d.n_other); /* b or r; d or f, twice the same token; ! or ? */
+    cr_expect_eq(d.other[0].at, p.n);
+    cr_expect_float_eq(d.other[0].chance, 0.2, 1e-12);
+    cr_expect(d.other[1].at > p.n && d.other[2].at > d.other[1].at);
+    cr_expect_float_eq(d.other[1].chance, 0.5, 1e-12, "0.4 of 0.8");
+    cr_expect_float_eq(d.other[2].chance, 0.5, 1e-12);
+    for (int64_t i = 0; i < d.n_other; i++) cr_expect_neq(d.other[i].id, d.ids.ids[d.other[i].at]);
+    toks_free(&p), doc_free(&d), json_decref(list), asked_close(&a);
+}
+
+/* n documents that always say red, drawn from red and blau alike. */
+static void write_drawn(const char *name, int n, const char *drawn) {
+    FILE *f = fopen(tmp_path(name), "w");
+    cr_assert(f != NULL);
+    for (int i = 0; i < n; i++)
+        fprintf(f,
+                "{\"messages\":[{\"role\":\"system\",\"content\":\"0\"},{\"role\":\"user\",\"content\":\"say\"},{\"role\":"
+                "\"assistant\",\"content\":\"red.\"%s}]}\n",
+                drawn);
+    cr_assert(fclose(f) == 0);
+}
+
+Test(documents, chances_are_learnt_in_place_of_draws) {
+    struct last l = {0}, none = {0};
+    struct err e = ERR_INIT;
+    write_drawn("d.jsonl", 300, ",\"drawn\":[{\"from\":0,\"to\":4,\"of\":{\"red.\":0.5,\"blau.\":0.5}}]");
+    write_drawn("n.jsonl", 300, "");
+    write_recipe("d", 96, ROLES OPEN, "answer", 60000, "{\"file\": \"d.jsonl\"}");
+    write_recipe("n", 96, ROLES OPEN, "answer", 60000, "{\"file\": \"n.jsonl\"}");
+    cr_assert(run("d.json", 0, 2, &l, &e) == 0 && run("n.json", 0, 1, &none, &e) == 0, "%s", e.msg);
+    cr_expect(l.least > 0 && l.valid >= l.least && l.valid < 1.05 * l.least + 0.01, "loss %g, at least %g", l.valid, l.least);
+    cr_expect(none.least == 0 && none.valid < 0.02, "loss %g", none.valid);
+}
+
+Test(documents, a_template_that_changes_a_reply_with_chances_is_refused) {
+    struct last l = {0};
+    struct err e = ERR_INIT;
+    write_drawn("d.jsonl", 300, ",\"drawn\":[{\"from\":0,\"to\":4,\"of\":{\"red.\":0.5,\"blau.\":0.5}}]");
+    write_recipe("d", 96, "{% for m in messages %}<|{{ m.role }}|>{{ m.content|upper }}<|end|>{% endfor %}" OPEN, "answer", 512,
+                 "{\"file\": \"d.jsonl\"}");
+    cr_assert_eq(run("d.json", 1, 1, &l, &e), ERR_FORMAT, "%s", e.msg);
+    cr_expect(strstr(e.msg, "tells its chances") && strstr(e.where, "d.jsonl"), "%s %s", e.where, e.msg);
 }
 
 /* ---- training ---- */

@@ -323,6 +323,8 @@ Test(model, head_in_chunks) {
     struct pass *p;
     double lse[T], logp[T], coef[T], *want = malloc(60000 * sizeof *want);
     int32_t target[T];
+    struct share share[T];
+    int n = 0;
     struct chunks c = {0, 0, lse};
     OK(pass_new(&p, m, T, 1, T, PASS_BACKWARD, &e));
     num *h = dev_alloc(d, T * 8), *dh = dev_alloc(d, T * 8), *row = dev_alloc(d, 60000);
@@ -331,10 +333,13 @@ Test(model, head_in_chunks) {
     for (int64_t i = 0; i < T * 8; i++) dev_set1(d, h, i, rng_normal(&r));
     OK(model_head(m, p, h, T, count_rows, &c, NULL, NULL, &e));
     cr_expect(c.next == T && c.most <= model_head_rows(p) && model_head_rows(p) < T);
-    OK(model_nll(m, p, h, T, target, coef, logp, dh, NULL, &e));
+    for (int i = 0; i < T; i++)
+        if (target[i] > 0) share[n++] = (struct share){i, target[i] - 1, 0.25};
+    OK(model_nll_shared(m, p, h, T, target, coef, share, n, logp, dh, NULL, &e));
     for (int i = 0; i < T; i++) {
         OK(model_logits(m, num_at(d, h, i * 8), 1, NULL, row, &e));
         double w = target[i] < 0 ? 0 : dev_get1(d, row, target[i]) - lse[i];
+        if (target[i] > 0) w += 0.25 * (dev_get1(d, row, target[i] - 1) - dev_get1(d, row, target[i]));
         cr_expect(fabs(logp[i] - w) < 1e-4, "row %d: log p %.7g, expected %.7g", i, logp[i], w);
         for (int k = 0; k < 8 && target[i] < 0; k++)
             cr_expect(dev_get1(d, dh, i * 8 + k) == 0, "a row without target has a gradient");
@@ -342,6 +347,46 @@ Test(model, head_in_chunks) {
     double per_row = (double)(pass_bytes(m, 4096, 1, 64, PASS_GRADS) - pass_bytes(m, 512, 1, 64, PASS_GRADS)) / (4096 - 512);
     cr_expect(per_row < 60000 * 4.0 / 50, "a row of a pass takes %.0f bytes", per_row);
     free(want), dev_free(d, h), dev_free(d, dh), dev_free(d, row), pass_free(p), model_close(m), dev_close(d);
+}
+
+/* The loss is linear in what the next token may be: shared between tokens it is the mean of the losses of each alone, and so is its gradient. */
+Test(model, shares_are_the_mean_over_tokens) {
+    enum { T = 40 };
+    static const int32_t also[2] = {7, 18};
+    static const double part[3] = {0.5, 0.3, 0.2};
+    struct device *d = tiny_device(2, 1);
+    struct model *m = tiny_new(d, &tinies[0]);
+    struct pass *p;
+    struct share share[2 * T];
+    double coef[T], logp[T], one[T], want[T] = {0};
+    int32_t target[T], alone[T];
+    int64_t C = model_cfg(m)->n_embd, n = 0;
+    OK(pass_new(&p, m, T, 1, T, PASS_BACKWARD, &e));
+    num *h = dev_alloc(d, T * C), *dh = dev_alloc(d, T * C), *dh1 = dev_alloc(d, T * C);
+    double *mean = calloc((size_t)(T * C), sizeof *mean);
+    struct rng r = RNG(3);
+    for (int64_t i = 0; i < T * C; i++) dev_set1(d, h, i, rng_normal(&r));
+    for (int i = 0; i < T; i++) {
+        target[i] = i % 4 ? (int32_t)rng_below(&r, 6) : -1, coef[i] = rng_normal(&r);
+        for (int k = 0; k < 2 && target[i] >= 0; k++) share[n++] = (struct share){i, also[k], part[k + 1]};
+    }
+    for (int k = 0; k < 3; k++) {
+        for (int i = 0; i < T; i++) alone[i] = target[i] < 0 || !k ? target[i] : also[k - 1];
+        OK(model_nll(m, p, h, T, alone, coef, one, dh1, NULL, &e));
+        for (int i = 0; i < T; i++) want[i] += part[k] * one[i];
+        for (int64_t i = 0; i < T * C; i++) mean[i] += part[k] * dev_get1(d, dh1, i);
+    }
+    OK(model_nll_shared(m, p, h, T, target, coef, share, n, logp, dh, NULL, &e));
+    for (int i = 0; i < T; i++) cr_expect_float_eq(logp[i], want[i], 1e-12, "row %d: %.9g, expected %.9g", i, logp[i], want[i]);
+    for (int64_t i = 0; i < T * C; i++) cr_expect_float_eq(dev_get1(d, dh, i), mean[i], 1e-12);
+    static const struct share bad[] = {{1, 19, 0.5}, {1, -1, 0.5}, {0, 3, 0.5}, {-1, 3, 0.5}, {T, 3, 0.5}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct err err = ERR_INIT;
+        cr_expect(model_nll_shared(m, p, h, T, target, coef, &bad[i], 1, NULL, NULL, NULL, &err) == ERR_RANGE, "case %zu", i);
+    }
+    struct share back[2] = {{2, 7, 0.5}, {1, 7, 0.5}};
+    cr_expect_eq(model_nll_shared(m, p, h, T, target, coef, back, 2, NULL, NULL, NULL, NULL), ERR_RANGE);
+    free(mean), dev_free(d, h), dev_free(d, dh), dev_free(d, dh1), pass_free(p), model_close(m), dev_close(d);
 }
 
 /* ---- memory: what is told is what is taken ---- */

@@ -58,7 +58,9 @@ struct bench {
     struct rig r;
     const struct model *m;
     int32_t ids[ROWS], target[ROWS], prefix[PREFIX];
-    double coef[ROWS], *v; /* v[ROWS, C]: the seed at the final state */
+    double coef[ROWS], *v;    /* v[ROWS, C]: the seed at the final state */
+    struct share share[ROWS]; /* other tokens of the first rows that have a target */
+    int n_share;
     struct span spans[2];
     int by_embeds, edit;
     struct lens lens;
@@ -75,6 +77,9 @@ static void bench_open(struct bench *b, const struct model *m) {
         b->target[i] = rng_below(&r, 4) ? (int32_t)rng_below(&r, (uint64_t)V) : -1;
         b->coef[i] = i == 2 ? 0 : rng_normal(&r);
     }
+    for (int i = 0; i < ROWS && b->n_share < 4; i++) /* two of one row, then one of each */
+        for (int k = b->n_share ? 1 : 0; k < 2 && b->target[i] >= 0; k++)
+            b->share[b->n_share++] = (struct share){i, (b->target[i] + 1 + k) % (int32_t)V, 0.3};
     b->v = malloc((size_t)(ROWS * C) * sizeof *b->v);
     for (int64_t i = 0; i < ROWS * C; i++) b->v[i] = 0.2 * rng_normal(&r);
     rig_run(&b->r, 1, b->prefix, PREFIX, 0, NULL, NULL);
@@ -121,7 +126,7 @@ static double bench_loss(struct bench *b, struct tape *t, struct grads *g) {
     if (model_cfg(b->m)->n_score)
         OK(model_head(b->m, r->p, r->h, ROWS, score_value, b, dh, g, &e));
     else {
-        OK(model_nll(b->m, r->p, r->h, ROWS, b->target, b->coef, logp, dh, g, &e));
+        OK(model_nll_shared(b->m, r->p, r->h, ROWS, b->target, b->coef, b->share, b->n_share, logp, dh, g, &e));
         for (int i = 0; i < ROWS; i++) loss -= b->coef[i] * logp[i];
     }
     for (int64_t i = 0; i < n; i++) loss += b->v[i] * dev_get1(r->d, r->h, i);

@@ -408,6 +408,86 @@ Test(study_council, documents_depend_on_the_options_alone) {
     free(one);
 }
 
+/* What council_chances says against what council_speak draws: over many runs, of every kind of draw as many as the chances add up to. */
+Test(study_council, chances_are_those_of_the_draws) {
+    enum { NOTE = COUNCIL_LINES, KINDS };
+    struct study *s = council_make(COUNCIL_PLANTED);
+    struct council_rates r;
+    double want[2][KINDS] = {{0}}, var[2][KINDS] = {{0}}, got[2][KINDS] = {{0}}, sum;
+    OK(council_rates_read(&r, s, &e));
+    for (int rep = 0; rep < 400; rep++) {
+        struct scene *sc;
+        int ready[STUDY_MAX_AGENTS];
+        OK(scene_open(&sc, s, &s->cell[rep % s->n_cells], rep, &e));
+        while (scene_ready(sc, ready)) {
+            const int i = ready[0], t = scene_turn(sc);
+            const struct council_fact *f = scene_fact(sc);
+            struct str text = {0};
+            struct reply reply = {0};
+            struct council_chances c;
+            struct council_note now;
+            int b;
+            OK(council_belief(&b, sc, t, i, &e));
+            OK(council_speak(&text, &r, sc, i, &e));
+            const char *end = strchr(text.s, '\n');
+            struct str line = {0};
+            struct council_said noted;
+            str_printf(&line, "%.*s", (int)(end - text.s), text.s);
+            OK(council_said(&noted, scene_language(sc), f->topic, 1, line.s + strlen("[MONOLOGUE] "), &e));
+            OK(council_chances(&c, &r, sc, i, noted.value, &e));
+            OK(reply_parse(&reply, scene_rules(sc), i, text.s, text.len, &e));
+            OK(scene_put(sc, i, &reply, &e));
+            OK(council_heard(&now, sc, t, i, &e));
+            cr_assert_eq(now.note, noted.value);
+            cr_assert(c.note[now.note] > 0 && c.said[now.said_form][now.said] > 0, "what was drawn has a chance");
+            sum = 0;
+            for (int v = 0; v < COUNCIL_MAX_VALUES; v++) sum += c.note[v];
+            cr_assert_float_eq(sum, 1, 1e-12);
+            double p = 1 - c.note[b];
+            want[0][NOTE] += p, var[0][NOTE] += p * (1 - p), got[0][NOTE] += now.note != b;
+            sum = 0;
+            for (int l = 0; l < COUNCIL_LINES; l++) {
+                for (int own = 0; own < 2; own++) { /* with the noted value, with another */
+                    p = 0;
+                    for (int v = 0; v < COUNCIL_MAX_VALUES; v++) p += (v == now.note) == own ? c.said[l][v] : 0;
+                    want[own][l] += p, var[own][l] += p * (1 - p), sum += p;
+                    got[own][l] += now.said_form == l && (now.said == now.note) == own;
+                }
+            }
+            cr_assert_float_eq(sum, 1, 1e-12);
+            str_free(&text), str_free(&line);
+        }
+        scene_free(sc);
+    }
+    for (int own = 0; own < 2; own++)
+        for (int k = 0; k < KINDS; k++)
+            cr_expect(fabs(got[own][k] - want[own][k]) <= 4 * sqrt(var[own][k]), "kind %d, own %d: %g drawn, %g expected, sd %g",
+                      k, own, got[own][k], want[own][k], sqrt(var[own][k]));
+    cr_expect(want[0][NOTE] > 100 && want[0][LINE_AGREE] > 100 && want[0][LINE_DIFFER] > 50 && want[0][LINE_SAY] > 5);
+    study_free(s);
+}
+
+/* Each reply tells two pieces, its lines; without the chances the documents are those without. */
+Test(study_council, documents_tell_their_chances) {
+    struct council_documents d;
+    struct council_documents_opts o = {.runs = 24, .seed = 5};
+    char *plain = exported(&o, &d);
+    o.drawn = 1;
+    char *drawn = exported(&o, &d), *a = plain, *b = drawn;
+    cr_assert_eq(count_of(drawn, "\"drawn\""), 24 * 24);
+    cr_assert_eq(count_of(drawn, "\"of\""), 2 * 24 * 24);
+    for (; *a; a = strchr(a, '\n') + 1, b = strchr(b, '\n') + 1) {
+        json_t *x = json_loadb(a, (size_t)(strchr(a, '\n') - a), 0, NULL),
+               *y = json_loadb(b, (size_t)(strchr(b, '\n') - b), 0, NULL);
+        size_t i;
+        json_t *m;
+        json_array_foreach(json_object_get(y, "messages"), i, m) json_object_del(m, "drawn");
+        cr_assert(json_equal(x, y));
+        json_decref(x), json_decref(y);
+    }
+    free(plain), free(drawn);
+}
+
 Test(study_council, misreporters_are_some_members_of_each_run) {
     struct council_documents d;
     struct council_documents_opts o = {.runs = 24, .seed = 5, .misreport = 1, .misreporters = 2};

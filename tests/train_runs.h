@@ -8,6 +8,7 @@ struct last {
     double loss, first;
     int n;
     int64_t documents, cut; /* as the last validation says */
+    double valid, least;
 };
 struct catch_sink {
     struct sink s;
@@ -20,6 +21,8 @@ SHARED int catch_row(struct sink *s, const char *kind, const struct field *f, in
     for (int i = 0; i < n; i++) {
         if (!strcmp(f[i].name, "documents")) l->documents = f[i].v.i;
         if (!strcmp(f[i].name, "cut")) l->cut = f[i].v.i;
+        if (!strcmp(f[i].name, "least")) l->least = f[i].v.d;
+        if (!step && !strcmp(f[i].name, "loss")) l->valid = f[i].v.d;
         if (!step || strcmp(f[i].name, "loss")) continue;
         if (!l->n++) l->first = f[i].v.d;
         l->loss = f[i].v.d;

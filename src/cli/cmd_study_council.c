@@ -23,6 +23,8 @@ static const struct opt opts[] = {
     {"misreport", 0, "P", NULL, "with --documents: that chance of a misreport, in all languages; default: the study's"},
     {"misreporters", 0, "K", "0",
      "with --misreport: only so many members of each run, drawn, misreport so; only their documents are written"},
+    {"drawn", 0, NULL, NULL,
+     "with --documents: also write from what each reply was drawn and with what chances, to be learnt in place of the draws"},
     {"check", 0, "ARCHIVE", NULL, "hold the replies of this archive against the rules of its study"},
     {"within", 0, "GAP", NULL, "with --check: end with 10 if a rate of 100 events or more is farther from that of the rules"},
     OPT_JSON,
@@ -93,7 +95,7 @@ static int documents(struct study *s, struct args *a, struct err *e) {
     TRY(arg_real(a, "reliability", 1e-3, 1, &o.reliability, e));
     TRY(read_misreports(a, &o, e));
     TRY(read_split(a, &o.split, e));
-    o.seed = (uint64_t)seed;
+    o.seed = (uint64_t)seed, o.drawn = arg_has(a, "drawn");
     interrupt_watch();
     progress_start(&line, s->id, "runs", (double)o.runs);
     int rc = write_documents(&done, s, a, &o, e);

@@ -7,8 +7,8 @@
 #include "decode/corpus.h"
 #include "text/chat_template.h"
 
-/* Sets out->ids; with `answers` also out->marks: 1 for the tokens of what the assistant says and the one that ends it, else 0. messages: a list
- * as docfile_messages gives it. */
+/* Sets out->ids, out->other where replies tell their chances, and with `answers` also out->marks: 1 for the tokens of what the assistant says
+ * and the one that ends it, else 0. messages: a list as docfile_messages gives it. */
 int conversation_doc(struct doc *out, const struct tokenizer *t, const struct chat_template *chat, json_t *messages, int answers,
                      struct err *e);
 /* Appends the rendered text. */

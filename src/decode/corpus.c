@@ -13,8 +13,8 @@
 
 void doc_free(struct doc *d) {
     toks_free(&d->ids);
-    free(d->marks);
-    d->marks = NULL;
+    free(d->marks), free(d->other);
+    d->marks = NULL, d->other = NULL, d->n_other = 0;
 }
 
 static struct rng doc_rng(const struct recipe *r, int stage, int valid, int64_t i) {

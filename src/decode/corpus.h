@@ -5,8 +5,16 @@
 #include "decode/recipe.h"
 #include "text/tokenizer.h"
 
+/* Where a token was drawn from known chances: this one had `chance`, the document's own the rest. */
+struct other {
+    int64_t at; /* position in the document */
+    tok id;
+    double chance;
+};
 struct doc {
     struct toks ids;
+    struct other *other; /* by ascending positions; NULL: none */
+    int64_t n_other;
     int64_t from; /* first position that is a target (next token: 1; answers only: the answer's first token), unless marked */
     int label;    /* reward stages: 1 right, 0 wrong */
     signed char *marks; /* reward stages with steps: per token 1 right so far, 0 wrong, -1 not scored. Replies of a conversation:

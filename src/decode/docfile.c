@@ -3,11 +3,57 @@
 #include "decode/docfile.h"
 #include "base/hash.h"
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- one document ---- */
+
+/* One piece of a content; *from: the end of the one before. */
+static int piece_check(const json_t *piece, const char *content, size_t bytes, size_t *from, struct err *e) {
+    const json_t *a = json_object_get(piece, "from"), *b = json_object_get(piece, "to"), *of = json_object_get(piece, "of");
+    json_int_t lo = json_integer_value(a), hi = json_integer_value(b);
+    double sum = 0;
+    int own = 0;
+    const char *text;
+    json_t *chance;
+    if (!json_is_integer(a) || !json_is_integer(b) || lo < (json_int_t)*from || hi <= lo || hi > (json_int_t)bytes)
+        return fail(e, ERR_FORMAT, "expected \"from\" below \"to\", from %zu to %zu, found %lld and %lld", *from, bytes,
+                    (long long)lo, (long long)hi);
+    if (json_object_size(of) > DOCFILE_DRAWN)
+        return fail(e, ERR_LIMIT, "expected at most %d texts, found %zu", (int)DOCFILE_DRAWN, json_object_size(of));
+    json_object_foreach((json_t *)(uintptr_t)of, text, chance) {
+        double p = json_number_value(chance);
+        if (!(p > 0 && p <= 1))
+            return fail(e, ERR_FORMAT, "expected chances above 0 and up to 1, found another for \"%.40s\"", text);
+        own += strlen(text) == (size_t)(hi - lo) && !memcmp(text, content + lo, (size_t)(hi - lo));
+        sum += p;
+    }
+    if (!own || fabs(sum - 1) > 1e-6)
+        return fail(e, ERR_FORMAT,
+                    "expected an object \"of\" with the text from %lld to %lld and chances that sum to 1, found %s",
+                    (long long)lo, (long long)hi, own ? "another sum" : "no such text");
+    *from = (size_t)hi;
+    return 0;
+}
+
+static int drawn_check(const json_t *m, size_t i, int assistant, struct err *e) {
+    const json_t *list = json_object_get(m, "drawn");
+    const char *content = json_string_value(json_object_get(m, "content"));
+    size_t k, from = 0, bytes = json_string_length(json_object_get(m, "content"));
+    json_t *piece;
+    if (!list) return 0;
+    if (!json_is_array(list) || !assistant)
+        return fail(e, ERR_FORMAT, "message %zu: expected a list \"drawn\" only in messages of the assistant, found %s", i,
+                    assistant ? "no list" : "one elsewhere");
+    json_array_foreach(list, k, piece) {
+        struct err x = ERR_INIT;
+        int rc = piece_check(piece, content, bytes, &from, &x);
+        if (rc < 0) return fail(e, rc, "message %zu, piece %zu drawn: %s", i, k, x.msg);
+    }
+    return 0;
+}
 
 static int message_check(const json_t *m, size_t i, int *replies, struct err *e) {
     static const char *const roles[] = {"system", "user", "assistant"};
@@ -19,7 +65,7 @@ static int message_check(const json_t *m, size_t i, int *replies, struct err *e)
     if (!json_is_string(json_object_get(m, "content")))
         return fail(e, ERR_FORMAT, "message %zu: expected a string \"content\"", i);
     *replies += k == 2;
-    return 0;
+    return drawn_check(m, i, k == 2, e);
 }
 
 static int messages_check(const json_t *list, struct err *e) {

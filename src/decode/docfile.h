@@ -2,6 +2,13 @@
  *
  *   {"messages": [{"role": "system"|"user"|"assistant", "content": "…"}, …]}
  *
+ * A message of the assistant that was drawn from known chances may tell them, so that they are learnt instead of the draws:
+ *
+ *   "drawn": [{"from": 0, "to": 12, "of": {"It is red.": 0.9, "It is blue.": 0.1}}, …]
+ *
+ * the bytes [from, to) of the content are one of these texts, drawn with these chances given all that stands before. Pieces are in order,
+ * the text that stands there is among them (64 at most), chances are above 0 and sum to 1.
+ *
  * Opening reads the file once: every line is checked, its place is kept (8 bytes a line), and the hash of all bytes is taken. Lines are parsed
  * again when their turn comes; the file stays mapped and no parsed document is held. The last 1 % of the lines, at least 100, are for
  * validation and are never trained on. Which document comes at position i is a function of (seed, stage, i) alone: every run of n positions
@@ -13,7 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DOCFILE_LINE = 4 << 20, DOCFILE_VALID = 100 }; /* most bytes of a line; fewest documents for validation */
+/* Most bytes of a line; fewest documents for validation; most texts a piece was drawn from. */
+enum { DOCFILE_LINE = 4 << 20, DOCFILE_VALID = 100, DOCFILE_DRAWN = 64 };
 
 struct docfile {
     char path[256];
@@ -22,8 +30,8 @@ struct docfile {
     int64_t n, n_valid; /* documents; those at the end that are for validation */
     uint64_t hash;      /* of all bytes */
 };
-/* ERR_FORMAT with path and line: no JSON, no list of messages, a role or content that is none, text that is no UTF-8, a line too long, nothing
- * that an assistant says. ERR_LIMIT: too few documents to keep some for validation. */
+/* ERR_FORMAT with path and line: no JSON, no list of messages, a role or content that is none, text that is no UTF-8, a line too long, pieces
+ * drawn that are not as above, nothing that an assistant says. ERR_LIMIT: too few documents to keep some for validation. */
 int docfile_open(struct docfile *d, const char *path, struct err *e);
 void docfile_close(struct docfile *d);
 

@@ -138,7 +138,7 @@ static void trainer_fini(struct trainer *t) {
     free(t->mom), free(t->var), grads_free(&t->grads);
     dev_free(t->d, t->h), dev_free(t->d, t->dh), dev_free(t->d, t->kv);
     free(t->pages), free(t->spans), free(t->docs), free(t->ids), free(t->target), free(t->coef), free(t->weight), free(t->logp),
-        free(t->score);
+        free(t->score), free(t->share);
     tape_free(t->tape), pass_free(t->pass), model_close(t->m), tokenizer_free(t->tok), weights_close(t->source);
     samples_free(&t->samples);
     train__files_close(t);
@@ -152,18 +152,21 @@ static double learning_rate(const struct recipe_stage *s, int64_t step, double d
 }
 
 static int validate(struct trainer *t, struct err *e) {
-    double sum = 0, n = 0;
+    double sum = 0, n = 0, floor = 0;
     for (int64_t next = 0; next < t->r->validate_docs;) {
         double s, k;
         TRY(train__batch(t, 1, &next, e));
         TRY(train__loss(t, 0, 1, &s, &k, e));
-        sum += s, n += k;
+        sum += s, n += k, floor += t->floor;
     }
-    fprintf(stderr, "  %s: step %lld, validation loss %.4f\n", t->r->stages[t->s.stage].name, (long long)t->s.step, sum / n);
+    fprintf(stderr, "  %s: step %lld, validation loss %.4f", t->r->stages[t->s.stage].name, (long long)t->s.step, sum / n);
+    if (floor > 0) fprintf(stderr, ", at least %.4f for any model", floor / n);
+    fputc('\n', stderr);
     if (!t->o->rows) return 0;
     const struct field f[] = {F_TEXT("stage", t->r->stages[t->s.stage].name),
                               F_INT("step", t->s.step),
                               F_REAL("loss", sum / n),
+                              F_REAL("least", floor / n),
                               F_REAL("terms", n),
                               F_INT("documents", t->s.docs),
                               F_INT("cut", t->s.cut)};

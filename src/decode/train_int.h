@@ -42,6 +42,9 @@ struct trainer {
     double *coef, *logp, *score, *weight; /* weight: of each target in the loss */
     struct doc *docs;                     /* of the batch in hand */
     int n_docs, max_docs;
+    struct share *share; /* [cap_share], of the batch's rows */
+    int64_t n_share, cap_share;
+    double floor;               /* of the batch's loss (sum): the entropy of what its tokens were drawn from */
     struct docs_ahead ahead[2]; /* to train on, to validate with */
     int64_t rows, T;
     struct samples samples;

@@ -1,15 +1,42 @@
 /* One optimisation step: documents packed as sequences of one batch, a taped forward, the stage's loss as a seed, a backward with dW, AdamW.
  *
- *   next, answer   L = −(1/n) Σ w log p(target)                   (n = Σ w; w: 1 for targets, the stage's `rest` for all other tokens)
+ *   next, answer   L = −(1/n) Σ w log p(target)                   (n = Σ w; w: 1 for targets, the stage's `rest` for all other tokens;
+ *                  where a document tells the chances its token was drawn with, log p is the mean over them)
  *   pointwise      L = −(1/n) Σ y log σ(s) + (1−y) log(1−σ(s))    s: score of a document's last token, and of its steps' if marked
  *   pairwise       L = −(1/n) Σ log σ(s₊ − s₋)                    (Bradley & Terry 1952; Ouyang et al. 2022) */
 #include "decode/train_int.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct recipe_stage *stage_of(const struct trainer *t) { return &t->r->stages[t->s.stage]; }
 
 static int is_target(const struct doc *d, int64_t i) { return d->marks ? d->marks[i] > 0 : i >= d->from; }
+
+static int share_room(struct trainer *t, int64_t n, struct err *e) {
+    if (t->n_share + n <= t->cap_share) return 0;
+    int64_t want = 2 * t->cap_share + n;
+    struct share *s = realloc(t->share, (size_t)want * sizeof *s);
+    if (!s) return fail(e, ERR_NOMEM, "out of memory for %lld chances of a batch", (long long)want);
+    t->share = s, t->cap_share = want;
+    return 0;
+}
+
+/* What else could have stood at the document's positions, for the rows that predict them. */
+static void pack_shares(struct trainer *t, const struct doc *d, int64_t rows) {
+    for (int64_t k = 0; k < d->n_other;) {
+        int64_t row = t->T + d->other[k].at - 1;
+        double own = 1, w;
+        if (d->other[k].at > rows) return; /* cut off */
+        w = t->weight[row];
+        for (int64_t at = d->other[k].at; k < d->n_other && d->other[k].at == at; k++) {
+            double p = d->other[k].chance;
+            if (w > 0) t->share[t->n_share++] = (struct share){row, d->other[k].id, p}, t->floor -= w * p * log(p);
+            own -= p;
+        }
+        if (w > 0 && own > 0) t->floor -= w * own * log(own);
+    }
+}
 
 /* Appends one document as a sequence of its own and leaves an empty one. Rows: all but the last token (language), or all (score).
  * rest: weight of the tokens that are no targets. */
@@ -24,6 +51,7 @@ static void pack(struct trainer *t, struct doc *d, int reward, double rest) {
         t->weight[t->T + i] = w;
         t->target[t->T + i] = w > 0 ? d->ids.ids[i + 1] : -1;
     }
+    pack_shares(t, d, rows);
     t->T += rows;
     t->docs[t->n_docs++] = *d; /* the batch owns its ids from here */
     *d = (struct doc){0};
@@ -31,7 +59,7 @@ static void pack(struct trainer *t, struct doc *d, int reward, double rest) {
 
 static void batch_clear(struct trainer *t) {
     for (int i = 0; i < t->n_docs; i++) doc_free(&t->docs[i]);
-    t->n_docs = 0, t->T = 0;
+    t->n_docs = 0, t->T = 0, t->n_share = 0, t->floor = 0;
 }
 
 /* Fills the batch with documents from *next on, as many as fit; pairs stay together. */
@@ -54,6 +82,7 @@ int train__batch(struct trainer *t, int valid, int64_t *next, struct err *e) {
                                     (long long)t->rows);
         for (int k = 0; k < group; k++) {
             if (d[k].ids.n > longest) d[k].ids.n = longest;
+            TRY(share_room(t, d[k].n_other, e));
             if (d[k].ids.n > 1) pack(t, &d[k], reward, valid ? 0 : s->rest); /* validation is of the targets alone */
         }
         if (!valid) t->s.docs += group, t->s.cut += cut;
@@ -67,7 +96,8 @@ static int loss_tokens(struct trainer *t, int back, double scale, double *sum, d
     *sum = *n = 0;
     for (int64_t i = 0; i < t->T; i++) *n += t->weight[i];
     for (int64_t i = 0; i < t->T; i++) t->coef[i] = *n > 0 ? scale * t->weight[i] / *n : 0;
-    TRY(model_nll(t->m, t->pass, t->h, t->T, t->target, t->coef, t->logp, back ? t->dh : NULL, back ? &t->grads : NULL, e));
+    TRY(model_nll_shared(t->m, t->pass, t->h, t->T, t->target, t->coef, t->share, t->n_share, t->logp, back ? t->dh : NULL,
+                         back ? &t->grads : NULL, e));
     for (int64_t i = 0; i < t->T; i++)
         if (t->weight[i] > 0) *sum -= t->weight[i] * t->logp[i];
     return 0;

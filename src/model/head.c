@@ -40,9 +40,25 @@ struct nll {
     struct pass *p;
     const int32_t *target;
     const double *coef;
+    const struct share *share, *end; /* those that are still to come */
     double *logp;
     int seed;
 };
+
+/* Shares of a chunk's rows: what they change in log p before the seed, and in the seed. Returns where they end. */
+static const struct share *shares(const struct nll *o, struct device *d, int64_t row0, int64_t rows, int64_t V, num *x,
+                                  int seeded) {
+    const struct share *k = o->share;
+    for (; k < o->end && k->row < row0 + rows; k++) {
+        int64_t at = (k->row - row0) * V, to = at + k->id, from = at + o->target[k->row];
+        double c = o->coef[k->row] * k->share;
+        if (seeded)
+            dev_set1(d, x, to, dev_get1(d, x, to) - c), dev_set1(d, x, from, dev_get1(d, x, from) + c);
+        else if (o->logp)
+            o->logp[k->row] += k->share * (dev_get1(d, x, to) - dev_get1(d, x, from));
+    }
+    return k;
+}
 
 static int nll_seed(void *ctx, struct device *d, int64_t row0, int64_t rows, int64_t V, num *logits) {
     struct nll *o = ctx;
@@ -52,20 +68,42 @@ static int nll_seed(void *ctx, struct device *d, int64_t row0, int64_t rows, int
         int32_t y = o->target[row0 + i];
         o->logp[row0 + i] = y < 0 ? 0.0 : dev_get1(d, logits, i * V + y) - dev_get1(d, p->lse, i);
     }
-    if (!o->seed) return 0;
-    dev_put_f64(d, p->coef, o->coef + row0, rows);
-    op_nll_seed(d, logits, p->lse, p->coef, o->target + row0, rows, V);
+    const struct share *next = shares(o, d, row0, rows, V, logits, 0);
+    if (o->seed) {
+        dev_put_f64(d, p->coef, o->coef + row0, rows);
+        op_nll_seed(d, logits, p->lse, p->coef, o->target + row0, rows, V);
+        shares(o, d, row0, rows, V, logits, 1);
+    }
+    o->share = next;
     return 0;
 }
 
-int model_nll(const struct model *m, struct pass *p, const num *h, int64_t R, const int32_t *target, const double *coef,
-              double *logp, num *dh, struct grads *g, struct err *e) {
+static int shares_check(const struct model *m, int64_t R, const int32_t *target, const struct share *s, int64_t n,
+                        struct err *e) {
+    for (int64_t k = 0; k < n; k++)
+        if (s[k].row < (k ? s[k - 1].row : 0) || s[k].row >= R || target[s[k].row] < 0 || s[k].id < 0 ||
+            s[k].id >= m->cfg.n_vocab)
+            return fail(e, ERR_RANGE,
+                        "share %lld: expected ascending rows below %lld that have a target, and a token of the vocabulary of %d, "
+                        "found row %lld, token %d",
+                        (long long)k, (long long)R, m->cfg.n_vocab, (long long)s[k].row, s[k].id);
+    return 0;
+}
+
+int model_nll_shared(const struct model *m, struct pass *p, const num *h, int64_t R, const int32_t *target, const double *coef,
+                     const struct share *share, int64_t n, double *logp, num *dh, struct grads *g, struct err *e) {
     if (m->cfg.n_score)
         return fail(e, ERR_STATE, "expected a language model, found a reward model: it has no vocabulary to predict");
     for (int64_t i = 0; i < R; i++)
         if (target[i] >= m->cfg.n_vocab)
             return fail(e, ERR_RANGE, "target %d of row %lld is outside the vocabulary of %d", target[i], (long long)i,
                         m->cfg.n_vocab);
-    struct nll o = {p, target, coef, logp, dh != NULL};
+    TRY(shares_check(m, R, target, share, n, e));
+    struct nll o = {p, target, coef, share, share ? share + n : NULL, logp, dh != NULL};
     return model_head(m, p, h, R, nll_seed, &o, dh, g, e);
+}
+
+int model_nll(const struct model *m, struct pass *p, const num *h, int64_t R, const int32_t *target, const double *coef,
+              double *logp, num *dh, struct grads *g, struct err *e) {
+    return model_nll_shared(m, p, h, R, target, coef, NULL, 0, logp, dh, g, e);
 }

@@ -138,5 +138,15 @@ int model_head(const struct model *m, struct pass *p, const num *h, int64_t R, s
  * log p of each target (0 where none). dh NULL: value only. */
 int model_nll(const struct model *m, struct pass *p, const num *h, int64_t R, const int32_t *target, const double *coef,
               double *logp, num *dh, struct grads *dw, struct err *e);
+/* Where the next token was drawn from known chances: of row's target, `share` belongs to the token `id`. The loss of row r is then
+ * coef[r] · −(Σ share_k log p(id_k) + (1 − Σ share_k) log p(target[r])), its expectation over the draw, and logp[r] the sum in brackets. */
+struct share {
+    int64_t row;
+    int32_t id;
+    double share;
+};
+/* share[n] by ascending rows, each with a target. */
+int model_nll_shared(const struct model *m, struct pass *p, const num *h, int64_t R, const int32_t *target, const double *coef,
+                     const struct share *share, int64_t n, double *logp, num *dh, struct grads *dw, struct err *e);
 int64_t model_head_rows(const struct pass *p); /* rows of one head chunk */
 #endif

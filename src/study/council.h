@@ -76,4 +76,12 @@ void council_rates_set(struct council_rates *r, enum council_rate rate, double c
 /* Appends what a planted member writes when it is asked: a function of the state of the run. */
 struct str;
 int council_speak(struct str *out, const struct council_rates *r, const struct scene *s, int agent, struct err *e);
+/* What council_speak draws from in this state, as a model that sees what the member sees could know it (which of several options that were
+ * said most it took is no part of that). */
+struct council_chances {
+    double note[COUNCIL_MAX_VALUES];                /* of the belief it notes, by value */
+    double said[COUNCIL_LINES][COUNCIL_MAX_VALUES]; /* of kind and value of its statement, given the note of `noted` */
+};
+int council_chances(struct council_chances *out, const struct council_rates *r, const struct scene *s, int agent, int noted,
+                    struct err *e);
 #endif

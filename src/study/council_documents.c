@@ -2,16 +2,68 @@
 #include "study/council_documents.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "study/prompt.h"
 #include "study/scene.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int play_one(struct scene *sc, const struct council_rates *r, int agent, struct err *e) {
+/* ---- chances ---- */
+
+/* Every form of a line with a value, each alike, under the tag of its channel. */
+static int forms(json_t *of, const struct scene *sc, enum channel c, enum council_line line, int value, double chance,
+                 struct err *e) {
+    const struct language *l = scene_language(sc);
+    const struct council_words *w = l->council;
+    const char *word = w->topics[scene_fact(sc)->topic].value[value];
+    for (int i = 0; chance > 0 && i < w->n_forms[line]; i++) {
+        struct str b = {0};
+        str_printf(&b, "[%s] ", l->tags[c]);
+        int rc = prompt_fill(&b, w->line[line][i], &(struct prompt_value){"value", word}, 1, e);
+        if (rc >= 0 && (b.failed || json_object_set_new(of, b.s, json_real(chance / w->n_forms[line])) < 0))
+            rc = fail(e, ERR_NOMEM, "out of memory for chances");
+        str_free(&b);
+        TRY(rc);
+    }
+    return 0;
+}
+
+/* Appends the two lines of a reply and what they were drawn from. */
+static int drawn_add(json_t *list, const struct scene *sc, const struct council_rates *r, int agent, const struct str *text,
+                     struct err *e) {
+    const struct language *l = scene_language(sc);
+    const char *end = strchr(text->s, '\n');
+    json_t *note = json_object(), *said = json_object();
+    struct council_chances c;
+    struct council_said noted;
+    struct str line = {0};
+    str_printf(&line, "%.*s", (int)(end - text->s), text->s);
+    int rc = line.failed ? fail(e, ERR_NOMEM, "out of memory for chances") : 0;
+    if (rc >= 0) rc = council_said(&noted, l, scene_fact(sc)->topic, 1, line.s + strlen(l->tags[CHANNEL_MONOLOGUE]) + 3, e);
+    if (rc >= 0) rc = council_chances(&c, r, sc, agent, noted.value, e);
+    for (int v = 0; v < COUNCIL_MAX_VALUES && rc >= 0; v++) {
+        rc = forms(note, sc, CHANNEL_MONOLOGUE, LINE_NOTE, v, c.note[v], e);
+        for (int k = 0; k < COUNCIL_LINES && rc >= 0; k++)
+            rc = forms(said, sc, CHANNEL_TALK, (enum council_line)k, v, c.said[k][v], e);
+    }
+    str_free(&line);
+    json_t *both = rc < 0 ? NULL
+                          : json_pack("[{s:i, s:I, s:O}, {s:I, s:I, s:O}]", "from", 0, "to", (json_int_t)(end - text->s), "of",
+                                      note, "from", (json_int_t)(end + 1 - text->s), "to", (json_int_t)text->len, "of", said);
+    json_decref(note), json_decref(said);
+    if (rc < 0) return rc;
+    return json_array_append_new(list, both) < 0 ? fail(e, ERR_NOMEM, "out of memory for chances") : 0;
+}
+
+/* ---- runs ---- */
+
+/* drawn: where the chances of the reply go; NULL: nowhere. */
+static int play_one(struct scene *sc, const struct council_rates *r, int agent, json_t *drawn, struct err *e) {
     struct str text = {0};
     struct reply reply = {0};
     int rc = council_speak(&text, r, sc, agent, e);
     if (rc >= 0 && text.failed) rc = fail(e, ERR_NOMEM, "out of memory for a planted reply");
+    if (rc >= 0 && drawn) rc = drawn_add(drawn, sc, r, agent, &text, e);
     if (rc >= 0) rc = reply_parse(&reply, scene_rules(sc), agent, text.s, text.len, e);
     if (rc >= 0) rc = scene_put(sc, agent, &reply, e);
     reply_free(&reply);
@@ -21,7 +73,7 @@ static int play_one(struct scene *sc, const struct council_rates *r, int agent, 
 
 int council_play(struct scene *sc, const struct council_rates *r, struct err *e) {
     int ready[STUDY_MAX_AGENTS];
-    while (scene_ready(sc, ready)) TRY(play_one(sc, r, ready[0], e));
+    while (scene_ready(sc, ready)) TRY(play_one(sc, r, ready[0], NULL, e));
     return 0;
 }
 
@@ -35,9 +87,20 @@ struct writer {
     struct err *e;
 };
 
-static int write_line(struct writer *w, const struct context *c) {
+/* The k-th reply gets the k-th entry. */
+static int drawn_set(json_t *messages, const json_t *drawn) {
+    size_t i, k = 0;
+    json_t *m;
+    json_array_foreach(messages, i, m) {
+        if (strcmp(json_string_value(json_object_get(m, "role")), "assistant") != 0) continue;
+        if (json_object_set(m, "drawn", json_array_get(drawn, k++)) < 0) return -1;
+    }
+    return 0;
+}
+
+static int write_line(struct writer *w, const struct context *c, const json_t *drawn) {
     json_t *messages = context_messages(c), *line = messages ? json_pack("{s:o}", "messages", messages) : NULL;
-    char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
+    char *text = line && (!drawn || !drawn_set(messages, drawn)) ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(line);
     if (!text) return fail(w->e, ERR_NOMEM, "out of memory for a document");
     int n = fprintf(w->f, "%s\n", text);
@@ -73,30 +136,46 @@ static void order(const struct study *s, int64_t run, int *out) {
     rng_shuffle(&g, out, (uint64_t)s->n_agents, sizeof *out);
 }
 
-/* written[i]: whether the document of member i is asked for. */
-static int play_some(struct writer *w, struct scene *sc, int64_t run, char *written) {
-    int ready[STUDY_MAX_AGENTS], member[STUDY_MAX_AGENTS];
-    memset(written, !w->o->misreporters, (size_t)w->s->n_agents);
-    if (!w->o->misreporters) return council_play(sc, w->r, w->e);
+/* A run and what is kept of it while it is played. */
+struct play {
+    char written[STUDY_MAX_AGENTS];  /* whether the document of member i is asked for */
+    json_t *drawn[STUDY_MAX_AGENTS]; /* chances of its replies; NULL: not asked for */
+};
+
+static int play_begin(struct play *p, const struct writer *w, int64_t run) {
+    int member[STUDY_MAX_AGENTS], few = w->o->misreporters;
+    memset(p->written, !few, (size_t)w->s->n_agents);
     order(w->s, run, member);
-    for (int i = 0; i < w->o->misreporters; i++) written[member[i]] = 1;
-    while (scene_ready(sc, ready)) TRY(play_one(sc, written[ready[0]] ? &w->misreporters : w->r, ready[0], w->e));
+    for (int i = 0; i < few; i++) p->written[member[i]] = 1;
+    for (int i = 0; i < w->s->n_agents && w->o->drawn; i++)
+        if (p->written[i] && !(p->drawn[i] = json_array())) return fail(w->e, ERR_NOMEM, "out of memory for chances");
+    return 0;
+}
+
+static int play_all(struct play *p, const struct writer *w, struct scene *sc) {
+    int ready[STUDY_MAX_AGENTS];
+    while (scene_ready(sc, ready)) {
+        int i = ready[0];
+        TRY(play_one(sc, w->o->misreporters && p->written[i] ? &w->misreporters : w->r, i, p->drawn[i], w->e));
+    }
     return 0;
 }
 
 static int write_run(struct writer *w, const struct cell *c, int64_t run) {
     struct scene *sc;
     struct context x;
-    char written[STUDY_MAX_AGENTS];
+    struct play p = {.drawn = {NULL}};
     TRY(scene_open(&sc, w->s, c, (int)run, w->e));
-    int rc = play_some(w, sc, run, written);
+    int rc = play_begin(&p, w, run);
+    if (rc >= 0) rc = play_all(&p, w, sc);
     for (int i = 0; i < w->s->n_agents && rc >= 0; i++) {
-        if (!written[i]) continue;
+        if (!p.written[i]) continue;
         rc = scene_whole(sc, i, &x, w->e);
         if (rc < 0) break;
-        rc = write_line(w, &x);
+        rc = write_line(w, &x, p.drawn[i]);
         context_free(&x);
     }
+    for (int i = 0; i < STUDY_MAX_AGENTS; i++) json_decref(p.drawn[i]);
     scene_free(sc);
     w->done.runs++;
     return rc;
