@@ -11,10 +11,18 @@ if(CRITERION_FOUND AND NOT CANDOR_SANITIZE MATCHES "thread")
 endif()
 file(GLOB plain_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/plain_*.c)
 
+# Guards against hanging, in seconds: of one test of a program, of a whole program. No measure of speed: a sanitizer on a busy machine of two
+# cores takes twenty times as long. Tests that bound a cost give a number of their own.
+set(hang_s 300)
+if(CANDOR_SANITIZE)
+  set(hang_s 2400)
+endif()
+math(EXPR hang_program_s "2 * ${hang_s}")
+
 # candor_test(NAME LABEL COMMAND...)
 function(candor_test name label)
   add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77 LABELS ${label})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${hang_program_s} SKIP_RETURN_CODE 77 LABELS ${label})
 endfunction()
 
 foreach(src ${criterion_tests} ${plain_tests})
@@ -36,6 +44,7 @@ foreach(src ${criterion_tests} ${plain_tests})
   if(name MATCHES "_infer")
     target_link_libraries(${name} PRIVATE candor_infer)
   endif()
+  target_compile_definitions(${name} PRIVATE HANG_S=${hang_s})
   target_link_libraries(${name} PRIVATE candor_static candor_guard)
   if(src IN_LIST criterion_tests)
     target_link_libraries(${name} PRIVATE PkgConfig::CRITERION)

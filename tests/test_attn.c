@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(attn, .timeout = 300);
+TestSuite(attn, .timeout = HANG_S);
 
 static const char *const isas[] = {"ref", "avx2", "avx512"};
 static const enum fmt fmts[] = {FMT_F32, FMT_F16, FMT_BF16};

@@ -15,7 +15,7 @@
 #include <math.h>
 #include <signal.h>
 
-TestSuite(base, .timeout = 60);
+TestSuite(base, .timeout = HANG_S);
 
 static void expect_file(const char *path, const char *want) {
     char *got;

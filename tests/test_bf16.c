@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(kern_bf16, .timeout = 300);
+TestSuite(kern_bf16, .timeout = HANG_S);
 
 static const enum fmt formats[] = {FMT_F32,  FMT_F16,  FMT_BF16, FMT_Q8_0, FMT_Q4_0, FMT_Q4_1,   FMT_Q5_0,  FMT_Q5_1,
                                    FMT_Q2_K, FMT_Q3_K, FMT_Q4_K, FMT_Q5_K, FMT_Q6_K, FMT_IQ4_NL, FMT_IQ4_XS};

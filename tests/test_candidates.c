@@ -6,7 +6,7 @@
 #include "test_files.h"
 #include <math.h>
 
-TestSuite(candidates, .timeout = 60);
+TestSuite(candidates, .timeout = HANG_S);
 
 /* ---- a layer of made-up traces ---- */
 

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-TestSuite(collect, .timeout = 300);
+TestSuite(collect, .timeout = HANG_S);
 
 enum { QUESTIONS = 6 };
 

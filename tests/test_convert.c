@@ -5,7 +5,7 @@
 #include "tiny_models.h"
 #include <jansson.h>
 
-TestSuite(convert, .timeout = 60);
+TestSuite(convert, .timeout = HANG_S);
 
 enum { T = 17 };
 

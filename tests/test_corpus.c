@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(corpus, .timeout = 60);
+TestSuite(corpus, .timeout = HANG_S);
 
 static struct tokenizer *shipped(void) {
     struct tokenizer *t;

@@ -6,7 +6,7 @@
 #include "run/generate.h"
 #include "train_runs.h"
 
-TestSuite(documents, .init = tmp_init, .fini = tmp_end, .timeout = 60);
+TestSuite(documents, .init = tmp_init, .fini = tmp_end, .timeout = HANG_S);
 
 #define ROLES "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
 #define OPEN  "{% if add_generation_prompt %}<|assistant|>{% endif %}"

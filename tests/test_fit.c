@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(fit, .timeout = 120);
+TestSuite(fit, .timeout = HANG_S);
 
 enum { N = 300, W = 24, C = 4, LONGEST = 20 };
 struct made {

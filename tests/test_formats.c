@@ -5,7 +5,7 @@
 #include <float.h>
 #include <math.h>
 
-TestSuite(kern_fmt, .timeout = 60);
+TestSuite(kern_fmt, .timeout = HANG_S);
 
 Test(kern_fmt, f16_round_trip_is_exact_for_every_code) {
     for (uint32_t h = 0; h < 65536; h++) {

@@ -10,7 +10,7 @@
 #include "stats/infer/mean_test.h"
 #include "stats/infer/rank_test.h"
 
-TestSuite(infer, .timeout = 60);
+TestSuite(infer, .timeout = HANG_S);
 
 Test(infer, noncentral_t) {
     near("2, 10, 1", nct_cdf(2, 10, 1), 0.80761156253, 1e-9);

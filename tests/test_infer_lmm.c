@@ -7,7 +7,7 @@
 #include "stats/infer/power.h"
 #include "stats/infer/replicate.h"
 
-TestSuite(infer_lmm, .timeout = 60);
+TestSuite(infer_lmm, .timeout = HANG_S);
 
 static struct frame *table(void) {
     char *text;

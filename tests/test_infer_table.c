@@ -5,7 +5,7 @@
 #include "stats/infer/power.h"
 #include <stdio.h>
 
-TestSuite(infer_table, .timeout = 60);
+TestSuite(infer_table, .timeout = HANG_S);
 
 static struct frame *parsed(const char *text) {
     struct frame *f = NULL;

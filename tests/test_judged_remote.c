@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-TestSuite(judged_remote, .timeout = 60);
+TestSuite(judged_remote, .timeout = HANG_S);
 
 /* ---- traces: one token a step ---- */
 

@@ -483,7 +483,7 @@ Test(kern_ops, every_slot_has_a_row) {
     }
 }
 
-Test(kern_ops, every_table_agrees_with_the_double_reference, .timeout = 300) {
+Test(kern_ops, every_table_agrees_with_the_double_reference, .timeout = HANG_S) {
     struct table t[3];
     struct kernels oracle;
     int nt = tables(t);
@@ -580,7 +580,7 @@ static void check_grad(const struct grad_row *g, const struct shape *p, const st
     side_free(&s);
 }
 
-Test(kern_grads, every_mirror_is_the_derivative, .timeout = 300) {
+Test(kern_grads, every_mirror_is_the_derivative, .timeout = HANG_S) {
     struct kernels oracle;
     kern_fill_ref64(&oracle);
     static const struct shape small[] = {
@@ -607,7 +607,7 @@ static float *random_floats(int64_t n, uint64_t s) {
 }
 #define N_(p) ((num *)(void *)(p))
 
-Test(kern_bytes, rows_and_slices_do_not_change_matrix_products, .timeout = 120) {
+Test(kern_bytes, rows_and_slices_do_not_change_matrix_products, .timeout = HANG_S) {
     static const struct { int64_t N, K; } dims[] = {{37, 96}, {64, 320}, {5, 32}, {20, 16448}};
     struct table tab[3];
     int nt = tables(tab);
@@ -726,7 +726,7 @@ static void all_ops(struct device *d, float *out, int64_t *len) {
     free(r);
 }
 
-Test(kern_bytes, threads_do_not_change_anything, .timeout = 120) {
+Test(kern_bytes, threads_do_not_change_anything, .timeout = HANG_S) {
     static const char *const isas[] = {"ref", "avx2", "avx512"};
     float *a = malloc(1 << 24), *b = malloc(1 << 24);
     for (int i = 0; i < 3; i++) {

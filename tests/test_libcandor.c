@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(libcandor, .timeout = 300);
+TestSuite(libcandor, .timeout = HANG_S);
 
 static const char prompt[] = "Once upon a time, there was a little girl named Lily.";
 

@@ -4,7 +4,7 @@
 #include "reasoner.h"
 #include "run/generate.h"
 
-TestSuite(live, .timeout = 60);
+TestSuite(live, .timeout = HANG_S);
 
 enum { QUESTIONS = 4, MAX_NEW = 120, MAX_ANSWER = 24 };
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-TestSuite(lookup, .timeout = 60);
+TestSuite(lookup, .timeout = HANG_S);
 
 enum { OPTIONS = 4, TEXT = 16 };
 

@@ -2,7 +2,7 @@
  * them. */
 #include "measure_traces.h"
 
-TestSuite(measure, .timeout = 60);
+TestSuite(measure, .timeout = HANG_S);
 
 static void all_near(const char *what, const double *got, const double *want, int n) {
     for (int i = 0; i < n; i++)

@@ -1,7 +1,7 @@
 /* Calibration of readers: against an independent program, against the plain function on arrays, and by hand. */
 #include "measure_traces.h"
 
-TestSuite(measure_calibration, .timeout = 60);
+TestSuite(measure_calibration, .timeout = HANG_S);
 
 static void calibration_near(const struct calibration *k, double ece_, double brier_, double p, double y, int64_t n) {
     near("ece", k->ece.value, ece_, 1e-12), near("brier", k->brier.value, brier_, 1e-12);

@@ -4,7 +4,7 @@
 #include "measure_traces.h"
 #include "probe/measure_exit.h"
 
-TestSuite(measure_exit, .timeout = 60);
+TestSuite(measure_exit, .timeout = HANG_S);
 
 static struct exit_at replay_of(const struct reading_trace *t, struct exit_policy p) {
     struct exit_at x;

@@ -3,7 +3,7 @@
 #include "probe/scan.h"
 #include <string.h>
 
-TestSuite(measure_hostile, .timeout = 60);
+TestSuite(measure_hostile, .timeout = HANG_S);
 
 Test(measure_hostile, one_token_one_step_no_steps_no_readers) {
     const double p[] = {1, 0};

@@ -3,7 +3,7 @@
 #include "measure_traces.h"
 #include "probe/measure_shift.h"
 
-TestSuite(measure_shift, .timeout = 60);
+TestSuite(measure_shift, .timeout = HANG_S);
 
 /* ---- shifts ---- */
 

@@ -7,7 +7,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-TestSuite(memory, .timeout = 60);
+TestSuite(memory, .timeout = HANG_S);
 
 struct bench_model {
     struct weights *w;

@@ -3,7 +3,7 @@
 #include "tiny_models.h"
 #include <malloc.h>
 
-TestSuite(model, .timeout = 240);
+TestSuite(model, .timeout = HANG_S);
 
 static const char *const isas[] = {"ref", "avx2", "avx512"};
 

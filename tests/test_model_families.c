@@ -3,7 +3,7 @@
 #include "plain_decoder.h"
 #include <jansson.h>
 
-TestSuite(model_families, .timeout = 240);
+TestSuite(model_families, .timeout = HANG_S);
 
 static const char *const isas[] = {"ref", "avx2", "avx512"};
 enum { T = 21 };

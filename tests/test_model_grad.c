@@ -7,7 +7,7 @@
  * the same tensor's gradient. */
 #include "tiny_models.h"
 
-TestSuite(model_grad, .timeout = 900);
+TestSuite(model_grad, .timeout = HANG_S);
 
 enum { ROWS_A = 7, ROWS_B = 4, PREFIX = 3, ROWS = ROWS_A + ROWS_B };
 

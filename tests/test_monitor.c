@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(monitor, .timeout = 60);
+TestSuite(monitor, .timeout = HANG_S);
 
 enum { NA = -1, A, B, C, D };
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(muon, .timeout = 60);
+TestSuite(muon, .timeout = HANG_S);
 
 static double *randoms(int64_t n, uint64_t seed) {
     struct rng r = RNG(seed);

@@ -4,7 +4,7 @@
 #include "test_files.h"
 #include <math.h>
 
-TestSuite(page, .timeout = 60);
+TestSuite(page, .timeout = HANG_S);
 
 /* A script and a style that stand for the real ones, so that these tests need no Node.js. */
 static const struct page_bundle fake = {.js = "go()", .css = "p{}", .js_len = 4, .css_len = 3, .js_hash = "HASH="};

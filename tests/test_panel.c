@@ -5,7 +5,7 @@
 #include "test_files.h"
 #include <math.h>
 
-TestSuite(panel, .timeout = 60);
+TestSuite(panel, .timeout = HANG_S);
 
 enum { N = 480, W = 10, CW = 3, LONGEST = 12 };
 static const int layers[] = {-1, 2};

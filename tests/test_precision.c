@@ -9,7 +9,7 @@
 #include "tiny_models.h"
 #include "weights/weights.h"
 
-TestSuite(precision, .timeout = 300);
+TestSuite(precision, .timeout = HANG_S);
 
 /* figures for people: CANDOR_TEST_FIGURES=1 */
 #define FIGURE(fmt, ...) (getenv("CANDOR_TEST_FIGURES") ? printf("# " fmt "\n", __VA_ARGS__) : 0)

@@ -5,7 +5,7 @@
 #include "weights/gguf_write.h"
 #include <math.h>
 
-TestSuite(probe_file, .timeout = 60);
+TestSuite(probe_file, .timeout = HANG_S);
 
 enum { W = 4, C = 3, H = 2, R = 2, CAND = 5, LAYERS = 2 };
 

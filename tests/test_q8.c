@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-TestSuite(kern_q8, .timeout = 300);
+TestSuite(kern_q8, .timeout = HANG_S);
 
 static const enum fmt formats[] = {FMT_Q8_0, FMT_Q4_0, FMT_Q4_1, FMT_Q5_0, FMT_Q5_1,   FMT_Q2_K,
                                    FMT_Q3_K, FMT_Q4_K, FMT_Q5_K, FMT_Q6_K, FMT_IQ4_NL, FMT_IQ4_XS};

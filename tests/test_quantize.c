@@ -8,7 +8,7 @@
 #include <math.h>
 #include <strings.h>
 
-TestSuite(quantize, .timeout = 120);
+TestSuite(quantize, .timeout = HANG_S);
 
 #define LEN(a) (sizeof(a) / sizeof *(a))
 

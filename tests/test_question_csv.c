@@ -2,7 +2,7 @@
 #include "task/question_int.h"
 #include "test_files.h"
 
-TestSuite(question_csv, .timeout = 60);
+TestSuite(question_csv, .timeout = HANG_S);
 
 static struct questions parse(const char *text, const char *name) {
     struct questions qs = {0};

@@ -4,7 +4,7 @@
 #include "text/tok_save.h"
 #include "tiny_models.h"
 
-TestSuite(refuse, .timeout = 60);
+TestSuite(refuse, .timeout = HANG_S);
 
 /* One thing more in a GGUF of the tiny llama (two layers). */
 struct more {

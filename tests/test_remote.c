@@ -5,7 +5,7 @@
 #include "remote/remote_int.h"
 #include "test_files.h"
 
-TestSuite(remote, .timeout = 60);
+TestSuite(remote, .timeout = HANG_S);
 
 /* ---- endpoints ---- */
 

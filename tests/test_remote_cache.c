@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-TestSuite(remote_cache, .timeout = 60);
+TestSuite(remote_cache, .timeout = HANG_S);
 
 static struct chat_key key_of(int i) {
     char z[32];

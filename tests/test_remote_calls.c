@@ -2,7 +2,7 @@
  * and that the key is nowhere. */
 #include "chat_calls.h"
 
-TestSuite(remote_calls, .timeout = 60);
+TestSuite(remote_calls, .timeout = HANG_S);
 
 /* ---- a call that goes well ---- */
 

@@ -1,7 +1,7 @@
 /* remote with many calls at once: order, limits, what ends them all, budgets, and stored replies. */
 #include "chat_calls.h"
 
-TestSuite(remote_lists, .timeout = 60);
+TestSuite(remote_lists, .timeout = HANG_S);
 
 static void count_progress(void *ctx, const struct chat_progress *p) {
     int64_t *last = ctx;

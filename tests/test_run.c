@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-TestSuite(run, .timeout = 120);
+TestSuite(run, .timeout = HANG_S);
 
 enum { V = 97, CTX = 96, N_IDS = 61 };
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(scan, .timeout = 60);
+TestSuite(scan, .timeout = HANG_S);
 
 enum { T_MAX = 24 };
 struct trace {

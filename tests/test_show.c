@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(show, .timeout = 60);
+TestSuite(show, .timeout = HANG_S);
 
 enum { CLASSES = 3, TOKENS = 8, STEPS = 3 };
 #define OK(call)                                             \

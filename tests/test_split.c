@@ -4,7 +4,7 @@
 #include "weights/gguf_write.h"
 #include "weights/weights_int.h"
 
-TestSuite(split, .timeout = 60);
+TestSuite(split, .timeout = HANG_S);
 
 /* ---- parts ---- */
 

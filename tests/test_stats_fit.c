@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-TestSuite(stats_fit, .timeout = 60);
+TestSuite(stats_fit, .timeout = HANG_S);
 
 static void near(const char *what, double got, double want, double tol) {
     cr_expect(fabs(got - want) <= tol, "%s: got %.15g, want %.15g", what, got, want);

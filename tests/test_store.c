@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-TestSuite(store, .timeout = 60);
+TestSuite(store, .timeout = HANG_S);
 
 enum { WIDTH = 5, CW = 2 };
 static const int layers[] = {-1, 3};

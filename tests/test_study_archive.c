@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-TestSuite(archive, .init = play_tmp, .timeout = 60);
+TestSuite(archive, .init = play_tmp, .timeout = HANG_S);
 
 static const char *journal_of(const char *path) {
     static char name[8][160];

@@ -2,7 +2,7 @@
 #include "study/archive_int.h"
 #include "study_play.h"
 
-TestSuite(archive_damage, .init = play_tmp, .timeout = 60);
+TestSuite(archive_damage, .init = play_tmp, .timeout = HANG_S);
 
 struct seen {
     int n, covers;

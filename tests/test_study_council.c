@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <math.h>
 
-TestSuite(study_council, .timeout = 60);
+TestSuite(study_council, .timeout = HANG_S);
 
 /* ---- texts ---- */
 

@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <math.h>
 
-TestSuite(study_council_check, .timeout = 60);
+TestSuite(study_council_check, .timeout = HANG_S);
 
 /* What the check says of an archive, with the study and the rates that it holds. */
 static void check_archive(const char *path, struct council_checked *c, json_t **j) {

@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <math.h>
 
-TestSuite(study_countries, .timeout = 60);
+TestSuite(study_countries, .timeout = HANG_S);
 
 static const char FIVE[] = "candor: study/1\nid: five\nseed: 7\nlanguages: [de, en, fi, ja, ko]\nmodels: [{id: m}]\n"
                            "group: {agents: 2, turns: 1, order: fixed, context: all}\nreplicates: 1\narms: [{id: none}]\n"

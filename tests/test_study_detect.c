@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-TestSuite(study_detect, .timeout = 60);
+TestSuite(study_detect, .timeout = HANG_S);
 
 enum { EACH = 10 };
 

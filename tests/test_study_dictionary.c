@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(study_dictionary, .timeout = 60);
+TestSuite(study_dictionary, .timeout = HANG_S);
 
 static const struct fold_rules plain = {0, 0}, turkish = {1, 0}, arabic = {0, FOLD_TASHKEEL | FOLD_TATWEEL | FOLD_HAMZA},
                                hindi = {0, FOLD_NUKTA}, russian = {0, FOLD_YO};

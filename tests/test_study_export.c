@@ -3,7 +3,7 @@
 #include "study/registration.h"
 #include "study_play.h"
 
-TestSuite(study_export, .init = play_tmp, .timeout = 60);
+TestSuite(study_export, .init = play_tmp, .timeout = HANG_S);
 
 /* What an export writes (free()). */
 static char *exported(struct archive *a, int format, size_t *n) {

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-TestSuite(study_file, .timeout = 60);
+TestSuite(study_file, .timeout = HANG_S);
 
 static const char GOOD[] =
     "candor: study/1\n"

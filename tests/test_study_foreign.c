@@ -6,7 +6,7 @@
 #include "study_group.h"
 #include <jansson.h>
 
-TestSuite(study_foreign, .timeout = 60);
+TestSuite(study_foreign, .timeout = HANG_S);
 
 /* ---- agents that fall into the other language ---- */
 

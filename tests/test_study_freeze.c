@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <math.h>
 
-TestSuite(study_freeze, .timeout = 60);
+TestSuite(study_freeze, .timeout = HANG_S);
 
 static const char MORE[] = "replicates: 4\narms: [{id: none}, {id: all, alignment: \"100 %\"}]\n"
                            "hypotheses: [{id: h, metric: cpi, languages: [en], contrast: [all, none], direction: less}]\n"

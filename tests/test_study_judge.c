@@ -7,7 +7,7 @@
 #include <math.h>
 #include <signal.h>
 
-TestSuite(study_judge, .timeout = 60);
+TestSuite(study_judge, .timeout = HANG_S);
 
 static const char ARMS[] =
     "replicates: 2\narms: [{id: none}, {id: all, alignment: \"100 %\"}]\n"

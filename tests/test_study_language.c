@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(study_language, .timeout = 60);
+TestSuite(study_language, .timeout = HANG_S);
 
 /* ---- YAML ---- */
 

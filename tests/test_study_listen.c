@@ -6,7 +6,7 @@
 #include "study_rig.h"
 #include <jansson.h>
 
-TestSuite(study_listen, .timeout = 60);
+TestSuite(study_listen, .timeout = HANG_S);
 
 static struct study *few_runs(void) {
     const char *text = COUNCIL_STUDY, *at = strstr(text, "replicates: 40");

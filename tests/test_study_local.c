@@ -6,7 +6,7 @@
 #include "study_rig.h"
 #include <jansson.h>
 
-TestSuite(study_local, .timeout = 60);
+TestSuite(study_local, .timeout = HANG_S);
 
 static struct study *small_study(void) {
     struct study *s;

@@ -6,7 +6,7 @@
 #include "study_planted.h"
 #include <math.h>
 
-TestSuite(study_page, .timeout = 60);
+TestSuite(study_page, .timeout = HANG_S);
 
 /* Single quotes stand for double ones. */
 #define M                                                                                                                        \

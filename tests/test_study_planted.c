@@ -3,7 +3,7 @@
 #include "study_planted.h"
 #include <math.h>
 
-TestSuite(study_planted, .timeout = 60);
+TestSuite(study_planted, .timeout = HANG_S);
 
 static const char ARMS[] =
     "replicates: 4\narms: [{id: none}, {id: all, alignment: \"100 %\", individuation: 1}]\n"

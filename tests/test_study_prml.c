@@ -4,7 +4,7 @@
 #include "test_files.h"
 #include <math.h>
 
-TestSuite(prml, .timeout = 60);
+TestSuite(prml, .timeout = HANG_S);
 #define N(a) (sizeof(a) / sizeof *(a))
 
 static struct prml *parsed(const char *text) {

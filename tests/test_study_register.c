@@ -5,7 +5,7 @@
 #include "test_files.h"
 #include <jansson.h>
 
-TestSuite(study_register, .timeout = 60);
+TestSuite(study_register, .timeout = HANG_S);
 
 #define RULES "stop: all\ncountries: {en: United States, ja: Japan}\n"
 #define H1    "{id: h1, metric: cpi, languages: [en], contrast: [all, none], direction: less}"

@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <signal.h>
 
-TestSuite(study_remote, .timeout = 60);
+TestSuite(study_remote, .timeout = HANG_S);
 
 static const char KEY[] = "sk-this-is-a-secret-0123456789";
 

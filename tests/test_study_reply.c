@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(study_reply, .timeout = 60);
+TestSuite(study_reply, .timeout = HANG_S);
 
 static const char *const EN[] = {"Emma", "Lily", "Noah", "Sam"};
 static const char *const JA[] = {"恵美", "静香", "直人", "翔太"};

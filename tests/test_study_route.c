@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <signal.h>
 
-TestSuite(study_route, .timeout = 60);
+TestSuite(study_route, .timeout = HANG_S);
 
 enum { MODELS = 3 };
 static const char *const ids[MODELS] = {"alpha", "beta", "gamma"};

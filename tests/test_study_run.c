@@ -7,7 +7,7 @@
 #include "study_group.h"
 #include <jansson.h>
 
-TestSuite(study_run, .timeout = 60);
+TestSuite(study_run, .timeout = HANG_S);
 
 static const char ARMS[] = "replicates: 3\narms: [{id: none}, {id: all, alignment: \"100 %\"}]\n"
                            "planted: {graphemes: 60, whisper: 0.3, malformed: 0.1, refused: 0.03}\n";

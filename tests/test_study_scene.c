@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-TestSuite(study_scene, .timeout = 60);
+TestSuite(study_scene, .timeout = HANG_S);
 
 enum { MAX_SAID = 4000 };
 struct said {

@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <math.h>
 
-TestSuite(study_score, .timeout = 60);
+TestSuite(study_score, .timeout = HANG_S);
 
 static const char ARMS[] =
     "replicates: 3\nexclude: {malformed: 0.4}\nreference: none\narms: [{id: none}, {id: all, alignment: \"100 %\"}]\n";

@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <math.h>
 
-TestSuite(study_simulate, .timeout = 60);
+TestSuite(study_simulate, .timeout = HANG_S);
 
 /* stats (may be NULL): what the archive's analysis says. */
 static void archived(struct scored *c, const struct study *s, const struct planted *p, json_t **stats) {

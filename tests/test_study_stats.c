@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <math.h>
 
-TestSuite(study_stats, .timeout = 60);
+TestSuite(study_stats, .timeout = HANG_S);
 
 #define HEAD "arms: [{id: none}, {id: all, alignment: \"100 %\"}, {id: some, individuation: 1}]\n"
 static const char CLAIMS[] =

@@ -7,7 +7,7 @@
 #include "test_files.h"
 #include <jansson.h>
 
-TestSuite(study_verify, .timeout = 60);
+TestSuite(study_verify, .timeout = HANG_S);
 
 static const char ARMS[] = "replicates: 2\narms: [{id: none}, {id: all, alignment: \"100 %\"}]\nstop: all\n"
                            "countries: {en: A, ja: B}\n"

@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <math.h>
 
-TestSuite(study_words, .timeout = 60);
+TestSuite(study_words, .timeout = HANG_S);
 
 static const char ARMS[] = "replicates: 4\narms: [{id: none}, {id: all, alignment: \"100 %\"}]\n"
                            "planted:\n  graphemes: 300\n  own: 0.5\n  turn: 0.5\n  boundary: {mean: 12}\n  effects: {en: {cpi: "

@@ -82,7 +82,7 @@ static void collect(uint64_t *problem, uint64_t *text, const char *family, enum 
     qsort(text, EACH, sizeof *text, by_u64);
 }
 
-Test(task, splits_are_disjoint_for_any_seeds, .timeout = 300) {
+Test(task, splits_are_disjoint_for_any_seeds, .timeout = HANG_S) {
     static uint64_t problem[GYM_SPLITS][EACH], text[GYM_SPLITS][EACH];
     for (int f = 0; f < ALL; f++) {
         for (int s = 0; s < GYM_SPLITS; s++) collect(problem[s], text[s], all[f], (enum gym_split)s, 100 + 7 * (uint64_t)s);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-TestSuite(task_check, .timeout = 60);
+TestSuite(task_check, .timeout = HANG_S);
 
 static const struct {
     const char *output, *as; /* NULL: unparseable */

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-TestSuite(task_more, .timeout = 300);
+TestSuite(task_more, .timeout = HANG_S);
 
 /* Shipped models learn these by heart. */
 Test(task_more, golden_items) {

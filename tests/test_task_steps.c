@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(task_steps, .timeout = 60);
+TestSuite(task_steps, .timeout = HANG_S);
 
 static const char *const worked[] = {"chain", "arith"};
 enum { WORKED = 2, MOST = 128 };

@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-TestSuite(theater_page, .timeout = 60);
+TestSuite(theater_page, .timeout = HANG_S);
 
 /* A tree with every branch, of one family of that name. Single quotes stand for double ones. */
 static const char family[] =

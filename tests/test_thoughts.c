@@ -7,7 +7,7 @@
 #include "task/text_steps.h"
 #include "test_files.h"
 
-TestSuite(thoughts, .timeout = 60);
+TestSuite(thoughts, .timeout = HANG_S);
 
 /* ---- steps ---- */
 

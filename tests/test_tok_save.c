@@ -8,7 +8,7 @@
 #include "text/chat_template.h"
 #include "text/tok_save.h"
 
-TestSuite(tok_save, .timeout = 60);
+TestSuite(tok_save, .timeout = HANG_S);
 
 /* ---- writing ---- */
 

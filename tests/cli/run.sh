@@ -74,7 +74,7 @@ run_case() {
     if [ -n "$reason" ]; then echo "ok $count - $name # SKIP $reason"; return; fi
     for line in "${lines[@]}"; do
         case "$line" in
-        "\$ "*) (cd "$TMP" && eval "env$environment timeout 120 \"\$bin\" ${line#\$ }") >"$work/out" 2>"$work/err" </dev/null; status=$? ;;
+        "\$ "*) (cd "$TMP" && eval "env$environment timeout 600 \"\$bin\" ${line#\$ }") >"$work/out" 2>"$work/err" </dev/null; status=$? ;;
         esac
     done
     for line in "${lines[@]}"; do
