@@ -158,12 +158,13 @@ Test(documents, too_few_documents_are_refused) {
 Test(documents, damaged_files_are_refused_or_read) {
     int refused = 0;
     for (uint64_t i = 0; i < 300; i++) {
-        char line[] = TALK;
+        char line[] = DRAWN("[{\"from\":0,\"to\":3,\"of\":{\"red\":0.5,\"rot\":0.5}}]");
+        if (i % 2) memset(line, ' ', sizeof line - 1), memcpy(line, TALK, sizeof TALK - 1);
         struct rng g = RNG(1, i);
         struct docfile d;
         struct err e = ERR_INIT;
         json_t *messages;
-        for (int k = 0; k < 2; k++) line[rng_below(&g, sizeof line - 1)] = (char)rng_u32(&g);
+        for (int k = 0; k < 2; k++) line[rng_below(&g, strlen(line))] = (char)rng_u32(&g);
         write_bad(line, sizeof line - 1 - rng_below(&g, 3));
         if (docfile_open(&d, tmp_path("bad.jsonl"), &e) < 0) {
             cr_expect(strstr(e.where, "bad.jsonl") && e.at >= 7, "%s:%lld", e.where, (long long)e.at);
