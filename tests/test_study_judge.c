@@ -1,5 +1,6 @@
 /* A judge of fixed transcripts: what it is asked, what counts as an answer, a file that is gone on with and never asked twice, agreement. */
 #include "fake_chat.h"
+#include "remote/cache.h"
 #include "study/judge.h"
 #include "study/remote.h"
 #include "study_planted.h"
@@ -20,10 +21,13 @@ struct ground {
     struct scored c;
     struct judge *j;
     char path[100], scores[120];
+    struct chat_cache *cache; /* of the judge's calls; NULL: none */
+    double spent;             /* what the last start counts as spent */
 };
 
 static void lay(struct ground *g, const char *name) {
     struct err e = ERR_INIT;
+    *g = (struct ground){0};
     path_of(g->path, sizeof g->path, name);
     snprintf(g->scores, sizeof g->scores, "%s.scores", g->path);
     unlink(g->scores);
@@ -178,13 +182,19 @@ static void pay(void *ctx, int64_t tokens_in, int64_t tokens_out) {
 static int judge_by(struct ground *g, struct fake *f, double budget, struct judge_done *done, struct err *e) {
     struct backend *b;
     struct chat_purse purse = {.n = 0};
-    const struct remote_opts o = {
-        .ep = {.url = fake_url(f), .model = "toy", .key = KEY},
-        .chat = {.in_flight = 8, .time_scale = 0.002, .timeout_s = 20, .price = {1, 1, 1}, .budget = budget, .purse = &purse}};
+    const struct remote_opts o = {.ep = {.url = fake_url(f), .model = "toy", .key = KEY},
+                                  .chat = {.in_flight = 8,
+                                           .time_scale = 0.002,
+                                           .timeout_s = 20,
+                                           .price = {1, 1, 1},
+                                           .budget = budget,
+                                           .purse = &purse,
+                                           .cache = g->cache}};
     *e = ERR_INIT;
     cr_assert_geq(remote_open(&b, &o, e), 0, "%s", e->msg);
     int rc = judge_run(g->j, g->s, g->a, b, g->scores, &(struct judge_run_opts){.paid = pay, .ctx = &purse}, done, e);
     backend_close(b);
+    g->spent = purse.gone.spent;
     return rc;
 }
 
@@ -232,6 +242,34 @@ Test(study_judge, it_goes_on_and_asks_nothing_twice) {
     cr_assert_eq(judge_by(&g, f, 100, &done, &e), ERR_STATE);
     cr_assert(strstr(e.msg, "prompt_sha256"), "%s", e.msg);
     free(text), free(wrong);
+    fake_stop(f);
+    free(f);
+    clear(&g);
+}
+
+/* What came from a cache was paid for by another file, also when the file that it fills is gone on with. */
+Test(study_judge, replies_from_a_cache_cost_nothing) {
+    struct ground g;
+    struct court court = {0};
+    struct fake *f = calloc(1, sizeof *f);
+    struct judge_done done;
+    struct err e = ERR_INIT;
+    char kept[140];
+    lay(&g, "judge-cached");
+    snprintf(kept, sizeof kept, "%s.cache", g.path);
+    unlink(kept);
+    cr_assert_geq(chat_cache_open(&g.cache, kept, CHAT_CACHE_USE, &e), 0, "%s", e.msg);
+    cr_assert_eq(fake_start(f, serve, &court), 0);
+    cr_assert_eq(judge_by(&g, f, 100, &done, &e), 0, "%s", e.msg);
+    cr_assert_eq(judge_by(&g, f, 100, &done, &e), 0, "%s", e.msg);
+    cr_assert(done.before == 72 && g.spent > 0.02, "%g of rows that were paid for", g.spent);
+    unlink(g.scores);
+    cr_assert_eq(judge_by(&g, f, 0.02, &done, &e), 0, "the budget is less than all of them cost: %s", e.msg);
+    cr_assert(done.now == 72 && court.asked == 72);
+    cr_assert_eq(judge_by(&g, f, 0.02, &done, &e), 0, "%s", e.msg);
+    cr_assert(done.before == 72 && g.spent == 0, "%g of rows that were not", g.spent);
+    chat_cache_close(g.cache);
+    unlink(kept);
     fake_stop(f);
     free(f);
     clear(&g);

@@ -40,12 +40,17 @@ static const char source[] =
     "'p':0.4375,'rho':0.5625,'rho_p':0.28125,'why':''}],'published':{'r':0.46875,'lo':-0.03125,'hi':0.78125,'p':0.064,'n':16}},"
     "'agents':[{'language':'ar','by':'persona','group':'leader','n':28," M
     "},{'language':'ar','by':'prefix','group':'alignment','n':28," M "}],"
+    "'judges':{'per':'turn','prompt':'scales','judges':[{'file':'/home/x/"
+    "first.jsonl','model':'J','rows':9,'scored':6,'unreadable':2,"
+    "'cut':0,'refused':1,'filtered':0,'scores':[{'score':'coercion','mean':2.5,'against':'boundary','runs':{'n':28,'rho':0.6875,"
+    "'p':0.046875},'agents':{'n':112,'rho':0.40625}},{'score':'gap','mean':null}]}],"
+    "'between':[{'score':'coercion','units':6,'alpha':0.59375,'lo':0.34375,'hi':0.84375}]},"
     "'transcripts':[{'label':'ar/m/none, replicate "
     "0','turns':[{'turn':1,'event':'E','said':[{'who':'W','note':'alignment','acts':["
     "{'channel':'talk','text':'hello'},{'channel':'whisper','to':'V','text':'psst'}]}]}]}]}";
 
-static const char *const sections[] = {"loss",        "conditions", "slopes", "effects", "countries",
-                                       "sensitivity", "hypotheses", "words",  "agents",  "transcripts"};
+static const char *const sections[] = {"loss",       "conditions", "slopes", "effects", "countries",  "sensitivity",
+                                       "hypotheses", "words",      "agents", "judges",  "transcripts"};
 enum { SECTIONS = sizeof sections / sizeof *sections };
 
 static json_t *tree_of(void) {
@@ -93,11 +98,27 @@ Test(study_page, every_branch_has_its_section) {
 }
 
 Test(study_page, figures_stand_with_their_intervals) {
-    static const char *const parts[] = {
-        "[-1.5,-2.5,-0.5]", "[0.25,0,0.5]",    "[0.3125,0.25,0.375]", "[15,null,null]",   "[0.75,0.0625,1.5]",
-        "[-0.75,-1,0]",     "CPI, published",  "28 of 30 planned",    "Arabic (ar)",      "15,15,1,1,13,4",
-        "without boundary", "[-1.25,-2,-0.5]", "[-1.25,-1.5,-1]",     "[0.5,-0.25,0.75]", "[0.46875,-0.03125,0.78125]",
-        "0.875,0.625]",     "0.125]",          "xx (Nowhere)"};
+    static const char *const parts[] = {"[-1.5,-2.5,-0.5]",
+                                        "[0.25,0,0.5]",
+                                        "[0.3125,0.25,0.375]",
+                                        "[15,null,null]",
+                                        "[0.75,0.0625,1.5]",
+                                        "[-0.75,-1,0]",
+                                        "CPI, published",
+                                        "28 of 30 planned",
+                                        "Arabic (ar)",
+                                        "15,15,1,1,13,4",
+                                        "without boundary",
+                                        "[-1.25,-2,-0.5]",
+                                        "[-1.25,-1.5,-1]",
+                                        "[0.5,-0.25,0.75]",
+                                        "[0.46875,-0.03125,0.78125]",
+                                        "0.875,0.625]",
+                                        "0.125]",
+                                        "xx (Nowhere)",
+                                        "[\"first.jsonl\",\"J\",9,6,2,0,1,0]",
+                                        "2.5,\"boundary\",28,0.6875,0.046875,112,0.40625",
+                                        "[0.59375,0.34375,0.84375]"};
     json_t *tree = tree_of();
     char *page = page_of(tree);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) holds(page, parts[i]);
@@ -140,6 +161,7 @@ Test(study_page, what_is_not_there_has_no_section) {
                                                   {"hypotheses", "hypothesis_words"},
                                                   {"words", "word_ranges"},
                                                   {"agents"},
+                                                  {"judges"},
                                                   {"transcripts"}};
     json_t *tree = tree_of();
     for (int i = 0; i < SECTIONS; i++) {
@@ -261,7 +283,8 @@ Test(study_page, an_archive_becomes_a_page) {
     json_t *tree = planted_tree(3);
     char *page = page_of(tree);
     cr_assert(page);
-    for (int i = 0; i < SECTIONS; i++) cr_assert(has_section(page, sections[i]), "no section %s", sections[i]);
+    for (int i = 0; i < SECTIONS; i++)
+        cr_assert_eq(has_section(page, sections[i]), strcmp(sections[i], "judges") != 0, "section %s", sections[i]);
     holds(page, "<h1>PLANTED: ");
     cr_assert_eq(json_array_size(json_object_get(tree, "transcripts")), 3);
     free(page), json_decref(tree);

@@ -1,7 +1,9 @@
 /* candor study report: what an archive holds, as one page. */
 #include "cli/studying.h"
 #include "lab/study_page.h"
+#include "study/judge.h"
 #include "study/report.h"
+#include <jansson.h>
 
 static const struct opt opts[] = {
     {"output", 'o', "FILE", NULL, "the page: one HTML file that needs no network"},
@@ -9,6 +11,9 @@ static const struct opt opts[] = {
     {"transcripts", 0, "N", "30", "runs shown word for word, at most"},
     {"languages", 0, "DIR", NULL, "take languages, and so dictionaries, from this folder instead of the archive"},
     OPT_PDI,
+    {"judge", 0, "FILE", NULL,
+     "agreement of these scores (study judge) with dictionaries and, of several, with each other; repeatable"},
+    {"prompt", 0, "P", "scales", "what the judges were asked: a judge's file, or the name of a shipped one"},
     OPT_REFERENCE("; and within: pooled (default), language or model"),
     OPT_JSON,
     {0},
@@ -18,7 +23,21 @@ struct work {
     struct counted of;
     struct country_values countries;
     struct asked_reference by;
+    struct judge *j;
+    json_t *judges; /* their agreement; NULL: none were given */
 };
+
+static int read_judges(struct work *w, struct args *a, struct err *e) {
+    const char *files[JUDGE_MAX_FILES];
+    char prompt[PATH_SIZE];
+    int n = arg_has(a, "judge");
+    if (!n) return 0;
+    if (n > JUDGE_MAX_FILES) return usage_error(a, e, "--judge: expected at most %d files, found %d", JUDGE_MAX_FILES, n);
+    for (int i = 0; i < n; i++) files[i] = arg_nth(a, "judge", i);
+    TRY(resolve_judge(arg_str(a, "prompt"), prompt, e));
+    TRY(judge_read(&w->j, prompt, e));
+    return judge_agreement(&w->judges, w->j, &w->of.c, w->of.a, files, n, e);
+}
 
 static int write_page(const json_t *tree, const char *path, struct err *e) {
     struct page *page;
@@ -37,12 +56,14 @@ static int go(struct work *w, struct args *a, struct err *e) {
     if (arg_has(a, "languages") && !arg_has(a, "reference")) w->by.w.own = 1; /* of other dictionaries */
     TRY(counted_open(&w->of, a->pos[0], arg_str(a, "languages"), a, e));
     if (arg_has(a, "pdi")) TRY(read_countries(&w->countries, w->of.s, arg_str(a, "pdi"), e));
+    TRY(read_judges(w, a, e));
     const struct report_opts o = {.reps = (int)reps,
                                   .transcripts = (int)transcripts,
                                   .countries = arg_has(a, "pdi") ? &w->countries : NULL,
                                   .reference = w->by.w,
                                   .scope = w->by.scope};
     TRY(study_report(&tree, w->of.a, &w->of.c, &o, e));
+    if (w->judges) json_object_set(tree, "judges", w->judges);
     int rc = arg_has(a, "output") ? write_page(tree, arg_str(a, "output"), e) : 0;
     if (rc >= 0 && arg_has(a, "json")) return print_json(tree, e);
     json_decref(tree);
@@ -57,7 +78,8 @@ static int run(struct args *a, struct err *e) {
             e, ERR_STATE,
             "this program was built without report pages: they need Node.js and npm when it is built; --json has the figures");
     int rc = go(&w, a, e);
-    json_decref(w.by.file);
+    json_decref(w.by.file), json_decref(w.judges);
+    judge_free(w.j);
     counted_close(&w.of);
     return rc;
 }
@@ -65,7 +87,7 @@ static int run(struct args *a, struct err *e) {
 const struct command command_study_report = {
     .name = "study report",
     .summary = "what an archive holds as one offline page: loss, indices with their parts, effects, sensitivity, transcripts",
-    .usage = "ARCHIVE -o report.html [--reference R] [--pdi FILE] [--json]",
+    .usage = "ARCHIVE -o report.html [--reference R] [--pdi FILE] [--judge FILE]... [--json]",
     .opts = opts,
     .min_pos = 1,
     .max_pos = 1,

@@ -291,9 +291,9 @@ static int add_transcripts(struct page *p, const json_t *tree, struct err *e) {
 }
 
 static int fill(struct page *p, const json_t *tree, struct err *e) {
-    static int (*const parts[])(struct page *, const json_t *,
-                                struct err *) = {add_top,         add_loss,      add_points,  add_slopes, add_effects,
-                                                 study_countries, study_choices, study_words, add_agents, add_transcripts};
+    static int (*const parts[])(struct page *, const json_t *, struct err *) = {
+        add_top,       add_loss,    add_points, add_slopes,   add_effects,    study_countries,
+        study_choices, study_words, add_agents, study_judges, add_transcripts};
     for (size_t i = 0; i < COUNT(parts); i++) TRY(parts[i](p, tree, e));
     return 0;
 }
