@@ -94,7 +94,7 @@ static int others(struct doc *d, struct drawn *x, int64_t at, struct err *e) {
         const struct toks *t = &x->text[k];
         int64_t *i = &x->same[k];
         while (*i < t->n && at + *i < d->ids.n && t->ids[*i] == said[*i]) ++*i;
-        if (*i < t->n && at + *i<d->ids.n && * i> most) most = *i;
+        if (*i > most && *i < t->n && at + *i < d->ids.n) most = *i;
     }
     for (int64_t i = 0; i <= most; i++) {
         double all = 0;
