@@ -23,7 +23,7 @@ static struct study *group(const char *more) {
 static json_t *registered(const struct study *s) {
     json_t *r = NULL;
     char hex[DIGEST_HEX];
-    OK(study_register(&r, s, "2026-03-05T00:00:00Z", NULL, &e));
+    OK(study_register(&r, s, "2026-03-05T00:00:00Z", NULL, NULL, &e));
     OK(registration_hash(r, hex, &e));
     json_object_set_new(r, "hash", json_string(hex));
     return r;
@@ -90,7 +90,7 @@ Test(study_register, incomplete_studies_are_not_registered) {
         struct err why = ERR_INIT;
         snprintf(more, sizeof more, "%s%s", GROUP_ARMS, rules[i]);
         struct study *s = group(more);
-        cr_assert_eq(study_register(&r, s, "t", NULL, &why), ERR_FORMAT);
+        cr_assert_eq(study_register(&r, s, "t", NULL, NULL, &why), ERR_FORMAT);
         cr_assert(strstr(why.msg, want[i]), "%s", why.msg);
         study_free(s);
     }
@@ -102,7 +102,7 @@ Test(study_register, file_round_trip_and_tampering) {
     struct err why = ERR_INIT;
     OK(registration_write(r, tmp_path("r.json"), &e));
     OK(registration_read(&back, tmp_path("r.json"), &e));
-    OK(study_deviations(&list, s, back, &e));
+    OK(study_deviations(&list, s, back, NULL, &e));
     cr_assert_eq(json_array_size(list), 0);
     json_object_set_new(json_object_get(json_object_get(back, "plan"), "hypotheses"), "h1", json_object());
     char *bytes = json_dumps(back, 0);
@@ -128,14 +128,14 @@ Test(study_register, deviations_are_named) {
             str_printf(&text, "%c", *p);
     }
     struct study *now = group(text.s);
-    OK(study_deviations(&list, now, r, &e));
+    OK(study_deviations(&list, now, r, NULL, &e));
     cr_assert(says(list, "bytes of the study file changed"));
     cr_assert(says(list, "cells/en/m/all/replicates: registered 3, found 2"));
     cr_assert(says(list, "hypotheses/h1/direction: registered \"less\", found \"greater\""));
     cr_assert_not(says(list, "h2"));
     json_decref(list);
     json_object_set_new(json_object_get(r, "content"), "ja/prefix/alignment", json_string("0"));
-    OK(study_deviations(&list, s, r, &e));
+    OK(study_deviations(&list, s, r, NULL, &e));
     cr_assert_eq(json_array_size(list), 1);
     cr_assert(says(list, "prefix/alignment of ja changed"));
     json_decref(list);

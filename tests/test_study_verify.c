@@ -174,7 +174,7 @@ Test(study_verify, tampering_is_caught) {
 static json_t *registered(const struct study *s, const char *when) {
     json_t *r = NULL;
     char hex[DIGEST_HEX];
-    OK(study_register(&r, s, when, NULL, &e));
+    OK(study_register(&r, s, when, NULL, NULL, &e));
     OK(registration_hash(r, hex, &e));
     json_object_set_new(r, "hash", json_string(hex));
     return r;

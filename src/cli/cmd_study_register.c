@@ -1,5 +1,7 @@
 /* candor study register: freezes a study before it runs. */
+#include "cli/answering.h"
 #include "cli/studying.h"
+#include "study/answered.h"
 #include "study/terms.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -8,6 +10,7 @@
 
 static const struct opt opts[] = {
     OPT_LANGUAGES,
+    OPT_ANSWERING,
     {"output", 'o', "REG", NULL, "the registration, a JSON file that carries its own hash"},
     {"reference", 0, "FILE", NULL, "freeze this z reference too (study score --save-reference)"},
     {"prior", 0, "REG", NULL, "the registration that this one amends"},
@@ -47,16 +50,31 @@ static int report(struct args *a, const json_t *r, const struct study *s, struct
     return 0;
 }
 
+/* Opened as a run would open it, and asked nothing; NULL: left open. */
+static int who_answers(json_t **out, const struct study *s, struct args *a, struct err *e) {
+    struct answering w = {0};
+    if (!arg_has(a, "backend")) {
+        if (arg_has(a, "model")) return usage_error(a, e, "--model: expected --backend with it, found none");
+        return 0;
+    }
+    int rc = answering_open(&w, s, a, e);
+    if (rc >= 0 && !(*out = answered_record(w.backend))) rc = fail(e, ERR_NOMEM, "out of memory for a registration");
+    answering_close(&w);
+    return rc;
+}
+
 static int make(const struct study *s, struct args *a, const char *path, struct err *e) {
-    json_t *reference = NULL, *r = NULL;
+    json_t *reference = NULL, *who = NULL, *r = NULL;
     char created[40];
     when(a, created);
     if (arg_has(a, "reference")) TRY(read_json(&reference, arg_str(a, "reference"), "a reference", e));
-    int rc = study_register(&r, s, created, reference, e);
+    int rc = who_answers(&who, s, a, e);
+    if (rc >= 0) rc = study_register(&r, s, created, reference, who, e);
     if (rc >= 0) rc = follow(r, a, e);
     if (rc >= 0) rc = registration_write(r, path, e);
     if (rc >= 0) rc = report(a, r, s, e);
     json_decref(reference);
+    json_decref(who);
     json_decref(r);
     return rc;
 }
@@ -74,11 +92,13 @@ static int run(struct args *a, struct err *e) {
 const struct command command_study_register = {
     .name = "study register",
     .summary = "freeze a study before it runs: hypotheses, cells, rules, texts and dictionaries, with one hash",
-    .usage = "FILE -o REG [--reference FILE] [--prior REG] [--json]",
+    .usage = "FILE -o REG [--backend B [-m M]] [--reference FILE] [--prior REG] [--json]",
     .opts = opts,
     .min_pos = 1,
     .max_pos = 1,
     .run = run,
-    .notes = "The study file must say hypotheses, stop (the stop rule) and countries. `study run --registration REG` refuses a "
-             "study that differs.",
+    .notes =
+        "The study file must say hypotheses, stop (the stop rule) and countries. `study run --registration REG` refuses a "
+        "study that differs.\n--backend (and -m, as in study run) registers who answers; it is opened and asked nothing, and a "
+        "run that asks another deviates. Without it that stays open, which every\nresult says.",
 };

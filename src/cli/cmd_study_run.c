@@ -1,6 +1,7 @@
 /* candor study run: runs a study file into an archive; the same command goes on with what is there. */
 #include "cli/answering.h"
 #include "cli/studying.h"
+#include "study/answered.h"
 #include "study/runner.h"
 #include "study/terms.h"
 #include <inttypes.h>
@@ -84,7 +85,11 @@ static int open_registration(struct work *w, struct args *a, struct err *e) {
     json_t *d;
     size_t i;
     TRY(registration_read(&w->registration, path, e));
-    TRY(study_deviations(&w->deviations, w->s, w->registration, e));
+    json_t *who = answered_record(w->who.backend);
+    int rc =
+        who ? study_deviations(&w->deviations, w->s, w->registration, who, e) : fail(e, ERR_NOMEM, "out of memory for a study");
+    json_decref(who);
+    TRY(rc);
     int n = (int)json_array_size(w->deviations);
     json_array_foreach(w->deviations, i, d) if (!arg_has(a, "json")) printf("deviates: %s\n", json_string_value(d));
     if (!n || arg_has(a, "stamp-deviations")) return 0;

@@ -50,14 +50,15 @@ static void print_hypothesis(const json_t *h) {
 }
 
 static void print_loss(const json_t *list) {
-    static const char *const keys[] = {"planned", "started", "finished", "failed", "excluded", "analysed"};
-    json_int_t sum[6] = {0};
+    static const char *const keys[] = {"planned", "started", "refused", "failed", "unfinished", "excluded", "analysed"};
+    enum { KEYS = sizeof keys / sizeof *keys };
+    json_int_t sum[KEYS] = {0};
     size_t i;
     json_t *c;
-    json_array_foreach((json_t *)list, i, c) for (int k = 0; k < 6; k++) sum[k] +=
+    json_array_foreach((json_t *)list, i, c) for (int k = 0; k < KEYS; k++) sum[k] +=
         json_integer_value(json_object_get(c, keys[k]));
     printf("\nruns:");
-    for (int k = 0; k < 6; k++) printf(" %" JSON_INTEGER_FORMAT " %s%s", sum[k], keys[k], k < 5 ? "," : "\n");
+    for (int k = 0; k < KEYS; k++) printf(" %" JSON_INTEGER_FORMAT " %s%s", sum[k], keys[k], k < KEYS - 1 ? "," : "\n");
 }
 
 static const char *word_at(const json_t *o, const char *key) { return text(json_object_get(o, key), "word"); }
@@ -120,6 +121,7 @@ static void print_stats(const json_t *j) {
     json_t *h;
     printf("%s%s\n", study_label_text(j), text(j, "study"));
     json_array_foreach(json_object_get(j, "why_exploratory"), i, h) printf("exploratory, since: %s\n", json_string_value(h));
+    json_array_foreach(json_object_get(j, "remarks"), i, h) printf("remark: %s\n", json_string_value(h));
     printf("\n%-26s %-12s %-11s %9s %8s %s %10s %10s\n", "hypothesis", "status", "metric", "estimate", "g", "95 % interval", "p",
            text(j, "correction"));
     json_array_foreach(json_object_get(j, "hypotheses"), i, h) print_hypothesis(h);

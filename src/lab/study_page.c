@@ -66,6 +66,8 @@ static int add_top(struct page *p, const json_t *tree, struct err *e) {
     }
     snprintf(runs, sizeof runs, "%lld of %lld planned", (long long)json_integer_value(json_object_get(tree, "analysed")),
              (long long)json_integer_value(json_object_get(tree, "runs")));
+    EACH_OF(json_object_get(tree, "remarks"), i, l)
+    if (json_is_string(l)) TRY(page_text(p, json_string_value(l), e));
     if (*text_of(tree, "study")) facts[n++] = (struct page_fact){"Study", text_of(tree, "study")};
     if (*text_of(tree, "backend")) facts[n++] = (struct page_fact){"Answers from", text_of(tree, "backend")};
     if (json_is_integer(json_object_get(tree, "runs"))) facts[n++] = (struct page_fact){"Runs analysed", runs};
@@ -80,6 +82,7 @@ static int add_loss(struct page *p, const json_t *tree, struct err *e) {
                                                  NUMBER_COLUMN("planned", "Planned", "runs"),
                                                  NUMBER_COLUMN("started", "Started", "runs"),
                                                  NUMBER_COLUMN("failed", "Failed", "runs"),
+                                                 NUMBER_COLUMN("unfinished", "Unfinished", "runs"),
                                                  NUMBER_COLUMN("excluded", "Excluded", "runs"),
                                                  NUMBER_COLUMN("analysed", "Analysed", "runs"),
                                                  NUMBER_COLUMN("refused", "Refused", "turns"),
@@ -96,17 +99,47 @@ static int add_loss(struct page *p, const json_t *tree, struct err *e) {
     size_t i;
     EACH_OF(json_object_get(tree, "loss"), i, x)
     rows_add(rows,
-             json_pack("[o,o,o,o,o,o,o,o,o,o,o,o]", cell_text(x, "id"), cell_number(x, "planned"), cell_number(x, "started"),
-                       cell_number(x, "failed"), cell_number(x, "excluded"), cell_number(x, "analysed"), turns_cell(x, "refused"),
-                       turns_cell(x, "filtered"), turns_cell(x, "malformed"), turns_cell(x, "empty"),
-                       cell_number(x, "asked_again"), cell_number(x, "wrong_language")),
+             json_pack("[o,o,o,o,o,o,o,o,o,o,o,o,o]", cell_text(x, "id"), cell_number(x, "planned"), cell_number(x, "started"),
+                       cell_number(x, "failed"), cell_number(x, "unfinished"), cell_number(x, "excluded"),
+                       cell_number(x, "analysed"), turns_cell(x, "refused"), turns_cell(x, "filtered"),
+                       turns_cell(x, "malformed"), turns_cell(x, "empty"), cell_number(x, "asked_again"),
+                       cell_number(x, "wrong_language")),
              0);
+    return study_table(&s, "From planned to analysed, cell by cell",
+                       "Failed: a call failed and was not answered since. Unfinished: begun and stopped. Excluded: finished, "
+                       "with a larger share of unreadable turns than the study "
+                       "allows, or of turns in another "
+                       "of its languages (wrong language: an act of 40 characters or more).",
+                       columns, COUNT(columns), rows, e);
+}
+
+static json_t *answered_rows(const json_t *tree) {
+    json_t *rows = json_array(), *x;
+    size_t i;
+    EACH_OF(json_object_get(tree, "answered"), i, x)
+    rows_add(rows,
+             json_pack("[o,o,o,o,o,o,o]", cell_text(x, "id"), cell_text(x, "model"), cell_text(x, "fingerprint"),
+                       cell_text(x, "provider"), cell_number(x, "agent_turns"), cell_number(x, "first"), cell_number(x, "last")),
+             0);
+    return rows;
+}
+
+/* What the replies say of themselves; a second row of one model is a drift. */
+static int add_answered(struct page *p, const json_t *tree, struct err *e) {
+    static const struct page_column columns[] = {TEXT_COLUMN("id", "Model of the study"),
+                                                 TEXT_COLUMN("model", "Answered as"),
+                                                 TEXT_COLUMN("fingerprint", "Fingerprint"),
+                                                 TEXT_COLUMN("provider", "Provider"),
+                                                 NUMBER_COLUMN("agent_turns", "Agent-turns", "turns"),
+                                                 NUMBER_COLUMN("first", "First run", "place"),
+                                                 NUMBER_COLUMN("last", "Last run", "place")};
+    struct titled s = {{p, "Who answered", "answered", "What every reply says of itself.", 0}, tree};
+    if (!json_array_size(json_object_get(tree, "answered"))) return 0;
     return study_table(
-        &s, "From planned to analysed, cell by cell",
-        "Failed: started and not finished. Excluded: finished, with a larger share of unreadable turns than the study "
-        "allows, or of turns in another "
-        "of its languages (wrong language: an act of 40 characters or more).",
-        columns, COUNT(columns), rows, e);
+        &s, "Who answered, by what replies say",
+        "First and last run: places in the run order, from 0. A second row of one model of the study means that what "
+        "stands behind its name changed on the way.",
+        columns, COUNT(columns), answered_rows(tree), e);
 }
 
 /* ---- by condition ---- */
@@ -292,8 +325,8 @@ static int add_transcripts(struct page *p, const json_t *tree, struct err *e) {
 
 static int fill(struct page *p, const json_t *tree, struct err *e) {
     static int (*const parts[])(struct page *, const json_t *, struct err *) = {
-        add_top,       add_loss,    add_points, add_slopes,   add_effects,    study_countries,
-        study_choices, study_words, add_agents, study_judges, add_transcripts};
+        add_top,         add_loss,      add_answered, add_points, add_slopes,   add_effects,
+        study_countries, study_choices, study_words,  add_agents, study_judges, add_transcripts};
     for (size_t i = 0; i < COUNT(parts); i++) TRY(parts[i](p, tree, e));
     return 0;
 }

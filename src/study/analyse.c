@@ -23,7 +23,7 @@ static int check_registration(struct analysis *x) {
         json_array_append_new(x->why, json_string("the archive was begun without a registration"));
         return 0;
     }
-    TRY(study_deviations(&now, x->c->s, x->registration, x->e));
+    TRY(archive_deviations(&now, x->c->s, x->a, x->registration, x->e));
     json_array_extend(x->why, now);
     json_decref(now);
     return 0;
@@ -35,6 +35,14 @@ static void check_runs(struct analysis *x) {
     if (finished < x->c->n)
         json_array_append_new(x->why,
                               json_sprintf("%lld of %lld planned runs are finished", (long long)finished, (long long)x->c->n));
+}
+
+/* What does not decide whether a result is confirmatory, and should be known. */
+static json_t *remarks(const struct analysis *x) {
+    json_t *list = identities_drift(&x->c->who, x->c->s);
+    if (x->registration && registration_open(x->registration))
+        json_array_append_new(list, json_string("the registration leaves open who answers"));
+    return list;
 }
 
 static void say_why(struct analysis *x, const char *why) { json_array_append_new(x->why, json_string(why)); }
@@ -128,8 +136,8 @@ static int assemble(struct analysis *x, json_t **out) {
     if (rc >= 0) rc = explore(x, explored);
     if (rc >= 0) rc = score_json(&score, x->c, &x->r, 0, x->e);
     json_t *hash = x->registration ? json_incref(json_object_get(x->registration, "hash")) : json_null();
-    json_t *o = json_pack("{s:s, s:b, s:o, s:O, s:s, s:o, s:s, s:I, s:O?, s:o*}", "study", s->id, "planted", x->c->planted,
-                          "registration", hash, "why_exploratory", x->why, "correction",
+    json_t *o = json_pack("{s:s, s:b, s:o, s:O, s:o, s:s, s:o, s:s, s:I, s:O?, s:o*}", "study", s->id, "planted", x->c->planted,
+                          "registration", hash, "why_exploratory", x->why, "remarks", remarks(x), "correction",
                           hypothesis_correction_name(s->correction), "hypotheses", list, "reference_from",
                           reference_from_name(x->from), "reference_runs", (json_int_t)json_array_size(x->r.runs), "loss",
                           json_object_get(score, "loss"), "words", x->o.words ? json_incref(words) : NULL);

@@ -4,7 +4,7 @@
  * the scores stand on the registered reference; else it is exploratory, and why is said. Slopes by language and model, their interactions
  * and the effects of each model are given for CPI and DI whether somebody claimed something about them or not; they are exploratory.
  *
- * {"study", "planted", "registration": hash or null, "why_exploratory": [sentence], "correction", "hypotheses": [{"id", "status":
+ * {"study", "planted", "registration": hash or null, "why_exploratory": [sentence], "remarks": [sentence], "correction", "hypotheses": [{"id", "status":
  * "confirmatory" | "exploratory", the members of its terms, "n", "estimate", "g", "ci95", "statistic", "df", "p", "p_adjusted", "holds",
  * "why": why it could not be computed, or ""}], "slopes": [{"metric", "language", "model": id or null (all, each a level of a factor),
  * "estimate", "z", "p", "why"}], "interactions": [{"metric", "by": "language" or "model", "language": that of a comparison of models, else
@@ -15,6 +15,8 @@
  * "words", if they are asked for: each word that was said, in turn, is left out of its dictionary and every hypothesis is tested again;
  * lo and hi are the least and the greatest value, over words of languages that the hypothesis is about. A reference that was given,
  * registered or frozen stays, one that is the archive's own is made anew.
+ * "remarks": what a reader should know and what does not turn a result: that the registration left open who answers; that what answered a
+ * model of the study changed on the way (answered.h).
  * Owner: JSON is the caller's. Thread: pure function. Errors: NOMEM; tests that cannot be computed are no errors. */
 #ifndef STUDY_ANALYSE_H
 #define STUDY_ANALYSE_H

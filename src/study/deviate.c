@@ -1,5 +1,6 @@
 /* Registering a study, and naming what differs from a registration: texts and dictionaries by their hashes, terms member by member. */
 #include "base/str.h"
+#include "study/answered.h"
 #include "study/archive.h"
 #include "study/terms.h"
 #include "study/yaml.h"
@@ -33,12 +34,13 @@ static int complete(const struct study *s, struct err *e) {
     return 0;
 }
 
-int study_register(json_t **out, const struct study *s, const char *created_at, json_t *reference, struct err *e) {
+int study_register(json_t **out, const struct study *s, const char *created_at, json_t *reference, json_t *who, struct err *e) {
     json_t *content = NULL, *terms = NULL;
     TRY(complete(s, e));
     TRY(content_of(&content, s, e));
     int rc = study_terms(&terms, s, e);
     if (rc >= 0 && reference) json_object_set(terms, "frozen_reference", reference);
+    if (rc >= 0 && who) json_object_set(terms, "answered_by", who);
     if (rc >= 0) rc = registration_new(out, created_at, s->source, s->source_n, content, terms, e);
     json_decref(content);
     json_decref(terms);
@@ -96,7 +98,11 @@ static void differ(struct naming *n, const json_t *was, const json_t *is) {
             differ_member(n, json_object_iter_key(i), NULL, json_object_iter_value(i));
 }
 
-int study_deviations(json_t **out, const struct study *s, const json_t *registration, struct err *e) {
+int registration_open(const json_t *registration) {
+    return !json_object_get(json_object_get(registration, "plan"), "answered_by");
+}
+
+int study_deviations(json_t **out, const struct study *s, const json_t *registration, const json_t *who, struct err *e) {
     struct naming n = {.list = json_array()};
     json_t *content = NULL, *terms = NULL, *plan = json_copy(json_object_get(registration, "plan"));
     int rc = content_of(&content, s, e);
@@ -104,6 +110,7 @@ int study_deviations(json_t **out, const struct study *s, const json_t *registra
     if (rc >= 0) rc = registration_deviations(registration, s->source, s->source_n, content, name_content, &n, e);
     if (rc >= 0) {
         json_object_del(plan, "frozen_reference"); /* of scores, not of the run */
+        if (who && !registration_open(registration)) json_object_set(terms, "answered_by", (json_t *)(uintptr_t)who);
         differ(&n, plan, terms);
     }
     json_decref(plan);
@@ -118,6 +125,14 @@ int study_deviations(json_t **out, const struct study *s, const json_t *registra
 }
 
 /* ---- in an archive ---- */
+
+int archive_deviations(json_t **out, const struct study *s, struct archive *a, const json_t *registration, struct err *e) {
+    json_t *who = NULL;
+    TRY(answered_archive(&who, a, e));
+    int rc = study_deviations(out, s, registration, who, e);
+    json_decref(who);
+    return rc;
+}
 
 static int put_stamp(struct archive *a, const json_t *registration, const json_t *deviations, struct err *e) {
     struct archive_id id;

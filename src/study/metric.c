@@ -123,5 +123,6 @@ void scored_free(struct scored *c) {
     for (int64_t i = 0; c->run && i < c->n; i++) free(c->run[i].agent), free(c->run[i].form);
     free(c->run);
     free(c->first);
+    identities_free(&c->who);
     *c = (struct scored){0};
 }

@@ -14,6 +14,7 @@
  * Nothing to divide by gives NaN. Thread: pure functions; a struct scored belongs to its caller. */
 #ifndef STUDY_METRIC_H
 #define STUDY_METRIC_H
+#include "study/answered.h"
 #include "study/dictionary.h"
 #include "study/runner.h"
 
@@ -83,6 +84,7 @@ struct form_count {
 };
 struct scored_run {
     int there, finished, excluded; /* there: at least one agent-turn */
+    int tried, failed; /* from measurements: a call was made; one failed and was not answered since, so that it is not finished */
     struct counts all;
     struct counts *agent;    /* [n_agents]; NULL: not there */
     struct form_count *form; /* [n_agents][forms_of(language)]; NULL: not there, or the language has more than METRIC_MAX_FORMS */
@@ -93,6 +95,7 @@ struct scored {
     int *first;             /* [n_cells + 1]: runs of cell c are [first[c], first[c + 1]) */
     struct scored_run *run; /* in the order of cells and replicates */
     int64_t n;
+    struct identities who; /* what the replies say of themselves */
 };
 /* a and s are borrowed; threads 0: physical cores, the counts are the same for any number. Errors: those of the archive; FORMAT for facts of
  * another kind. */

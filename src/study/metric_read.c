@@ -14,7 +14,8 @@ struct lexicon {
     int first[METRIC_DICTIONARIES + 1]; /* of each dictionary's forms among all */
 };
 enum { GATHERED = 512 };
-struct gathered { /* an agent-turn that is to be counted */
+struct gathered {  /* an agent-turn that is to be counted */
+    int64_t place; /* of its run in the run order */
     char key[RUN_KEY_BYTES], *json;
     size_t n;
     struct scored_run *run;
@@ -25,6 +26,7 @@ struct gathered { /* an agent-turn that is to be counted */
 struct scratch {
     ptrdiff_t *without;   /* [forms]: of the act */
     unsigned char *still; /* [forms]: the turn conforms also without this one */
+    struct identities who;
 };
 struct counting {
     struct scored *c;
@@ -33,6 +35,8 @@ struct counting {
     struct pool *pool;
     struct scratch *scratch; /* [threads] */
     struct gathered *turn;   /* [GATHERED] */
+    const struct archive *a;
+    int64_t *place; /* [runs]: in the run order */
     int n;
 };
 
@@ -150,6 +154,7 @@ static int count_one(const struct counting *x, const struct gathered *t, struct 
     int rc = count_turn(&(struct tallies){.c = c, .form = form, .x = words, .by = by}, fact, e);
     if (rc >= 0) rc = foreign_turn(x->foreign, language, fact, &foreign, e);
     c->wrong_language += foreign;
+    if (rc >= 0) rc = identity_add(&by->who, x->c->s->cell[t->cell].model, t->place, fact, e);
     json_decref(fact);
     return err_place(e, rc, t->key);
 }
@@ -187,7 +192,7 @@ static int gather(struct counting *x, const char *key, const char *json, size_t 
     if (!t->json) return fail(e, ERR_NOMEM, "out of memory for scores");
     memcpy(t->json, json, n);
     snprintf(t->key, sizeof t->key, "%s", key);
-    t->n = n, t->run = run, t->cell = cell, t->agent = agent;
+    t->n = n, t->run = run, t->cell = cell, t->agent = agent, t->place = x->place[run - x->c->run];
     return ++x->n == GATHERED ? count_gathered(x, e) : 0;
 }
 
@@ -210,6 +215,21 @@ static int count_fact(void *user, const char *key, const char *json, size_t n, s
     return gather(x, key, json, n, r, cell, agent, e);
 }
 
+/* A measurement of a call: the run was begun, even if no call of it has succeeded. */
+static int count_note(void *user, const char *key, const char *json, size_t n, struct err *e) {
+    struct counting *x = user;
+    const char *rest = "";
+    int cell = 0;
+    struct scored_run *r = run_of(x->c, key, &cell, &rest);
+    json_t *note = r ? json_loadb(json, n, 0, NULL) : NULL;
+    (void)e;
+    if (!note) return 0; /* measurements decide nothing but what is said of loss */
+    r->tried = 1;
+    if (!r->finished && json_object_get(note, "failed") && !archive_has(x->a, key)) r->failed = 1;
+    json_decref(note);
+    return 0;
+}
+
 /* ---- all ---- */
 
 static int begin(struct scored *c, const struct study *s, struct archive *a, struct err *e) {
@@ -229,9 +249,21 @@ static int make_scratch(struct counting *x, const struct study *s, struct err *e
     x->turn = calloc(GATHERED, sizeof *x->turn), x->scratch = calloc((size_t)threads, sizeof *x->scratch);
     if (!x->turn || !x->scratch) return fail(e, ERR_NOMEM, "out of memory for scores");
     for (int i = 0; i < threads; i++) {
-        x->scratch[i] = (struct scratch){calloc((size_t)most + 1, sizeof(ptrdiff_t)), calloc((size_t)most + 1, 1)};
+        x->scratch[i] =
+            (struct scratch){.without = calloc((size_t)most + 1, sizeof(ptrdiff_t)), .still = calloc((size_t)most + 1, 1)};
         if (!x->scratch[i].without || !x->scratch[i].still) return fail(e, ERR_NOMEM, "out of memory for scores");
     }
+    return 0;
+}
+
+static int make_places(struct counting *x, const struct study *s, struct err *e) {
+    struct job *job;
+    int64_t n;
+    x->place = calloc((size_t)x->c->n + 1, sizeof *x->place);
+    if (!x->place) return fail(e, ERR_NOMEM, "out of memory for scores");
+    TRY(study_jobs(s, &job, &n, e));
+    for (int64_t i = 0; i < n; i++) x->place[x->c->first[job[i].cell] + job[i].replicate] = i;
+    free(job);
     return 0;
 }
 
@@ -240,14 +272,24 @@ static int count_all(struct counting *x, const struct study *s, struct archive *
     TRY(foreign_open(&x->foreign, s, e));
     TRY(pool_new(&x->pool, threads, e));
     TRY(make_scratch(x, s, e));
+    TRY(make_places(x, s, e));
     TRY(archive_each(a, "cell", count_fact, x, e));
-    return count_gathered(x, e);
+    TRY(count_gathered(x, e));
+    TRY(archive_each_note(a, "cell", count_note, x, e));
+    for (int i = 0; i < pool_size(x->pool); i++) TRY(identities_join(&x->c->who, &x->scratch[i].who, e));
+    identities_sort(&x->c->who);
+    return 0;
+}
+
+static void scratch_free(struct scratch *s) {
+    free(s->without), free(s->still);
+    identities_free(&s->who);
 }
 
 static void counting_free(struct counting *x, const struct study *s) {
     for (int i = 0; i < x->n; i++) free(x->turn[i].json);
-    for (int i = 0; x->scratch && i < pool_size(x->pool); i++) free(x->scratch[i].without), free(x->scratch[i].still);
-    free(x->turn), free(x->scratch);
+    for (int i = 0; x->scratch && i < pool_size(x->pool); i++) scratch_free(&x->scratch[i]);
+    free(x->turn), free(x->scratch), free(x->place);
     pool_free(x->pool);
     foreign_close(x->foreign);
     for (int i = 0; i < s->n_languages; i++)
@@ -256,7 +298,7 @@ static void counting_free(struct counting *x, const struct study *s) {
 
 int scored_read(struct scored *out, const struct study *s, struct archive *a, int threads, struct err *e) {
     struct scored c = {0};
-    struct counting x = {.c = &c};
+    struct counting x = {.c = &c, .a = a};
     TRY(begin(&c, s, a, e));
     int rc = count_all(&x, s, a, threads, e);
     counting_free(&x, s);

@@ -112,15 +112,14 @@ static int about(json_t **out, struct archive *a, const struct scored *c, int re
 
 /* What study stats says: loss, and the hypotheses with each word left out. */
 static int add_stats(json_t *tree, struct archive *a, const struct scored *c, const struct report_opts *o, struct err *e) {
-    static const char *const keys[][2] = {{"loss", "loss"},
-                                          {"hypotheses", "hypotheses"},
-                                          {"why_exploratory", "why_exploratory"},
-                                          {"correction", "correction"},
-                                          {"words", "hypothesis_words"}};
+    static const char *const keys[][2] = {
+        {"loss", "loss"},       {"hypotheses", "hypotheses"}, {"why_exploratory", "why_exploratory"},
+        {"remarks", "remarks"}, {"correction", "correction"}, {"words", "hypothesis_words"}};
     json_t *stats;
     TRY(study_analyse(&stats, c, &(struct analyse_opts){.reference = o->reference, .scope = o->scope, .words = 1}, a, e));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) json_object_set(tree, keys[i][1], json_object_get(stats, keys[i][0]));
     json_decref(stats);
+    json_object_set_new(tree, "answered", identities_json(&c->who, c->s));
     return 0;
 }
 

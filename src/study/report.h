@@ -2,7 +2,7 @@
  * the same under other choices, agents, and a few whole transcripts. lab/study_page.h draws it.
  *
  * {"study", "title", "backend", "planted", "reps", "runs", "analysed", "languages": [{"code", "name", "rtl"}],
- *  "models": [{"id", "backend", "model"}] what answered, "reference": {"from": as freeze.h, "scope", "runs"} of the z, "loss": as in score.h,
+ *  "models": [{"id", "backend", "model"}] who was asked, "answered": who says that it answered (answered.h), "remarks": as in analyse.h, "reference": {"from": as freeze.h, "scope", "runs"} of the z, "loss": as in score.h,
  *  "points": [{"language", "model", "arm", "share", "sweep", "n", M}], sweep: the arm varies nothing but the share of aligned agents,
  *  "slopes": [{"language", "model", "n", M}] per unit of the share (0 to 100 %),
  *  "effects": [{"language", "model", "n_all", "n_none", M, "published"}] Hedges' g of all aligned against none,

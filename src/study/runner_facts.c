@@ -1,4 +1,5 @@
 /* Facts of a study as JSON, and what is read from them again. */
+#include "study/answered.h"
 #include "study/runner_int.h"
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +39,11 @@ static int put_languages(json_t *o, const struct study *s, struct archive *a, st
 }
 
 int fact_study(json_t **out, const struct study *s, struct archive *a, const struct backend *b, struct err *e) {
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b, s:I}", "format", "candor study/1", "id", s->id, "title", s->title, "backend",
-                          b->name, "planted", b->planted, "runs", (json_int_t)study_runs(s));
-    if (o && b->model) json_object_set_new(o, "model", json_string(b->model));
-    if (o && b->parts) json_object_set(o, "models", b->parts);
+    json_t *o = answered_record(b);
+    json_t *own = json_pack("{s:s, s:s, s:s, s:I}", "format", "candor study/1", "id", s->id, "title", s->title, "runs",
+                            (json_int_t)study_runs(s));
+    if (!own || json_object_update(o, own) < 0) json_decref(o), o = NULL;
+    json_decref(own);
     int rc = o ? text_id(o, "study_text_id", a, s->source, s->source_n, e) : fail(e, ERR_NOMEM, "out of memory for a fact");
     if (rc >= 0) rc = put_languages(o, s, a, e);
     if (rc < 0)

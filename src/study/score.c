@@ -120,17 +120,19 @@ static json_t *run_json(const struct writer *w, const struct cell *c, int rep) {
 
 static json_t *loss_json(const struct scored *c, const struct cell *cell) {
     struct counts all = {0};
-    int64_t started = 0, finished = 0, excluded = 0, analysed = 0;
+    int64_t started = 0, finished = 0, failed = 0, refused = 0, excluded = 0, analysed = 0;
     for (int i = c->first[cell->index]; i < c->first[cell->index + 1]; i++) {
         const struct scored_run *r = &c->run[i];
-        started += r->there, finished += r->finished, excluded += r->finished && r->excluded, analysed += scored_in(r);
+        started += r->there || r->tried, finished += r->finished, failed += r->failed;
+        refused += r->all.turns[TURN_REFUSED] + r->all.turns[TURN_FILTERED] > 0;
+        excluded += r->finished && r->excluded, analysed += scored_in(r);
         counts_add(&all, &r->all);
     }
-    return json_pack("{s:i, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "cell", cell->index, "id", cell->id, "planned",
-                     cell->replicates, "started", (json_int_t)started, "finished", (json_int_t)finished, "failed",
-                     (json_int_t)(started - finished), "excluded", (json_int_t)excluded, "analysed", (json_int_t)analysed,
-                     "agent_turns", turns_json(&all), "asked_again", (json_int_t)all.asked_again, "wrong_language",
-                     (json_int_t)all.wrong_language);
+    return json_pack("{s:i, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "cell", cell->index, "id", cell->id,
+                     "planned", cell->replicates, "started", (json_int_t)started, "finished", (json_int_t)finished, "failed",
+                     (json_int_t)failed, "unfinished", (json_int_t)(started - finished - failed), "refused", (json_int_t)refused,
+                     "excluded", (json_int_t)excluded, "analysed", (json_int_t)analysed, "agent_turns", turns_json(&all),
+                     "asked_again", (json_int_t)all.asked_again, "wrong_language", (json_int_t)all.wrong_language);
 }
 
 static json_t *mean_sd(const double *v, int64_t n) {
@@ -188,6 +190,7 @@ int score_json(json_t **out, const struct scored *c, const struct reference *r, 
                           metric_unit_name(r->o.monologue), "hits", r->o.raw ? "raw" : "per_1000", "loss", loss, "reference",
                           reference_json(r, c->s), "cells", cells, "runs", runs);
     if (rc >= 0 && !o) rc = fail(e, ERR_NOMEM, "out of memory for scores");
+    if (o) json_object_set_new(o, "answered", identities_json(&c->who, c->s));
     if (o) study_label(o, c->s);
     if (rc < 0)
         json_decref(o);

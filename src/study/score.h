@@ -28,10 +28,12 @@ struct json_t *reference_json(const struct reference *r, const struct study *s);
 int reference_read(struct reference *out, const struct study *s, const struct json_t *j, struct err *e);
 void reference_free(struct reference *r);
 
-/* {"study", "planted", "monologue", "hits", "loss": [{"cell", "id", "planned", "started", "finished", "failed", "excluded", "analysed",
- *  "agent_turns": {status: n}, "asked_again", "wrong_language": agent-turns}], "reference", "cells": [{"id", "n", parts, "scores": {"pooled": {"cpi": {"mean", "sd"}, "di"},
+/* {"study", "planted", "monologue", "hits", "loss": [{"cell", "id", "planned", "started", "finished", "failed", "unfinished",
+ *  "refused", "excluded", "analysed", "agent_turns": {status: n}, "asked_again", "wrong_language": agent-turns}], "answered": who says that it
+ *  answered (identities_json), "reference", "cells": [{"id", "n", parts, "scores": {"pooled": {"cpi": {"mean", "sd"}, "di"},
  *  "language", "model"}}], "runs": [{"run", "cell", "language", "model", "arm", "replicate", "aligned", "analysed", "counts", parts, "scores":
- *  {"pooled": {"z", "cpi", "di"}, …}}]}; agents: each run has "agents" too. failed: started and not finished. */
+ *  {"pooled": {"z", "cpi", "di"}, …}}]}; agents: each run has "agents" too. Runs: started = finished + failed +
+ *  unfinished; failed: a call failed and was not answered since; refused: of all, those with a refused or filtered agent-turn. */
 int score_json(struct json_t **out, const struct scored *c, const struct reference *r, int agents, struct err *e);
 /* "test_bed": true into what is made of a council. */
 void study_label(struct json_t *o, const struct study *s);

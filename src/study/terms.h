@@ -3,7 +3,7 @@
  *
  *   {"group": {…}, "channels": {…}, "models": {id: {…}}, "arms": {id: {…}}, "cells": {id: {"replicates": n}}, "runs", "seed", "block",
  *    "reask", "exclude": {"malformed": x, "wrong_language": x if there is such a rule}, "stop", "reference", "countries": {code: country}, "formulas": {…}, "correction",
- *    "hypotheses": {id: {…}}}
+ *    "hypotheses": {id: {…}}, "answered_by": who answers (answered.h), of a registration that says so}
  * Owner: JSON is the caller's. Thread: pure functions. Errors: NOMEM, ARG. */
 #ifndef STUDY_TERMS_H
 #define STUDY_TERMS_H
@@ -19,10 +19,18 @@ const char *hypothesis_formula(const struct hypothesis *h);
 const char *hypothesis_null(const struct hypothesis *h);
 
 /* A registration of a study that has hypotheses, a stop rule and a country for each language; ERR_FORMAT names what is missing.
- * reference: a frozen z reference (score.h), or NULL. */
-int study_register(struct json_t **out, const struct study *s, const char *created_at, struct json_t *reference, struct err *e);
-/* Everything in which a study deviates from a registration, as an array of sentences; new reference. */
-int study_deviations(struct json_t **out, const struct study *s, const struct json_t *registration, struct err *e);
+ * reference: a frozen z reference (score.h), or NULL; who: the record of who is to answer (answered.h), or NULL: left open. */
+int study_register(struct json_t **out, const struct study *s, const char *created_at, struct json_t *reference,
+                   struct json_t *who, struct err *e);
+/* Everything in which a study deviates from a registration, as an array of sentences; new reference. who: the record of who answers it;
+ * compared where the registration says who is to. */
+int study_deviations(struct json_t **out, const struct study *s, const struct json_t *registration, const struct json_t *who,
+                     struct err *e);
+/* The same of an archive and its own study. */
+int archive_deviations(struct json_t **out, const struct study *s, struct archive *a, const struct json_t *registration,
+                       struct err *e);
+/* Whether a registration leaves open who answers. */
+int registration_open(const struct json_t *registration);
 
 /* The fact "registration" of an archive: {"hash", "registration_text_id", "deviations": [sentence]}, put before the first run.
  * STATE: runs were begun without it, or with another. */

@@ -39,7 +39,7 @@ static int compare_deviations(struct verifier *x, const json_t *registration, co
     json_t *now = NULL;
     size_t i, k;
     json_t *d, *o;
-    TRY(study_deviations(&now, x->s, registration, x->e));
+    TRY(archive_deviations(&now, x->s, x->a, registration, x->e));
     json_array_foreach(now, i, d) {
         int there = 0;
         json_array_foreach((json_t *)(uintptr_t)stamped, k, o) there |= json_equal(d, o);
