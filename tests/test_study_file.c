@@ -1,6 +1,7 @@
 /* Study files: what is in them, and what is wrong with them, said with its place. */
 #include "base/rng.h"
 #include "study/plan.h"
+#include "study/terms.h"
 #include "study_group.h"
 #include <criterion/criterion.h>
 #include <jansson.h>
@@ -124,6 +125,14 @@ Test(study_file, adding_an_arm_changes_nothing_about_the_others) {
         cr_assert_eq(study_seed(a, &a->cell[1], 2, t, 4, 0), study_seed(b, &b->cell[2], 2, t, 4, 0));
         cr_assert_neq(study_seed(a, &a->cell[1], 2, t, 4, 0), study_seed(a, &a->cell[1], 2, t, 4, 1));
     }
+    char x[DIGEST_HEX], y[DIGEST_HEX];
+    for (int i = 0; i < a->n_cells; i++)
+        for (int k = 0; k < b->n_cells; k++)
+            for (int rep = 0; rep < 2; rep++) {
+                cr_assert_geq(study_job_key(x, a, &a->cell[i], 1, &e), 0);
+                cr_assert_geq(study_job_key(y, b, &b->cell[k], rep, &e), 0);
+                cr_assert_eq(!strcmp(x, y), rep == 1 && !strcmp(a->cell[i].id, b->cell[k].id), "%d %d", i, k);
+            }
     study_free(a);
     study_free(b);
 }
@@ -224,6 +233,7 @@ Test(study_file, plan_counts) {
     cr_assert_eq(json_integer_value(json_object_get(p, "runs")), 89);
     cr_assert_eq(json_integer_value(json_object_get(p, "calls")), 89 * 150);
     cr_assert_eq(json_array_size(json_object_get(p, "run_order")), 89);
+    cr_assert_eq(json_object_size(json_object_get(p, "content_keys")), 89);
     json_t *arm = json_array_get(json_object_get(p, "arms"), 2);
     cr_assert_eq(json_array_size(json_object_get(arm, "differs")), 3, "among, alignment, individuation");
     json_decref(p);

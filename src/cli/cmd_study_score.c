@@ -53,15 +53,22 @@ static int save_reference(const struct work *w, const char *path, struct err *e)
     return rc;
 }
 
-static double mean(const json_t *cell, const char *scope, const char *key) {
+/* A mean with so many decimals, or a dash. */
+static const char *mean(char buf[32], const json_t *cell, const char *scope, const char *key, int decimals) {
     const json_t *o = scope ? json_object_get(json_object_get(cell, "scores"), scope) : cell;
-    return json_number_value(json_object_get(json_object_get(o, key), "mean"));
+    const json_t *v = json_object_get(json_object_get(o, key), "mean");
+    if (json_is_number(v))
+        snprintf(buf, 32, "%.*f", decimals, json_number_value(v));
+    else
+        snprintf(buf, 32, "-");
+    return buf;
 }
 
 static void print_scores(const json_t *j) {
     size_t i;
     json_t *c;
     json_int_t foreign = 0;
+    char b[7][32];
     printf("%s%s: means of analysed runs; monologue in %s, hits %s; reference: %s\n\n", study_label_text(j),
            json_string_value(json_object_get(j, "study")), json_string_value(json_object_get(j, "monologue")),
            json_string_value(json_object_get(j, "hits")), json_string_value(json_object_get(j, "reference_from")));
@@ -70,10 +77,11 @@ static void print_scores(const json_t *j) {
     json_array_foreach(json_object_get(j, "cells"), i, c) {
         const json_t *loss = json_array_get(json_object_get(j, "loss"), i);
         foreign += json_integer_value(json_object_get(loss, "wrong_language"));
-        printf("%-40s %4d %4d %9.4f %9.3f %10.3f %8.3f %8.3f %8.3f %8.3f\n", json_string_value(json_object_get(c, "id")),
+        printf("%-40s %4d %4d %9s %9s %10s %8s %8s %8s %8s\n", json_string_value(json_object_get(c, "id")),
                (int)json_integer_value(json_object_get(loss, "planned")), (int)json_integer_value(json_object_get(c, "n")),
-               mean(c, NULL, "monologue"), mean(c, NULL, "boundary"), mean(c, NULL, "protective"), mean(c, "pooled", "cpi"),
-               mean(c, "pooled", "di"), mean(c, "language", "cpi"), mean(c, "language", "di"));
+               mean(b[0], c, NULL, "monologue", 4), mean(b[1], c, NULL, "boundary", 3), mean(b[2], c, NULL, "protective", 3),
+               mean(b[3], c, "pooled", "cpi", 3), mean(b[4], c, "pooled", "di", 3), mean(b[5], c, "language", "cpi", 3),
+               mean(b[6], c, "language", "di", 3));
     }
     if (foreign) printf("\n%" JSON_INTEGER_FORMAT " agent-turns are in another language of the study\n", foreign);
 }
@@ -108,6 +116,8 @@ static int freeze(struct work *w, struct args *a, struct err *e) {
 static int choose(struct work *w, struct args *a, struct err *e) {
     TRY(read_units(&w->by.w.o, a, e));
     TRY(read_reference(&w->by, a, 0, e));
+    if (arg_has(a, "freeze") && arg_has(a, "languages")) /* later scores count by the archive's own */
+        return usage_error(a, e, "--freeze: expected the archive's own dictionaries, found --languages");
     if (arg_has(a, "languages") && !arg_has(a, "reference")) w->by.w.own = 1; /* of other dictionaries */
     return reference_choose(&w->r, &w->from, &w->by.w, &w->of.c, w->of.a, e);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ctx: the user's folder, or NULL. */
 static int load(void *ctx, const char *code, char **bytes, size_t *n, char *name, size_t name_size, struct err *e) {
@@ -27,11 +28,18 @@ static int load_council(void *ctx, const char *code, char **bytes, size_t *n, ch
     return council_from_dir(dir, code, bytes, n, name, name_size, e);
 }
 
-/* A path as given if it exists, else a shipped file of that name, under `folder` of the studies. */
+static int is_file(const char *path) {
+    struct stat st;
+    return !stat(path, &st) && !S_ISDIR(st.st_mode);
+}
+
+/* A path as given if it exists, with or without .yaml, else a shipped file of that name, under `folder` of the studies. */
 static int resolve_shipped(const char *name, const char *folder, const char *what, char path[PATH_SIZE], struct err *e) {
     char dir[PATH_SIZE];
-    snprintf(path, PATH_SIZE, "%s", name);
-    if (file_exists(path)) return 0;
+    for (int i = 0; i < 2; i++) {
+        int n = snprintf(path, PATH_SIZE, "%s%s", name, i ? ".yaml" : "");
+        if (n < PATH_SIZE && is_file(path)) return 0;
+    }
     for (int i = 0; !strchr(name, '/') && shipped_dir("CANDOR_STUDIES", "studies", i, dir); i++) {
         int n = snprintf(path, PATH_SIZE, "%s/%s%s.yaml", dir, folder, name);
         if (dir[0] && n > 0 && n < PATH_SIZE && file_exists(path)) return 0;

@@ -47,12 +47,14 @@ static json_t *remarks(const struct analysis *x) {
 
 static void say_why(struct analysis *x, const char *why) { json_array_append_new(x->why, json_string(why)); }
 
-/* A frozen reference is that of the registered rule only if it is of the runs that the rule names. */
+/* A frozen reference is that of the registered rule only if it is of the runs that the rule names, and what they give. */
 static int check_frozen(struct analysis *x) {
     struct reference own;
     TRY(reference_make(&own, x->c, &x->r.o, x->e));
     if (!json_equal(own.runs, x->r.runs))
         say_why(x, "the scores stand on a reference that was frozen over other runs than are analysed now");
+    else if (!reference_equal(&own, &x->r, x->c->s))
+        say_why(x, "the scores stand on a frozen reference that is not what its runs give");
     reference_free(&own);
     return 0;
 }

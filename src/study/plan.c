@@ -1,6 +1,7 @@
 /* A plan: the prompts are really made, with replies of a given length in place of those to come. */
 #include "study/plan.h"
 #include "study/runner.h"
+#include "study/terms.h"
 #include "study/yaml.h"
 #include <jansson.h>
 #include <stdlib.h>
@@ -128,16 +129,20 @@ static int put_cells(json_t *plan, const struct study *s, int reply, struct err 
 static int put_order(json_t *plan, const struct study *s, struct err *e) {
     struct job *jobs;
     int64_t n;
-    json_t *list = json_array();
-    char key[RUN_KEY_BYTES];
+    json_t *list = json_array(), *keys = json_object();
+    char key[RUN_KEY_BYTES], content[DIGEST_HEX];
     json_object_set_new(plan, "run_order", list);
+    json_object_set_new(plan, "content_keys", keys);
     TRY(study_jobs(s, &jobs, &n, e));
-    for (int64_t i = 0; i < n; i++) {
+    int rc = 0;
+    for (int64_t i = 0; rc >= 0 && i < n; i++) {
         snprintf(key, sizeof key, "cell%03d/rep%03d", jobs[i].cell, jobs[i].replicate);
         json_array_append_new(list, json_string(key));
+        rc = study_job_key(content, s, &s->cell[jobs[i].cell], jobs[i].replicate, e);
+        if (rc >= 0) json_object_set_new(keys, key, json_string(content));
     }
     free(jobs);
-    return 0;
+    return rc;
 }
 
 static json_t *choices_json(const struct study *s) {

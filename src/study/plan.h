@@ -10,7 +10,7 @@ struct plan_opts {
 };
 /* {"id", "title", "seed", "agents", "turns", "order", "context", "channels", "arms": [{"id", "alignment", …, "differs": […]}],
  *  "cells": [{"cell", "id", "language", "model", "arm", "replicates", "calls", "prompt_characters", "new_characters", "prompt_bytes", "reply_tokens_max"}], "runs", "calls",
- *  "prompt_bytes", "languages": {code: {"runs", "calls", "prompt_characters", "new_characters", "prompt_bytes"}}, "choices": […], "run_order": ["cell003/rep012", …]}
+ *  "prompt_bytes", "languages": {code: {"runs", "calls", "prompt_characters", "new_characters", "prompt_bytes"}}, "choices": […], "run_order": ["cell003/rep012", …], "content_keys": {"cell003/rep012": study_job_key}}
  * prompt_characters: of all prompts of the cell, each whole; new_characters: without what the agent's call before had already. Characters
  * are Unicode code points. reply_tokens_max: calls times the model's max_tokens (0: the study sets none). calls: without those that are asked again. *out is the caller's reference. */
 int study_plan(struct json_t **out, const struct study *s, const struct plan_opts *o, struct err *e);

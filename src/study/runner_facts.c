@@ -1,6 +1,7 @@
 /* Facts of a study as JSON, and what is read from them again. */
 #include "study/answered.h"
 #include "study/runner_int.h"
+#include "study/terms.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,10 +74,13 @@ json_t *fact_run(const struct live *l) {
     const struct study *s = scene_study(l->scene);
     const struct cell *c = scene_cell(l->scene);
     json_t *counts = json_object();
+    char key[DIGEST_HEX] = "";
+    study_job_key(key, s, c, scene_replicate(l->scene), NULL); /* without memory there is none, and no fact either */
     for (int i = 0; i < TURN_STATUSES; i++) json_object_set_new(counts, statuses[i], json_integer(l->status[i]));
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:o, s:i}", "cell", c->id, "language", s->language[c->language]->code,
-                     "model", s->model[c->model].id, "arm", s->arm[c->arm].id, "replicate", scene_replicate(l->scene), "turns",
-                     s->n_turns, "agents", seats_json(l->scene), "agent_turns", counts, "asked_again", l->reasks);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:o, s:i}", "content_key", key, "cell", c->id, "language",
+                     s->language[c->language]->code, "model", s->model[c->model].id, "arm", s->arm[c->arm].id, "replicate",
+                     scene_replicate(l->scene), "turns", s->n_turns, "agents", seats_json(l->scene), "agent_turns", counts,
+                     "asked_again", l->reasks);
 }
 
 /* ---- agent-turns ---- */

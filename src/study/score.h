@@ -26,6 +26,8 @@ int reference_make(struct reference *out, const struct scored *c, const struct m
 struct json_t *reference_json(const struct reference *r, const struct study *s);
 /* The same back; scopes of languages and models that the study does not have are ignored, missing ones give null scores. */
 int reference_read(struct reference *out, const struct study *s, const struct json_t *j, struct err *e);
+/* The same units, runs and moments. */
+int reference_equal(const struct reference *a, const struct reference *b, const struct study *s);
 void reference_free(struct reference *r);
 
 /* {"study", "planted", "monologue", "hits", "loss": [{"cell", "id", "planned", "started", "finished", "failed", "unfinished",

@@ -106,6 +106,15 @@ json_t *reference_json(const struct reference *r, const struct study *s) {
                      scopes_json(r->run, s), "agent", scopes_json(r->agent, s));
 }
 
+/* Through JSON, where what there is not is null. */
+int reference_equal(const struct reference *a, const struct reference *b, const struct study *s) {
+    json_t *x = reference_json(a, s), *y = reference_json(b, s);
+    int same = x && y && json_equal(x, y);
+    json_decref(x);
+    json_decref(y);
+    return same;
+}
+
 /* ---- read ---- */
 
 static void read_numbers(double *out, const json_t *o) {

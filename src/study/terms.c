@@ -3,6 +3,8 @@
 #include "study/metric.h"
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 
@@ -21,28 +23,31 @@ static json_t *channel_terms(const struct study *s) {
     return o;
 }
 
+static json_t *one_model(const struct study_model *m) {
+    return json_pack("{s:o, s:o, s:I}", "temperature", number(m->temperature), "top_p", number(m->top_p), "max_tokens",
+                     (json_int_t)m->max_tokens);
+}
+
 static json_t *model_terms(const struct study *s) {
     json_t *o = json_object();
-    for (int i = 0; i < s->n_models; i++)
-        json_object_set_new(o, s->model[i].id,
-                            json_pack("{s:o, s:o, s:I}", "temperature", number(s->model[i].temperature), "top_p",
-                                      number(s->model[i].top_p), "max_tokens", (json_int_t)s->model[i].max_tokens));
+    for (int i = 0; i < s->n_models; i++) json_object_set_new(o, s->model[i].id, one_model(&s->model[i]));
+    return o;
+}
+
+static json_t *one_arm(const struct study *s, const struct arm *a) {
+    json_t *o = json_pack("{s:s, s:s, s:b}", "among", among_name(a->among), "place", a->shuffled_place ? "shuffled" : "fixed",
+                          "shuffled_personas", a->shuffled_personas);
+    json_t *first = json_array();
+    for (int p = 0; p < PREFIXES; p++) json_object_set_new(o, prefix_name((enum prefix_id)p), json_integer(a->with[p]));
+    for (int k = 0; k < a->n_first; k++) json_array_append_new(first, json_string(s->persona[a->first[k]]));
+    json_object_set_new(o, "first", first);
+    json_object_set_new(o, "same_as", a->same_as < 0 ? json_null() : json_string(s->arm[a->same_as].id));
     return o;
 }
 
 static json_t *arm_terms(const struct study *s) {
     json_t *all = json_object();
-    for (int i = 0; i < s->n_arms; i++) {
-        const struct arm *a = &s->arm[i];
-        json_t *o = json_pack("{s:s, s:s, s:b}", "among", among_name(a->among), "place", a->shuffled_place ? "shuffled" : "fixed",
-                              "shuffled_personas", a->shuffled_personas);
-        json_t *first = json_array();
-        for (int p = 0; p < PREFIXES; p++) json_object_set_new(o, prefix_name((enum prefix_id)p), json_integer(a->with[p]));
-        for (int k = 0; k < a->n_first; k++) json_array_append_new(first, json_string(s->persona[a->first[k]]));
-        json_object_set_new(o, "first", first);
-        json_object_set_new(o, "same_as", a->same_as < 0 ? json_null() : json_string(s->arm[a->same_as].id));
-        json_object_set_new(all, a->id, o);
-    }
+    for (int i = 0; i < s->n_arms; i++) json_object_set_new(all, s->arm[i].id, one_arm(s, &s->arm[i]));
     return all;
 }
 
@@ -136,6 +141,49 @@ json_t *hypothesis_terms(const struct study *s, const struct hypothesis *h) {
     return o;
 }
 
+static json_t *council_terms(const struct council_design *c) {
+    return json_pack("{s:i, s:f, s:s}", "options", c->options, "reliability", c->reliability, "split",
+                     council_split_name(c->split));
+}
+
+/* ---- jobs ---- */
+
+static json_t *hash_json(const char *bytes, size_t n) {
+    unsigned char sum[DIGEST_BYTES];
+    char hex[DIGEST_HEX];
+    digest_bytes(bytes, n, sum);
+    digest_hex(sum, hex);
+    return json_string(hex);
+}
+
+/* What a run depends on; other cells and what is claimed are none of it. */
+static json_t *job_terms(const struct study *s, const struct cell *c, int replicate) {
+    json_t *o =
+        json_pack("{s:s, s:s, s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "format", "candor job/1", "study", s->id, "cell",
+                  c->id, "seed", (json_int_t)s->seed, "replicate", replicate, "reask", s->reasks, "group", group_terms(s),
+                  "channels", channel_terms(s), "arm", one_arm(s, &s->arm[c->arm]), "model", one_model(&s->model[c->model]),
+                  "language", hash_json(s->language_bytes[c->language], s->language_n[c->language]));
+    if (o && s->council.options) {
+        json_object_set_new(o, "council", council_terms(&s->council));
+        json_object_set_new(o, "council_language", hash_json(s->council_bytes[c->language], s->council_n[c->language]));
+    }
+    return o;
+}
+
+int study_job_key(char hex[DIGEST_HEX], const struct study *s, const struct cell *c, int replicate, struct err *e) {
+    unsigned char sum[DIGEST_BYTES];
+    json_t *o = job_terms(s, c, replicate);
+    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(o);
+    if (!text) return fail(e, ERR_NOMEM, "out of memory for the key of a run");
+    digest_bytes(text, strlen(text), sum);
+    digest_hex(sum, hex);
+    free(text);
+    return 0;
+}
+
+/* ---- all ---- */
+
 int study_terms(json_t **out, const struct study *s, struct err *e) {
     json_t *h = json_object();
     for (int i = 0; i < s->n_hypotheses; i++) json_object_set_new(h, s->hypothesis[i].id, hypothesis_terms(s, &s->hypothesis[i]));
@@ -146,11 +194,7 @@ int study_terms(json_t **out, const struct study *s, struct err *e) {
                           s->reference < 0 ? "all" : s->arm[s->reference].id, "countries", country_terms(s), "formulas",
                           formula_terms(), "correction", hypothesis_correction_name(s->correction), "hypotheses", h);
     if (!o) return fail(e, ERR_NOMEM, "out of memory for the terms of a study");
-    const struct council_design *c = &s->council;
-    if (c->options)
-        json_object_set_new(o, "council",
-                            json_pack("{s:i, s:f, s:s}", "options", c->options, "reliability", c->reliability, "split",
-                                      council_split_name(c->split)));
+    if (s->council.options) json_object_set_new(o, "council", council_terms(&s->council));
     *out = o;
     return 0;
 }
