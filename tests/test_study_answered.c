@@ -129,8 +129,8 @@ static json_t *record(const char *backend, const char *model) {
 Test(study_answered, another_model_than_registered_deviates) {
     struct study *s = group();
     json_t *was = record("remote", "big-1"), *is = record("remote", "big-2"), *r = NULL, *open = NULL, *list = NULL;
-    OK(study_register(&r, s, "2026-03-05", NULL, was, &e));
-    OK(study_register(&open, s, "2026-03-05", NULL, NULL, &e));
+    OK(study_register(&r, s, "2026-03-05T00:00:00Z", NULL, was, &e));
+    OK(study_register(&open, s, "2026-03-05T00:00:00Z", NULL, NULL, &e));
     cr_assert(!registration_open(r) && registration_open(open));
     OK(study_deviations(&list, s, r, was, &e));
     cr_assert_eq(json_array_size(list), 0);

@@ -182,7 +182,7 @@ static json_t *registered(const struct study *s, const char *when) {
 
 Test(study_verify, registrations) {
     struct study *s = group("fixed", "author");
-    json_t *r = registered(s, "2026"), *other = registered(s, "2027"), *none = json_array();
+    json_t *r = registered(s, "2026-03-05T00:00:00Z"), *other = registered(s, "2027-03-05T00:00:00Z"), *none = json_array();
     struct archive *a = NULL, *plain = honest(s, "plain");
     struct seen_findings f;
     OK(archive_open(&a, tmp_path("a"), ARCHIVE_WRITE, &e));
@@ -206,7 +206,7 @@ Test(study_verify, registrations) {
 /* A deviation that nobody stamped is found from the archive alone. */
 Test(study_verify, unstamped_deviations) {
     struct study *s = group("fixed", "author"), *now = group("shuffled", "author");
-    json_t *r = registered(s, "2026"), *none = json_array();
+    json_t *r = registered(s, "2026-03-05T00:00:00Z"), *none = json_array();
     struct archive *a = NULL;
     struct seen_findings f;
     OK(archive_open(&a, tmp_path("a"), ARCHIVE_WRITE, &e));

@@ -1,11 +1,15 @@
 /* candor study register: freezes a study before it runs. */
+#include "base/fs.h"
 #include "cli/answering.h"
 #include "cli/studying.h"
 #include "study/answered.h"
 #include "study/terms.h"
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 static const struct opt opts[] = {
@@ -14,6 +18,7 @@ static const struct opt opts[] = {
     {"output", 'o', "REG", NULL, "the registration, a JSON file that carries its own hash"},
     {"reference", 0, "FILE", NULL, "freeze this z reference too (study score --save-reference)"},
     {"prior", 0, "REG", NULL, "the registration that this one amends"},
+    {"claims", 0, "DIR", NULL, "write each hypothesis there as a PRML manifest too, HYPOTHESIS.prml.yaml and HYPOTHESIS.prml.yaml.sha256"},
     {"created", 0, "TIME", NULL, "when it is registered, as 2026-03-05T00:00:00Z (default: now)"},
     OPT_JSON,
     {0},
@@ -36,6 +41,32 @@ static int follow(json_t *r, struct args *a, struct err *e) {
     int rc = registration_follow(r, prior, e);
     json_decref(prior);
     return rc;
+}
+
+static int write_file(const char *path, const char *text, const char *more, struct err *e) {
+    struct file_out o;
+    TRY(file_out_open(&o, path, e));
+    if (fprintf(o.f, "%s%s", text, more) < 0) {
+        file_out_abort(&o);
+        return fail_at(e, ERR_IO, path, -1, "cannot write");
+    }
+    return file_out_commit(&o, e);
+}
+
+/* The manifests of a registration, in the order of the hypotheses, each with the hash that belongs to it. */
+static int write_claims(const json_t *r, const struct study *s, const char *dir, struct err *e) {
+    char path[4096], line[STUDY_ID_MAX + 80];
+    if (mkdir(dir, 0777) < 0 && errno != EEXIST)
+        return fail_at(e, ERR_IO, dir, -1, "cannot make the folder: %s", strerror(errno));
+    for (int i = 0; i < s->n_hypotheses; i++) {
+        const json_t *c = json_array_get(json_object_get(r, "claims"), (size_t)i);
+        snprintf(path, sizeof path, "%s/%s.prml.yaml", dir, s->hypothesis[i].id);
+        TRY(write_file(path, json_string_value(json_object_get(c, "prml")), "", e));
+        snprintf(line, sizeof line, "  %s.prml.yaml\n", s->hypothesis[i].id);
+        snprintf(path, sizeof path, "%s/%s.prml.yaml.sha256", dir, s->hypothesis[i].id);
+        TRY(write_file(path, json_string_value(json_object_get(c, "hash")), line, e));
+    }
+    return 0;
 }
 
 static int report(struct args *a, const json_t *r, const struct study *s, struct err *e) {
@@ -72,6 +103,7 @@ static int make(const struct study *s, struct args *a, const char *path, struct 
     if (rc >= 0) rc = study_register(&r, s, created, reference, who, e);
     if (rc >= 0) rc = follow(r, a, e);
     if (rc >= 0) rc = registration_write(r, path, e);
+    if (rc >= 0 && arg_has(a, "claims")) rc = write_claims(r, s, arg_str(a, "claims"), e);
     if (rc >= 0) rc = report(a, r, s, e);
     json_decref(reference);
     json_decref(who);
@@ -92,7 +124,7 @@ static int run(struct args *a, struct err *e) {
 const struct command command_study_register = {
     .name = "study register",
     .summary = "freeze a study before it runs: hypotheses, cells, rules, texts and dictionaries, with one hash",
-    .usage = "FILE -o REG [--backend B [-m M]] [--reference FILE] [--prior REG] [--json]",
+    .usage = "FILE -o REG [--backend B [-m M]] [--reference FILE] [--prior REG] [--claims DIR] [--json]",
     .opts = opts,
     .min_pos = 1,
     .max_pos = 1,

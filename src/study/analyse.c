@@ -83,10 +83,13 @@ int test_one(struct tested *t, const struct scored *c, const struct reference *r
     return test_model(t, c, r, h, e);
 }
 
-int hypothesis_holds(const struct hypothesis *h, const struct tested *t) {
+/* What the hypothesis claims to be below alpha (claim.h). */
+static double directional_p(const struct hypothesis *h, const struct tested *t) {
     int sign = h->direction == IS_DIFFERENT || (h->direction == IS_LESS ? t->estimate < 0 : t->estimate > 0);
-    return t->p_adjusted < h->alpha && sign;
+    return isfinite(t->p_adjusted) && !sign ? 1 : t->p_adjusted;
 }
+
+int hypothesis_holds(const struct hypothesis *h, const struct tested *t) { return directional_p(h, t) < h->alpha; }
 
 int test_hypotheses(struct tested *t, const struct scored *c, const struct reference *r, struct err *e) {
     const struct study *s = c->s;
@@ -114,6 +117,7 @@ static json_t *tested_json(const struct analysis *x, const struct hypothesis *h,
     json_object_set_new(o, "df", number(t->df));
     json_object_set_new(o, "p", number(t->p));
     json_object_set_new(o, "p_adjusted", number(t->p_adjusted));
+    json_object_set_new(o, "directional_p", number(directional_p(h, t)));
     json_object_set_new(o, "holds", json_boolean(hypothesis_holds(h, t)));
     json_object_set_new(o, "why", json_string(t->why));
     return o;

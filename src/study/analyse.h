@@ -5,7 +5,7 @@
  * and the effects of each model are given for CPI and DI whether somebody claimed something about them or not; they are exploratory.
  *
  * {"study", "planted", "registration": hash or null, "why_exploratory": [sentence], "remarks": [sentence], "correction", "hypotheses": [{"id", "status":
- * "confirmatory" | "exploratory", the members of its terms, "n", "estimate", "g", "ci95", "statistic", "df", "p", "p_adjusted", "holds",
+ * "confirmatory" | "exploratory", the members of its terms, "n", "estimate", "g", "ci95", "statistic", "df", "p", "p_adjusted", "directional_p", "holds",
  * "why": why it could not be computed, or ""}], "slopes": [{"metric", "language", "model": id or null (all, each a level of a factor),
  * "estimate", "z", "p", "why"}], "interactions": [{"metric", "by": "language" or "model", "language": that of a comparison of models, else
  * null, "formula", "null", "estimate", "statistic", "df", "p", "why"}], "effects": [{"metric", "language", "model", "n", "g", "ci95", "p"}]

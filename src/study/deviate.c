@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "study/answered.h"
 #include "study/archive.h"
+#include "study/claim.h"
 #include "study/terms.h"
 #include "study/yaml.h"
 #include <jansson.h>
@@ -42,6 +43,7 @@ int study_register(json_t **out, const struct study *s, const char *created_at, 
     if (rc >= 0 && reference) json_object_set(terms, "frozen_reference", reference);
     if (rc >= 0 && who) json_object_set(terms, "answered_by", who);
     if (rc >= 0) rc = registration_new(out, created_at, s->source, s->source_n, content, terms, e);
+    if (rc >= 0 && (rc = study_claims(*out, s, created_at, e)) < 0) json_decref(*out), *out = NULL;
     json_decref(content);
     json_decref(terms);
     return rc;
