@@ -10,6 +10,7 @@ static const struct opt opts[] = {
     {"reps", 0, "N", "1000", "resamples of each interval"},
     {"transcripts", 0, "N", "30", "runs shown word for word, at most"},
     {"languages", 0, "DIR", NULL, "take languages, and so dictionaries, from this folder instead of the archive"},
+    OPT_TOKENIZER,
     OPT_PDI,
     {"judge", 0, "FILE", NULL,
      "agreement of these scores (study judge) with dictionaries and, of several, with each other; repeatable"},

@@ -8,7 +8,8 @@
 #include <string.h>
 
 static const struct opt opts[] = {
-    {"monologue", 0, "UNIT", "graphemes", "in what the share of monologue is measured: graphemes, acts or words"},
+    {"monologue", 0, "UNIT", "graphemes", "in what the share of monologue is measured: graphemes, acts, words or tokens"},
+    OPT_TOKENIZER,
     {"hits", 0, "UNIT", "per_1000", "how hits of dictionaries are counted: per_1000 (graphemes) or raw"},
     OPT_REFERENCE(" (default: the registered one, else the frozen one, else own, which is then frozen)"),
     {"freeze", 0, NULL, NULL, "keep this reference in the archive behind the earlier ones: later scores stand on it"},
@@ -30,7 +31,9 @@ static int read_units(struct metric_opts *o, struct args *a, struct err *e) {
     const char *unit = arg_str(a, "monologue"), *hits = arg_str(a, "hits");
     int u = 0;
     while (u < METRIC_UNITS && strcmp(metric_unit_name((enum metric_unit)u), unit) != 0) u++;
-    if (u == METRIC_UNITS) return usage_error(a, e, "--monologue: expected graphemes, acts or words, found %.40s", unit);
+    if (u == METRIC_UNITS) return usage_error(a, e, "--monologue: expected graphemes, acts, words or tokens, found %.40s", unit);
+    if (u == UNIT_TOKENS && !arg_has(a, "tokenizer"))
+        return usage_error(a, e, "--monologue tokens: expected --tokenizer with it, found none");
     if (strcmp(hits, "raw") != 0 && strcmp(hits, "per_1000") != 0)
         return usage_error(a, e, "--hits: expected per_1000 or raw, found %.40s", hits);
     *o = (struct metric_opts){.monologue = (enum metric_unit)u, .raw = !strcmp(hits, "raw")};

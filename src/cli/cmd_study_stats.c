@@ -9,6 +9,7 @@
 static const struct opt opts[] = {
     OPT_REFERENCE("; and within: pooled, language or model (default: the registered one, else the frozen one, else own; "
                   "the scope of each hypothesis)"),
+    OPT_TOKENIZER,
     OPT_PDI,
     {"words", 0, NULL, NULL, "leave each word out of its dictionary in turn, and test every hypothesis again"},
     {"claims", 0, NULL, NULL, "end with 10 if a confirmatory hypothesis does not hold"},

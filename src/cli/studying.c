@@ -58,12 +58,22 @@ int open_study(struct study **out, struct args *a, const char *path, struct err 
     return study_read(out, found, &from, e);
 }
 
+static int open_words(struct tokenizer **t, const char *name, struct err *e) {
+    char path[PATH_SIZE];
+    TRY(resolve_model(name, path, e));
+    return err_place(e, tokenizer_open(t, path, e), path);
+}
+
 int counted_open(struct counted *x, const char *path, const char *languages, struct args *a, struct err *e) {
     int64_t threads = 0;
+    struct tokenizer *t = NULL;
     TRY(arg_i64(a, "threads", 1, 1024, &threads, e));
     TRY(archive_open(&x->a, path, ARCHIVE_READ, e));
     TRY(study_from_archive(&x->s, x->a, languages, e));
-    return scored_read(&x->c, x->s, x->a, (int)threads, e);
+    if (arg_has(a, "tokenizer")) TRY(open_words(&t, arg_str(a, "tokenizer"), e));
+    int rc = scored_read_tokens(&x->c, x->s, x->a, (int)threads, t, e);
+    tokenizer_free(t);
+    return rc;
 }
 
 void counted_close(struct counted *x) {

@@ -20,6 +20,11 @@
             "standardise by: FILE (written by --save-reference; its units hold), frozen[:N] (the last, the N-th kept in " \
             "the archive), own (the archive's runs as they are)" scopes                                                   \
     }
+#define OPT_TOKENIZER                                                                                                         \
+    {                                                                                                                         \
+        "tokenizer", 0, "M", NULL,                                                                                            \
+            "count tokens of what was said too, by the vocabulary of this model or tokenizer folder (for --monologue tokens)" \
+    }
 struct asked_reference {
     struct reference_choice w;
     struct json_t *file; /* that w gives */

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define XX(id, name) name,
 static const char *const froms[] = {REFERENCE_FROM_MAP(XX)};
@@ -79,8 +80,8 @@ static int registered(json_t **out, struct archive *a, struct err *e) {
     return 0;
 }
 
-int reference_choose(struct reference *out, enum reference_from *from, const struct reference_choice *w, const struct scored *c,
-                     struct archive *a, struct err *e) {
+static int choose(struct reference *out, enum reference_from *from, const struct reference_choice *w, const struct scored *c,
+                  struct archive *a, struct err *e) {
     json_t *found = NULL;
     if (w->given) {
         *from = FROM_GIVEN;
@@ -96,5 +97,15 @@ int reference_choose(struct reference *out, enum reference_from *from, const str
     }
     int rc = reference_read(out, c->s, found, e);
     json_decref(found);
+    return rc;
+}
+
+int reference_choose(struct reference *out, enum reference_from *from, const struct reference_choice *w, const struct scored *c,
+                     struct archive *a, struct err *e) {
+    TRY(choose(out, from, w, c, a, e));
+    if (out->o.monologue != UNIT_TOKENS || (*c->tokenizer && !strcmp(out->tokenizer, c->tokenizer))) return 0;
+    int rc = fail(e, ERR_STATE, "expected tokens counted by the vocabulary of the reference (--tokenizer; %.60s), found %.60s",
+                  out->tokenizer, *c->tokenizer ? c->tokenizer : "none counted");
+    reference_free(out);
     return rc;
 }

@@ -27,6 +27,7 @@ void counts_add(struct counts *to, const struct counts *from) {
     add(to->acts, from->acts, CHANNELS);
     add(to->graphemes, from->graphemes, CHANNELS);
     add(to->words, from->words, CHANNELS);
+    add(to->tokens, from->tokens, CHANNELS);
     add(to->hits, from->hits, METRIC_DICTIONARIES);
     for (int d = 0; d < METRIC_DICTIONARIES; d++) add(to->kinds[d], from->kinds[d], LANGUAGE_MAX_KINDS);
     add(to->turns, from->turns, TURN_STATUSES);
@@ -47,8 +48,8 @@ int64_t counts_turns(const struct counts *c) { return sum(c->turns, TURN_STATUSE
 static double ratio(int64_t a, int64_t b) { return b ? (double)a / (double)b : NAN; }
 
 double metric_monologue(const struct counts *c, enum metric_unit u) {
-    const int64_t *v = u == UNIT_ACTS ? c->acts : u == UNIT_WORDS ? c->words : c->graphemes;
-    return ratio(v[CHANNEL_MONOLOGUE], sum(v, CHANNELS));
+    const int64_t *const by[] = {c->graphemes, c->acts, c->words, c->tokens};
+    return ratio(by[u][CHANNEL_MONOLOGUE], sum(by[u], CHANNELS));
 }
 
 double metric_conformity(const struct counts *c) { return ratio(c->conformed, c->aloud); }

@@ -2,7 +2,8 @@
  *
  * Counted per agent-turn and added up over agents and runs: acts, graphemes and words per channel; hits of the three dictionaries in
  * all channels, by kind; how turns ended. From the counts of a run (or of an agent) follow three components:
- *   monologue   share of what was said that went to nobody: of graphemes, acts or words
+ *   monologue   share of what was said that went to nobody: of graphemes, acts, words, or tokens of a vocabulary that is named (what an
+ *               API counts is whole replies, not what is in them)
  *   boundary    hits, raw or per 1,000 graphemes of all channels
  *   protective  the same
  * and, with z = (x − mean) / sd of a reference,
@@ -25,7 +26,7 @@ enum metric_dictionary {
 #undef XX
 };
 struct counts {
-    int64_t acts[CHANNELS], graphemes[CHANNELS], words[CHANNELS];
+    int64_t acts[CHANNELS], graphemes[CHANNELS], words[CHANNELS], tokens[CHANNELS]; /* tokens: 0 where none were counted */
     int64_t hits[METRIC_DICTIONARIES], kinds[METRIC_DICTIONARIES][LANGUAGE_MAX_KINDS];
     int64_t turns[TURN_STATUSES], asked_again;
     int64_t wrong_language;   /* agent-turns with an act in another language of the study (foreign.h) */
@@ -37,7 +38,8 @@ int64_t counts_turns(const struct counts *c);
 #define METRIC_UNIT_MAP(XX)    \
     XX(GRAPHEMES, "graphemes") \
     XX(ACTS, "acts")           \
-    XX(WORDS, "words")
+    XX(WORDS, "words")         \
+    XX(TOKENS, "tokens")
 enum metric_unit {
 #define XX(id, name) UNIT_##id,
     METRIC_UNIT_MAP(XX)
@@ -89,17 +91,23 @@ struct scored_run {
     struct counts *agent;    /* [n_agents]; NULL: not there */
     struct form_count *form; /* [n_agents][forms_of(language)]; NULL: not there, or the language has more than METRIC_MAX_FORMS */
 };
+enum { SCORED_TOKENIZER = 96 };
+struct tokenizer;
 struct scored {
     const struct study *s;
     int planted;
     int *first;             /* [n_cells + 1]: runs of cell c are [first[c], first[c + 1]) */
     struct scored_run *run; /* in the order of cells and replicates */
     int64_t n;
-    struct identities who; /* what the replies say of themselves */
+    struct identities who;            /* what the replies say of themselves */
+    char tokenizer[SCORED_TOKENIZER]; /* whose tokens were counted; "": none were */
 };
 /* a and s are borrowed; threads 0: physical cores, the counts are the same for any number. Errors: those of the archive; FORMAT for facts of
  * another kind. */
 int scored_read(struct scored *out, const struct study *s, struct archive *a, int threads, struct err *e);
+/* The same with tokens counted by t, a vocabulary that is named by the hash of its pieces ("6144 pieces 3fa9…"). */
+int scored_read_tokens(struct scored *out, const struct study *s, struct archive *a, int threads, const struct tokenizer *t,
+                       struct err *e);
 void scored_free(struct scored *c);
 /* Forms of the three dictionaries of a language, one list: dictionary d has those from forms_before(l, d) on. */
 int forms_before(const struct language *l, int dictionary);

@@ -1,8 +1,10 @@
 /* From an archive to counts: every agent-turn is read once, its words are looked up in the dictionaries of its language. Agent-turns are
  * gathered and counted on all threads; all of one agent of a run are one thread's, so that its sums are nobody else's. */
 #include "base/pool.h"
+#include "study/digest.h"
 #include "study/foreign.h"
 #include "study/metric.h"
+#include "text/tokenizer.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,7 @@ struct scratch {
     ptrdiff_t *without;   /* [forms]: of the act */
     unsigned char *still; /* [forms]: the turn conforms also without this one */
     struct identities who;
+    struct toks ids;
 };
 struct counting {
     struct scored *c;
@@ -36,7 +39,8 @@ struct counting {
     struct scratch *scratch; /* [threads] */
     struct gathered *turn;   /* [GATHERED] */
     const struct archive *a;
-    int64_t *place; /* [runs]: in the run order */
+    const struct tokenizer *words_of; /* NULL: no tokens are counted */
+    int64_t *place;                   /* [runs]: in the run order */
     int n;
 };
 
@@ -46,6 +50,7 @@ struct tallies {
     struct form_count *form; /* [forms of the language]; NULL: too many */
     const struct lexicon *x;
     struct scratch *by;
+    const struct tokenizer *words_of;
     int aloud, conformed;
 };
 
@@ -92,6 +97,13 @@ static int channel_of(const char *name) {
     return name && c < CHANNELS ? c : -1;
 }
 
+static int count_tokens(struct tallies *t, int channel, const json_t *text, struct err *e) {
+    t->by->ids.n = 0;
+    TRY(tokenizer_encode(t->words_of, json_string_value(text), json_string_length(text), 0, &t->by->ids, e));
+    t->c->tokens[channel] += (int64_t)t->by->ids.n;
+    return 0;
+}
+
 static int count_act(struct tallies *t, const json_t *act, struct err *e) {
     int channel = channel_of(json_string_value(json_object_get(act, "channel")));
     const json_t *text = json_object_get(act, "text");
@@ -102,8 +114,9 @@ static int count_act(struct tallies *t, const json_t *act, struct err *e) {
     c->acts[channel]++;
     c->graphemes[channel] += (int64_t)p.b.graphemes;
     c->words[channel] += (int64_t)p.b.words;
+    int rc = t->words_of ? count_tokens(t, channel, text, e) : 0;
     t->aloud |= channel == CHANNEL_TALK;
-    int rc = count_hits(t, &p, channel == CHANNEL_TALK, e);
+    if (rc >= 0) rc = count_hits(t, &p, channel == CHANNEL_TALK, e);
     prepared_free(&p);
     return rc;
 }
@@ -151,7 +164,7 @@ static int count_one(const struct counting *x, const struct gathered *t, struct 
     struct counts *c = &t->run->agent[t->agent];
     struct form_count *form = t->run->form ? t->run->form + t->agent * words->first[METRIC_DICTIONARIES] : NULL;
     json_t *fact = json_loadb(t->json, t->n, 0, NULL);
-    int rc = count_turn(&(struct tallies){.c = c, .form = form, .x = words, .by = by}, fact, e);
+    int rc = count_turn(&(struct tallies){.c = c, .form = form, .x = words, .by = by, .words_of = x->words_of}, fact, e);
     if (rc >= 0) rc = foreign_turn(x->foreign, language, fact, &foreign, e);
     c->wrong_language += foreign;
     if (rc >= 0) rc = identity_add(&by->who, x->c->s->cell[t->cell].model, t->place, fact, e);
@@ -283,6 +296,7 @@ static int count_all(struct counting *x, const struct study *s, struct archive *
 
 static void scratch_free(struct scratch *s) {
     free(s->without), free(s->still);
+    toks_free(&s->ids);
     identities_free(&s->who);
 }
 
@@ -296,10 +310,37 @@ static void counting_free(struct counting *x, const struct study *s) {
         for (int k = 0; k < METRIC_DICTIONARIES; k++) dictionary_free(x->lexicon[i].d[k]);
 }
 
+/* By the bytes of its pieces, so that the same vocabulary in another file is the same. */
+static int name_tokenizer(char out[SCORED_TOKENIZER], const struct tokenizer *t, struct err *e) {
+    unsigned char sum[DIGEST_BYTES];
+    char hex[DIGEST_HEX];
+    struct digest d;
+    const char *piece;
+    size_t n;
+    digest_begin(&d);
+    for (int64_t i = 0; i < tokenizer_size(t); i++) {
+        TRY(tokenizer_piece(t, (tok)i, &piece, &n, e));
+        digest_add(&d, &n, sizeof n);
+        digest_add(&d, piece, n);
+    }
+    digest_end(&d, sum);
+    digest_hex(sum, hex);
+    snprintf(out, SCORED_TOKENIZER, "%lld pieces %.64s", (long long)tokenizer_size(t), hex);
+    return 0;
+}
+
 int scored_read(struct scored *out, const struct study *s, struct archive *a, int threads, struct err *e) {
+    return scored_read_tokens(out, s, a, threads, NULL, e);
+}
+
+int scored_read_tokens(struct scored *out, const struct study *s, struct archive *a, int threads, const struct tokenizer *t,
+                       struct err *e) {
     struct scored c = {0};
-    struct counting x = {.c = &c, .a = a};
+    struct counting x = {.c = &c, .a = a, .words_of = t};
+    char name[SCORED_TOKENIZER] = "";
+    if (t) TRY(name_tokenizer(name, t, e));
     TRY(begin(&c, s, a, e));
+    memcpy(c.tokenizer, name, sizeof name);
     int rc = count_all(&x, s, a, threads, e);
     counting_free(&x, s);
     if (rc < 0) return scored_free(&c), rc;

@@ -71,10 +71,10 @@ static json_t *counts_json(const struct counts *c, const struct language *l) {
     json_t *mono = json_object(), *o;
     for (int u = 0; u < METRIC_UNITS; u++)
         json_object_set_new(mono, metric_unit_name((enum metric_unit)u), number(metric_monologue(c, (enum metric_unit)u)));
-    o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "acts", channels_json(c->acts), "graphemes",
-                  channels_json(c->graphemes), "words", channels_json(c->words), "monologue_ratio", mono, "agent_turns",
-                  turns_json(c), "asked_again", (json_int_t)c->asked_again, "wrong_language", (json_int_t)c->wrong_language,
-                  "conformity_rate", number(metric_conformity(c)));
+    o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "acts", channels_json(c->acts), "graphemes",
+                  channels_json(c->graphemes), "words", channels_json(c->words), "tokens", channels_json(c->tokens),
+                  "monologue_ratio", mono, "agent_turns", turns_json(c), "asked_again", (json_int_t)c->asked_again,
+                  "wrong_language", (json_int_t)c->wrong_language, "conformity_rate", number(metric_conformity(c)));
     if (o) put_hits(o, c, l);
     return o;
 }
@@ -190,6 +190,7 @@ int score_json(json_t **out, const struct scored *c, const struct reference *r, 
                           metric_unit_name(r->o.monologue), "hits", r->o.raw ? "raw" : "per_1000", "loss", loss, "reference",
                           reference_json(r, c->s), "cells", cells, "runs", runs);
     if (rc >= 0 && !o) rc = fail(e, ERR_NOMEM, "out of memory for scores");
+    if (o && *c->tokenizer) json_object_set_new(o, "tokenizer", json_string(c->tokenizer));
     if (o) json_object_set_new(o, "answered", identities_json(&c->who, c->s));
     if (o) study_label(o, c->s);
     if (rc < 0)

@@ -13,15 +13,16 @@ struct json_t;
 struct reference {
     struct metric_opts o;
     struct moments run[REFERENCE_SCOPES], agent[REFERENCE_SCOPES];
-    struct json_t *runs; /* the keys of its runs */
-    int within;          /* for hypotheses: 0: the scope of each; else 1 + the scope that all have */
+    struct json_t *runs;              /* the keys of its runs */
+    char tokenizer[SCORED_TOKENIZER]; /* of a share in tokens: whose */
+    int within;                       /* for hypotheses: 0: the scope of each; else 1 + the scope that all have */
 };
 /* Scope of a cell: 0 pooled, 1 its language, 2 its model; an index into run and agent. */
 int reference_scope(const struct study *s, const struct cell *c, int which);
 /* Whether the runs of a cell standardise in a scope. */
 int reference_has(const struct study *s, const struct cell *c, int scope);
 int reference_make(struct reference *out, const struct scored *c, const struct metric_opts *o, struct err *e);
-/* {"format": "candor reference/1", "monologue": "graphemes", "hits": "per_1000", "runs": [key…], "run": {scope: {"n", "mean": {part: x},
+/* {"format": "candor reference/1", "monologue": "graphemes", "tokenizer": of "tokens": whose, "hits": "per_1000", "runs": [key…], "run": {scope: {"n", "mean": {part: x},
  *  "sd": {…}}}, "agent": {…}} */
 struct json_t *reference_json(const struct reference *r, const struct study *s);
 /* The same back; scopes of languages and models that the study does not have are ignored, missing ones give null scores. */
@@ -32,7 +33,7 @@ void reference_free(struct reference *r);
 
 /* {"study", "planted", "monologue", "hits", "loss": [{"cell", "id", "planned", "started", "finished", "failed", "unfinished",
  *  "refused", "excluded", "analysed", "agent_turns": {status: n}, "asked_again", "wrong_language": agent-turns}], "answered": who says that it
- *  answered (identities_json), "reference", "cells": [{"id", "n", parts, "scores": {"pooled": {"cpi": {"mean", "sd"}, "di"},
+ *  answered (identities_json), "tokenizer": whose tokens are counted, if they are, "reference", "cells": [{"id", "n", parts, "scores": {"pooled": {"cpi": {"mean", "sd"}, "di"},
  *  "language", "model"}}], "runs": [{"run", "cell", "language", "model", "arm", "replicate", "aligned", "analysed", "counts", parts, "scores":
  *  {"pooled": {"z", "cpi", "di"}, …}}]}; agents: each run has "agents" too. Runs: started = finished + failed +
  *  unfinished; failed: a call failed and was not answered since; refused: of all, those with a refused or filtered agent-turn. */

@@ -2,6 +2,7 @@
 #include "study/score.h"
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,7 @@ int reference_make(struct reference *out, const struct scored *c, const struct m
     free(x.run);
     free(x.agent);
     if (!ok) return reference_free(&r), fail(e, ERR_NOMEM, "out of memory for a reference");
+    if (o->monologue == UNIT_TOKENS) memcpy(r.tokenizer, c->tokenizer, sizeof r.tokenizer);
     *out = r;
     return 0;
 }
@@ -101,9 +103,10 @@ static json_t *scopes_json(const struct moments *m, const struct study *s) {
 }
 
 json_t *reference_json(const struct reference *r, const struct study *s) {
-    return json_pack("{s:s, s:s, s:s, s:O, s:o, s:o}", "format", "candor reference/1", "monologue",
-                     metric_unit_name(r->o.monologue), "hits", r->o.raw ? "raw" : "per_1000", "runs", r->runs, "run",
-                     scopes_json(r->run, s), "agent", scopes_json(r->agent, s));
+    return json_pack("{s:s, s:s, s:s*, s:s, s:O, s:o, s:o}", "format", "candor reference/1", "monologue",
+                     metric_unit_name(r->o.monologue), "tokenizer", *r->tokenizer ? r->tokenizer : NULL, "hits",
+                     r->o.raw ? "raw" : "per_1000", "runs", r->runs, "run", scopes_json(r->run, s), "agent",
+                     scopes_json(r->agent, s));
 }
 
 /* Through JSON, where what there is not is null. */
@@ -148,6 +151,8 @@ int reference_read(struct reference *out, const struct study *s, const json_t *j
     if (!unit || u == METRIC_UNITS || !hits || !json_is_array(runs))
         return fail(e, ERR_FORMAT, "expected a reference with monologue, hits and runs, found another object");
     r.o = (struct metric_opts){.monologue = (enum metric_unit)u, .raw = !strcmp(hits, "raw")};
+    const char *whose = json_string_value(json_object_get(j, "tokenizer"));
+    if (r.o.monologue == UNIT_TOKENS) snprintf(r.tokenizer, sizeof r.tokenizer, "%s", whose ? whose : "none");
     read_scopes(r.run, s, json_object_get(j, "run"));
     read_scopes(r.agent, s, json_object_get(j, "agent"));
     r.runs = json_incref(runs);
