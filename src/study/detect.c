@@ -58,9 +58,9 @@ static int letters_of(struct folded *f, const char *s, size_t n, struct err *e) 
 
 /* ---- sentences ---- */
 
-typedef int (*sentence_fn)(void *ctx, const char *s, size_t n, struct err *e);
+typedef int (*sentence_fn)(void *ctx, const char *id, const char *s, size_t n, struct err *e); /* id: of its text */
 
-static int each_sentence(const char *locale, const char *s, sentence_fn fn, void *ctx, struct err *e) {
+static int each_sentence(const char *locale, const char *id, const char *s, sentence_fn fn, void *ctx, struct err *e) {
     UErrorCode ec = U_ZERO_ERROR;
     UText *t = utext_openUTF8(NULL, s, -1, &ec);
     UBreakIterator *b = ubrk_open(UBRK_SENTENCE, locale, NULL, 0, &ec);
@@ -69,7 +69,7 @@ static int each_sentence(const char *locale, const char *s, sentence_fn fn, void
     if (U_SUCCESS(ec)) {
         int32_t from = ubrk_first(b), to;
         while (!rc && (to = ubrk_next(b)) != UBRK_DONE) {
-            rc = fn(ctx, s + from, (size_t)(to - from), e);
+            rc = fn(ctx, id, s + from, (size_t)(to - from), e);
             from = to;
         }
     }
@@ -82,7 +82,7 @@ static int each_text(const struct language *l, sentence_fn fn, void *ctx, struct
     struct language_text *t;
     int n, rc = 0;
     TRY(language_texts(l, &t, &n, e));
-    for (int i = 0; i < n && !rc; i++) rc = each_sentence(l->word_breaks, t[i].text, fn, ctx, e);
+    for (int i = 0; i < n && !rc; i++) rc = each_sentence(l->word_breaks, t[i].id, t[i].text, fn, ctx, e);
     free(t);
     return rc;
 }
@@ -94,9 +94,10 @@ struct lesson {
     int at, fold, folds;
 };
 
-static int learn(void *ctx, const char *s, size_t n, struct err *e) {
+static int learn(void *ctx, const char *id, const char *s, size_t n, struct err *e) {
     struct lesson *x = ctx;
     struct folded f;
+    (void)id;
     if (x->folds && x->at++ % x->folds == x->fold) return 0;
     TRY(letters_of(&f, s, n, e));
     int rc = f.n ? ngram_learn(x->g, f.code, f.n, e) : 0;
@@ -170,6 +171,17 @@ int detect_language(const struct detector *d, const char *s, size_t n, struct de
     return 0;
 }
 
+int detect_share(const struct language *l, const char *s, size_t n, double *share, size_t *letters, struct err *e) {
+    struct folded f;
+    struct script script;
+    *share = 0, *letters = 0;
+    if (!script_find(&script, l->script)) return fail(e, ERR_ARG, "unknown script \"%.20s\"", l->script);
+    TRY(letters_of(&f, s, n, e));
+    *share = share_in(&script, &f, letters);
+    folded_free(&f);
+    return 0;
+}
+
 /* ---- validation ---- */
 
 struct exam {
@@ -178,9 +190,11 @@ struct exam {
     struct detect_score *score;
     int at, fold, folds;
     size_t min;
+    detect_other_fn *other;
+    void *other_ctx;
 };
 
-static int ask(void *ctx, const char *s, size_t n, struct err *e) {
+static int ask(void *ctx, const char *id, const char *s, size_t n, struct err *e) {
     struct exam *x = ctx;
     struct detection r;
     size_t graphemes;
@@ -189,17 +203,25 @@ static int ask(void *ctx, const char *s, size_t n, struct err *e) {
     if (graphemes < x->min) return 0;
     TRY(detect_language(x->d, s, n, &r, e));
     ++*(!r.best ? &x->score->undecided : r.best == x->l ? &x->score->right : &x->score->wrong);
-    return 0;
+    return r.best && r.best != x->l && x->other ? x->other(x->other_ctx, x->l, id, &r, e) : 0;
 }
 
-int detect_validate(const struct languages *s, int folds, size_t min_graphemes, struct detect_score *scores, struct err *e) {
+int detect_validate(const struct languages *s, int folds, size_t min_graphemes, struct detect_score *scores,
+                    detect_other_fn *other, void *ctx, struct err *e) {
     memset(scores, 0, (size_t)s->n * sizeof *scores);
     for (int k = 0; k < folds; k++) {
         struct detector *d;
         int rc = 0;
         TRY(detector_build(&d, s, k, folds, e));
         for (int i = 0; i < s->n && !rc; i++) {
-            struct exam x = {.d = d, .l = s->at[i], .score = &scores[i], .fold = k, .folds = folds, .min = min_graphemes};
+            struct exam x = {.d = d,
+                             .l = s->at[i],
+                             .score = &scores[i],
+                             .fold = k,
+                             .folds = folds,
+                             .min = min_graphemes,
+                             .other = other,
+                             .other_ctx = ctx};
             rc = each_text(s->at[i], ask, &x, e);
         }
         detector_free(d);
