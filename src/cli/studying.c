@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "cli/languages.h"
 #include "stats/infer/frame.h"
+#include "study/beside.h"
 #include "study/yaml.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -46,8 +47,12 @@ int resolve_judge(const char *name, char path[PATH_SIZE], struct err *e) {
 int open_study(struct study **out, struct args *a, const char *path, struct err *e) {
     struct language_source from = {.load = load, .council = load_council, .ctx = (void *)arg_str(a, "languages")};
     char found[PATH_SIZE];
+    char dir[PATH_SIZE];
     TRY(resolve_shipped(path, "", "a study file or the name of a shipped study (backfire-1)", found, e));
-    return study_read(out, found, &from, e);
+    TRY(study_read(out, found, &from, e));
+    int rc = languages_dir(dir, NULL) < 0 ? 0 : beside_read_dir(*out, dir, e);
+    if (rc < 0) study_free(*out), *out = NULL;
+    return rc;
 }
 
 int counted_open(struct counted *x, const char *path, const char *languages, struct args *a, struct err *e) {

@@ -34,6 +34,13 @@ int script_has(const struct script *s, uint32_t letter) {
     return 0;
 }
 
+int script_dense(const struct script *s) {
+    static const int dense[] = {USCRIPT_HAN, USCRIPT_HIRAGANA, USCRIPT_KATAKANA, USCRIPT_HANGUL, USCRIPT_THAI};
+    for (size_t k = 0; k < sizeof dense / sizeof *dense; k++)
+        if (s->part[0] == dense[k]) return 1;
+    return 0;
+}
+
 int script_shared(const struct script *a, const struct script *b) {
     for (int i = 0; i < SCRIPT_PARTS; i++)
         for (int j = 0; j < SCRIPT_PARTS; j++)

@@ -10,6 +10,8 @@ struct script {
 };
 int script_find(struct script *out, const char *code); /* 1, or 0: no such code */
 int script_has(const struct script *s, uint32_t letter);
+/* Whether a grapheme of it is a syllable or a word, so that few of them say much: Han, kana, Hangul, Thai. */
+int script_dense(const struct script *s);
 /* Whether two codes share a script: their texts have to be told apart by words. */
 int script_shared(const struct script *a, const struct script *b);
 #endif

@@ -108,6 +108,13 @@ struct job {
     int cell, replicate;
 };
 
+/* A language that the study does not have (beside.h). */
+struct language_beside {
+    struct language *language;
+    char *bytes;
+    size_t n;
+};
+
 struct study {
     const char *id, *title;
     uint64_t seed, key; /* key: of the seed and the id */
@@ -125,6 +132,8 @@ struct study {
     struct language *language[STUDY_MAX_LANGUAGES];
     char *language_bytes[STUDY_MAX_LANGUAGES]; /* the files they were read from */
     size_t language_n[STUDY_MAX_LANGUAGES];
+    struct language_beside *beside;
+    int n_beside;
     struct council_design council;
     char *council_bytes[STUDY_MAX_LANGUAGES]; /* of a council: the files of its texts */
     size_t council_n[STUDY_MAX_LANGUAGES];

@@ -1,6 +1,7 @@
 /* Cells, and what is drawn: run order, placement, seats, turn order. Every draw has a stream of its own. */
 #include "base/hash.h"
 #include "base/rng.h"
+#include "study/beside.h"
 #include "study/study_int.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ void study_free(struct study *s) {
         free(s->language_bytes[i]);
         free(s->council_bytes[i]);
     }
+    beside_free(s);
     free(s->cell);
     yml_free(s->doc);
     free(s->source);
