@@ -187,6 +187,30 @@ Test(study_file, errors_have_their_place) {
     }
 }
 
+/* Ten agents, fifteen turns, where a study says no more than it must. */
+Test(study_file, what_is_not_said_is_as_usual) {
+    static const char head[] = "candor: study/1\nid: s\nlanguages: [en]\nmodels: [{id: m}]\nreplicates: 1\narms: [{id: a}]\n";
+    static const struct {
+        const char *group;
+        int agents, turns;
+    } cases[] = {{"", 10, 15},
+                 {"group: {turns: 3}\n", 10, 3},
+                 {"group: {agents: 4}\n", 4, 15},
+                 {"group: {personas: [leader, elder, joker]}\n", 3, 15},
+                 {"events: none\n", 10, 15}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct study *s;
+        struct err e;
+        char text[300];
+        snprintf(text, sizeof text, "%s%s", head, cases[i].group);
+        cr_assert_geq(group_parse(&s, text, &e), 0, "%s: %s", cases[i].group, e.msg);
+        cr_expect(s->n_agents == cases[i].agents && s->n_turns == cases[i].turns, "%s: %d agents, %d turns", cases[i].group,
+                  s->n_agents, s->n_turns);
+        cr_expect(s->order == ORDER_FIXED && s->event[1] == (i < 4));
+        study_free(s);
+    }
+}
+
 /* Bytes changed at random are refused or read, and nothing else. */
 Test(study_file, damaged_files) {
     struct rng g = RNG(11, 2);

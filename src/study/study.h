@@ -15,6 +15,8 @@
 enum {
     STUDY_MAX_AGENTS = 64,
     STUDY_MAX_TURNS = 99,
+    STUDY_USUAL_AGENTS = 10, /* where the study does not say */
+    STUDY_USUAL_TURNS = 15,
     STUDY_MAX_REPLICATES = 1000,
     STUDY_MAX_ARMS = 64,
     STUDY_MAX_MODELS = 16,
@@ -162,7 +164,7 @@ struct language_source {
 int study_read(struct study **out, const char *path, const struct language_source *from, struct err *e);
 int study_parse(struct study **out, const char *name, const char *s, size_t n, const struct language_source *from, struct err *e);
 void study_free(struct study *s);
-/* That of an archive; languages_dir: take the language files from there instead (a new dictionary), NULL: those of the archive. */
+/* That of an archive; languages_dir: take the language files that are there from there instead (a new dictionary), NULL: those of the archive. */
 struct archive;
 int study_from_archive(struct study **out, struct archive *a, const char *languages_dir, struct err *e);
 /* Languages of a folder, <dir>/<code>.yaml; ctx is the folder's path. */
