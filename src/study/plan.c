@@ -151,8 +151,12 @@ static json_t *choices_json(const struct study *s) {
 
 static json_t *channels_json(const struct study *s) {
     json_t *o = json_object();
-    for (int c = 0; c < CHANNELS; c++)
-        json_object_set_new(o, channel_name((enum channel)c), json_string(audience_name(s->audience[c])));
+    for (int c = 0; c < CHANNELS; c++) {
+        struct str who = {0};
+        study_audience(&who, s, (enum channel)c);
+        json_object_set_new(o, channel_name((enum channel)c), json_string(who.s));
+        str_free(&who);
+    }
     return o;
 }
 

@@ -19,17 +19,6 @@ NAMES(among_name, enum among, AMONG_MAP)
 NAMES(council_split_name, enum council_split, COUNCIL_SPLIT_MAP)
 #undef XX
 
-int audience_sees(enum audience a, int author, int to, int viewer) {
-    switch (a) {
-    case AUDIENCE_ALL: return 1;
-    case AUDIENCE_RECIPIENT: return viewer == author || viewer == to;
-    case AUDIENCE_AUTHOR: return viewer == author;
-    case AUDIENCE_RESEARCHER:
-    case AUDIENCES: break;
-    }
-    return 0;
-}
-
 void study_free(struct study *s) {
     if (!s) return;
     for (int i = 0; i < STUDY_MAX_LANGUAGES; i++) {

@@ -100,21 +100,6 @@ static int read_events(struct study_reader *r, const struct yml_node *n) {
     return 0;
 }
 
-static int read_channels(struct study_reader *r, const struct yml_node *n) {
-    static const char *const keys[] = {"?talk", "?monologue", "?whisper", NULL};
-    static const char *const all[] = {"all"}, *const own[] = {"author", "researcher"}, *const one[] = {"recipient"};
-    int own_is, any;
-    enum audience *a = r->s->audience;
-    a[CHANNEL_TALK] = AUDIENCE_ALL, a[CHANNEL_MONOLOGUE] = AUDIENCE_AUTHOR, a[CHANNEL_WHISPER] = AUDIENCE_RECIPIENT;
-    if (!n) return 0;
-    TRY(yml_keys(r->d, n, "channels", keys, r->e));
-    TRY(node_choice_or(r, n, "talk", all, 1, 0, &any));
-    TRY(node_choice_or(r, n, "whisper", one, 1, 0, &any));
-    TRY(node_choice_or(r, n, "monologue", own, 2, 0, &own_is));
-    if (own_is) a[CHANNEL_MONOLOGUE] = AUDIENCE_RESEARCHER;
-    return 0;
-}
-
 /* ---- languages, models ---- */
 
 int study_load(struct study_reader *r, const struct yml_node *at, language_load *load, const char *what, const char *code,
@@ -252,7 +237,7 @@ static int read_root(struct study_reader *r) {
     TRY(read_models(r, yml_get(root, "models")));
     struct yml_node none = {.kind = YML_MAP, .line = root->line, .col = root->col}; /* what is not said is as usual */
     TRY(read_group(r, yml_get(root, "group") ? yml_get(root, "group") : &none));
-    TRY(read_channels(r, yml_get(root, "channels")));
+    TRY(study_channels(r, yml_get(root, "channels")));
     TRY(read_events(r, yml_get(root, "events")));
     TRY(study_arms(r, root));
     TRY(read_rules(r, root));
