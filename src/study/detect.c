@@ -134,21 +134,40 @@ int detector_build(struct detector **out, const struct languages *s, int fold, i
 
 /* ---- asking ---- */
 
-static double share_in(const struct script *s, const struct folded *f, size_t *letters) {
-    size_t in = 0, all = 0;
+/* How many letters of a text are in which script; what is beyond a few scripts is in none that is asked for. */
+enum { TALLIES = 32 };
+struct tally {
+    size_t letters, in[TALLIES];
+    int script[TALLIES], n;
+};
+
+static void count_scripts(struct tally *t, const struct folded *f) {
+    *t = (struct tally){0};
     for (size_t i = 0; i < f->n; i++) {
         if (!u_isalpha((UChar32)f->code[i])) continue;
-        all++;
-        in += script_has(s, f->code[i]) != 0;
+        int of = script_of(f->code[i]), k = 0;
+        t->letters++;
+        while (k < t->n && t->script[k] != of) k++;
+        if (k == TALLIES) continue;
+        if (k == t->n) t->script[t->n++] = of;
+        t->in[k]++;
     }
-    *letters = all;
-    return all ? (double)in / (double)all : 0;
+}
+
+static double share_in(const struct script *s, const struct tally *t) {
+    size_t in = 0;
+    for (int k = 0; k < t->n; k++)
+        if (script_has(s, t->script[k])) in += t->in[k];
+    return t->letters ? (double)in / (double)t->letters : 0;
 }
 
 static void compare(const struct detector *d, const struct folded *f, struct detection *r) {
     double first = -INFINITY, next = -INFINITY;
+    struct tally t;
+    count_scripts(&t, f);
+    r->letters = t.letters;
     for (int i = 0; i < d->n; i++) {
-        double share = share_in(&d->at[i].script, f, &r->letters);
+        double share = share_in(&d->at[i].script, &t);
         if (share < 0.5) continue;
         double ll = ngram_loglik(d->at[i].letters, f->code, f->n);
         if (ll > first) {
@@ -174,10 +193,12 @@ int detect_language(const struct detector *d, const char *s, size_t n, struct de
 int detect_share(const struct language *l, const char *s, size_t n, double *share, size_t *letters, struct err *e) {
     struct folded f;
     struct script script;
+    struct tally t;
     *share = 0, *letters = 0;
     if (!script_find(&script, l->script)) return fail(e, ERR_ARG, "unknown script \"%.20s\"", l->script);
     TRY(letters_of(&f, s, n, e));
-    *share = share_in(&script, &f, letters);
+    count_scripts(&t, &f);
+    *share = share_in(&script, &t), *letters = t.letters;
     folded_free(&f);
     return 0;
 }

@@ -26,11 +26,14 @@ int script_find(struct script *out, const char *code) {
     return 1;
 }
 
-int script_has(const struct script *s, uint32_t letter) {
+int script_of(uint32_t letter) {
     UErrorCode ec = U_ZERO_ERROR;
-    int c = uscript_getScript((UChar32)letter, &ec);
+    return uscript_getScript((UChar32)letter, &ec);
+}
+
+int script_has(const struct script *s, int of) {
     for (int i = 0; i < SCRIPT_PARTS; i++)
-        if (s->part[i] >= 0 && s->part[i] == c) return 1;
+        if (s->part[i] >= 0 && s->part[i] == of) return 1;
     return 0;
 }
 
