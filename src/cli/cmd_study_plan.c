@@ -102,4 +102,5 @@ const struct command command_study_plan = {
     .min_pos = 1,
     .max_pos = 1,
     .run = run,
+    .notes = "What may stand in the file is in docs/studies.md and in the schema studies/study.schema.json.",
 };
