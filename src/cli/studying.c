@@ -4,6 +4,7 @@
 #include "cli/languages.h"
 #include "stats/infer/frame.h"
 #include "study/beside.h"
+#include "study/placebo.h"
 #include "study/yaml.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -123,6 +124,15 @@ int read_reference(struct asked_reference *out, struct args *a, int scopes, stru
     }
     out->w.given = out->file;
     return 0;
+}
+
+int study_say_remarks(const struct study *s, struct args *a, struct err *e) {
+    json_t *list = json_array(), *x;
+    size_t i;
+    int rc = arg_has(a, "quiet") || arg_has(a, "json") ? 0 : placebo_remarks(list, s, e);
+    json_array_foreach(list, i, x) fprintf(stderr, "candor: remark: %s\n", json_string_value(x));
+    json_decref(list);
+    return rc;
 }
 
 const char *study_label_text(const json_t *o) {
