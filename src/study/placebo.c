@@ -27,7 +27,8 @@ static int remark_on(json_t *list, const struct study *s, const struct foreign *
     double ratio;
     int foreign;
     TRY(placebo_ratio(l, &placebo, &alignment, &ratio, e));
-    if (fabs(ratio - 1) > PARITY_PLACEBO)
+    size_t apart = placebo > alignment ? placebo - alignment : alignment - placebo;
+    if (fabs(ratio - 1) > PARITY_PLACEBO && apart > PLACEBO_SLACK)
         json_array_append_new(list, json_sprintf("%s: the placebo prefix has %zu graphemes, the alignment prefix %zu; expected "
                                                  "within %.0f %%, or its arms differ in length too",
                                                  l->code, placebo, alignment, 100 * PARITY_PLACEBO));
