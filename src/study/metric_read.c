@@ -310,6 +310,8 @@ int study_from_archive(struct study **out, struct archive *a, const char *langua
     json_t *fact = NULL;
     char *s = NULL;
     size_t n = 0;
+    if (languages_dir && !dir_exists(languages_dir))
+        return fail_at(e, ERR_IO, languages_dir, -1, "expected a folder of language files, found none");
     TRY(archive_find(a, "study", &fact, e));
     if (!fact) return fail(e, ERR_FORMAT, "expected an archive of a study, found one without the fact \"study\"");
     struct archived x = {.a = a, .fact = fact, .dir = languages_dir};
