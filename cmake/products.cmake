@@ -39,7 +39,7 @@ target_link_libraries(candor_infer PUBLIC candor_static PRIVATE Rmath PkgConfig:
 # Nor studies of groups and their languages.
 add_library(candor_study STATIC $<TARGET_OBJECTS:room_study>)
 target_link_libraries(candor_study PUBLIC candor_remote candor_infer candor_static PkgConfig::YAML PkgConfig::ZSTD PkgConfig::NETTLE)
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/studies DESTINATION ${CMAKE_INSTALL_DATADIR}/candor FILES_MATCHING PATTERN "*.yaml")
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/studies DESTINATION ${CMAKE_INSTALL_DATADIR}/candor FILES_MATCHING PATTERN "*.yaml" PATTERN "*.json")
 
 # Neither does it need report pages.
 add_library(candor_lab STATIC $<TARGET_OBJECTS:room_lab>)

@@ -160,7 +160,13 @@ static const struct wrong WRONG[] = {
     {"order: shuffled", "order: random", "fixed, shuffled, simultaneous", 5, 39},
     {"context: 3", "context: some", "all, or a number", 5, 58},
     {"talk: all", "talk: author", "all", 6, 18},
-    {"monologue: researcher", "monologue: all", "author, researcher", 6, 34},
+    {"monologue: researcher", "monologue: some", "author, researcher, all, none", 6, 34},
+    {"monologue: researcher", "monologue: [elder, nobody]", "a persona of the group, found \"nobody\"", 6, 42},
+    {"monologue: researcher", "monologue: [elder, elder]", "each once", 6, 42},
+    {"talk: all", "talk: none", "all", 6, 18},
+    {"talk: all", "talk: []", "1 to 10", 6, 18},
+    {"whisper: recipient", "whisper: all", "recipient, none", 6, 55},
+    {"whisper: recipient", "whisper: [elder]", "found a list", 6, 55},
     {"replicates: 4", "replicates: 1001", "from 1 to 1000", 7, 13},
     {"{id: again, same_as: none}", "{id: none}", "each id once", 10, 10},
     {"same_as: none", "same_as: other", "an arm above", 10, 26},
@@ -193,6 +199,30 @@ Test(study_file, errors_have_their_place) {
         cr_expect(!strcmp(e.where, place) && e.at == w->col, "%s → %s: found at %s:%d, expected %s:%d", w->from, w->to, e.where,
                   (int)e.at, place, w->col);
         str_free(&b);
+    }
+}
+
+/* Ten agents, fifteen turns, where a study says no more than it must. */
+Test(study_file, what_is_not_said_is_as_usual) {
+    static const char head[] = "candor: study/1\nid: s\nlanguages: [en]\nmodels: [{id: m}]\nreplicates: 1\narms: [{id: a}]\n";
+    static const struct {
+        const char *group;
+        int agents, turns;
+    } cases[] = {{"", 10, 15},
+                 {"group: {turns: 3}\n", 10, 3},
+                 {"group: {agents: 4}\n", 4, 15},
+                 {"group: {personas: [leader, elder, joker]}\n", 3, 15},
+                 {"events: none\n", 10, 15}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct study *s;
+        struct err e;
+        char text[300];
+        snprintf(text, sizeof text, "%s%s", head, cases[i].group);
+        cr_assert_geq(group_parse(&s, text, &e), 0, "%s: %s", cases[i].group, e.msg);
+        cr_expect(s->n_agents == cases[i].agents && s->n_turns == cases[i].turns, "%s: %d agents, %d turns", cases[i].group,
+                  s->n_agents, s->n_turns);
+        cr_expect(s->order == ORDER_FIXED && s->event[1] == (i < 4));
+        study_free(s);
     }
 }
 

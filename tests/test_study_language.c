@@ -174,7 +174,9 @@ Test(study_language, what_is_wrong_is_said, .init = read_english, .fini = free_e
         {"code: en", "code: [en]", "expected text, found a list", ERR_FORMAT},
         {"id: observer", "id: leader", "expected each persona's id and name once", ERR_FORMAT},
         {"name: Lily", "name: \"L: ly\"", "without brackets, braces and colons", ERR_FORMAT},
-        {"turn: 2,", "turn: 1,", "expected a whole number from 2 to 200, found \"1\"", ERR_RANGE},
+        {"turn: 2,", "turn: 1,", "events: expected each turn once, found 1 again", ERR_FORMAT},
+        {"turn: 2,", "turn: 20,", "events: expected them in the order of their turns, found 3 behind 20", ERR_FORMAT},
+        {"turn: 2,", "turn: 0,", "expected a whole number from 1 to 200, found \"0\"", ERR_RANGE},
         {"phase: rules", "phase: Rules", "expected an id", ERR_FORMAT},
         {"Turn {turn} of {turns}", "Turn {turn}", "turn: expected the placeholder {turns}, found none", ERR_FORMAT},
         {"Turn {turn} of {turns}", "Turn {turn} of {turns} {x}", "expected the placeholders turn turns, found {x}", ERR_FORMAT},
@@ -333,4 +335,40 @@ Test(study_language, differences_are_found, .init = read_english, .fini = free_e
         parity_free(&p);
         languages_free(&s);
     }
+}
+
+/* The shipped German with English words in it: whole texts, one sentence of a text, a short line, a line that is all placeholders. */
+Test(study_language, what_is_not_translated_is_wrong) {
+    struct languages s = {0};
+    struct parity p;
+    struct err e = ERR_INIT;
+    cr_assert_eq(languages_read_dir(&s, "studies/lang", &e), 0, "%s", e.msg);
+    struct language *de = NULL;
+    const struct language *en = languages_find(&s, "en");
+    for (int i = 0; i < s.n; i++)
+        if (!strcmp(s.at[i]->code, "de")) de = s.at[i];
+    cr_assert(de && en);
+    struct str half = {0};
+    str_printf(&half, "%s The guards will come at noon and take away whoever has been named by the others.", de->events[4].text);
+    de->events[2].text = en->events[2].text;
+    de->events[6].text = en->events[6].text;
+    de->events[10].text = en->events[10].text;
+    de->events[4].text = half.s;
+    de->prefixes[PREFIX_INDIVIDUATION] = en->prefixes[PREFIX_INDIVIDUATION];
+    de->prompts[PROMPT_SILENT] = en->prompts[PROMPT_SILENT];
+    de->prompts[PROMPT_HEARD] = en->prompts[PROMPT_HEARD];
+    cr_assert_eq(parity_check(&p, &s, &e), 0, "%s", e.msg);
+    cr_expect_eq(says(&p, "de", PARITY_WRONG, "event/3: not translated, it is the text of en"), 1);
+    cr_expect_eq(says(&p, "de", PARITY_WRONG, "event/7: not translated, it is the text of en"), 1);
+    cr_expect_eq(says(&p, "de", PARITY_WRONG, "event/11: not translated, it is the text of en"), 1);
+    cr_expect_eq(says(&p, "de", PARITY_WRONG, "prefix/individuation: not translated, it is the text of en"), 1);
+    cr_expect_eq(says(&p, "de", PARITY_WRONG, "prompt/silent: not translated, it is the text of en"), 1);
+    cr_expect_eq(says(&p, "de", PARITY_WRONG, "event/5: not translated, a sentence of it is told to be en"), 1);
+    cr_expect_eq(says(&p, "de", PARITY_WRONG, "prompt/heard"), 0);
+    for (int i = 0; i < p.n_findings; i++)
+        cr_expect(p.findings[i].l == de || p.findings[i].grade == PARITY_NOTE, "%s: %s", p.findings[i].l->code,
+                  p.findings[i].what);
+    parity_free(&p);
+    languages_free(&s);
+    str_free(&half);
 }

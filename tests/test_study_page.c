@@ -41,6 +41,9 @@ static const char source[] =
     "'p':0.4375,'rho':0.5625,'rho_p':0.28125,'why':''}],'published':{'r':0.46875,'lo':-0.03125,'hi':0.78125,'p':0.064,'n':16}},"
     "'agents':[{'language':'ar','by':'persona','group':'leader','n':28," M
     "},{'language':'ar','by':'prefix','group':'alignment','n':28," M "}],"
+    "'texts':[{'language':'ar','graphemes':2109,'expansion':0.90625,'placebo_ratio':1.03125,'worst_part':'event/"
+    "9','worst_ratio':1.28125,"
+    "'neutral_hits':0,'wrong':3}],"
     "'judges':{'per':'turn','prompt':'scales','judges':[{'file':'/home/x/"
     "first.jsonl','model':'J','rows':9,'scored':6,'unreadable':2,"
     "'cut':0,'refused':1,'filtered':0,'scores':[{'score':'coercion','mean':2.5,'against':'boundary','runs':{'n':28,'rho':0.6875,"
@@ -50,8 +53,8 @@ static const char source[] =
     "0','turns':[{'turn':1,'event':'E','said':[{'who':'W','note':'alignment','acts':["
     "{'channel':'talk','text':'hello'},{'channel':'whisper','to':'V','text':'psst'}]}]}]}]}";
 
-static const char *const sections[] = {"loss",       "conditions", "slopes", "effects", "countries",  "sensitivity",
-                                       "hypotheses", "words",      "agents", "judges",  "transcripts"};
+static const char *const sections[] = {"loss",       "conditions", "slopes", "effects", "countries", "sensitivity",
+                                       "hypotheses", "words",      "agents", "judges",  "texts",     "transcripts"};
 enum { SECTIONS = sizeof sections / sizeof *sections };
 
 static json_t *tree_of(void) {
@@ -119,7 +122,8 @@ Test(study_page, figures_stand_with_their_intervals) {
                                         "xx (Nowhere)",
                                         "[\"first.jsonl\",\"J\",9,6,2,0,1,0]",
                                         "2.5,\"boundary\",28,0.6875,0.046875,112,0.40625",
-                                        "[0.59375,0.34375,0.84375]"};
+                                        "[0.59375,0.34375,0.84375]",
+                                        "[\"ar\",2109,0.90625,1.03125,\"event/9\",1.28125,0,3]"};
     json_t *tree = tree_of();
     char *page = page_of(tree);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) holds(page, parts[i]);
@@ -163,6 +167,7 @@ Test(study_page, what_is_not_there_has_no_section) {
                                                   {"words", "word_ranges"},
                                                   {"agents"},
                                                   {"judges"},
+                                                  {"texts"},
                                                   {"transcripts"}};
     json_t *tree = tree_of();
     for (int i = 0; i < SECTIONS; i++) {

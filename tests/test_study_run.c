@@ -1,6 +1,7 @@
 /* Runs: the same facts whatever the order of answers, however many runs at once, and however often they were stopped. */
 #include "base/rng.h"
 #include "study/planted.h"
+#include "study/proof.h"
 #include "study/replay.h"
 #include "study/runner.h"
 #include "study_files.h"
@@ -232,4 +233,66 @@ Test(study_run, replay_is_the_same_archive) {
     study_free(s);
     remove_all(path);
     remove_all(copy);
+}
+
+/* ---- channels that are off ---- */
+
+static int whispering_submit(struct backend *b, const struct call *c, struct err *e) {
+    struct proxy *p = (struct proxy *)b;
+    const struct language *l = scene_language(c->scene);
+    struct str out = {0};
+    int again = c->ask > 0;
+    p->calls++;
+    str_printf(&out, "[%s] a word\n[%s %s] a secret", l->tags[CHANNEL_TALK], l->tags[CHANNEL_WHISPER],
+               scene_name(c->scene, !c->agent));
+    if (again && c->agent == 0) {
+        str_clear(&out);
+        str_printf(&out, "[%s] a word", l->tags[CHANNEL_TALK]);
+    }
+    p->held[p->n++] = (struct answer){.tag = c->tag,
+                                      .finish = CHAT_FINISH_STOP,
+                                      .tokens_in = -1,
+                                      .tokens_out = -1,
+                                      .attempts = 1,
+                                      .text = out.s,
+                                      .text_n = out.len};
+    (void)e;
+    return 0;
+}
+
+/* An act in a channel that the study does not have makes a reply malformed: asked again once, and counted. */
+Test(study_run, a_channel_that_is_off_is_malformed) {
+    struct study *s;
+    struct archive *a;
+    struct err e;
+    struct proof proof;
+    struct runner_progress done;
+    json_t *fact;
+    char path[100];
+    path_of(path, sizeof path, "closed");
+    remove_all(path);
+    cr_assert_geq(group_make(&s, 2, 1, "fixed", "all", "author, whisper: none", "replicates: 1\narms: [{id: none}]\n", &e), 0,
+                  "%s", e.msg);
+    struct proxy p = {
+        .b = {.name = "whispers", .most = 8, .submit = whispering_submit, .poll = proxy_poll, .pending = proxy_pending},
+        .g = RNG(1, 1)};
+    cr_assert_geq(archive_open(&a, path, ARCHIVE_WRITE, &e), 0, "%s", e.msg);
+    cr_assert_eq(runner_run(s, a, &p.b, &(struct runner_opts){0}, &done, &e), 0, "%s", e.msg);
+    cr_expect_eq(p.calls, 8, "two languages, two agents, each asked twice: %d", p.calls);
+    cr_assert_geq(archive_find(a, "cell000/rep000/turn01/agent00/ask0", &fact, &e), 0);
+    cr_expect_str_eq(json_string_value(json_object_get(fact, "status")), "malformed");
+    cr_expect_eq(json_integer_value(json_object_get(fact, "closed")), 1);
+    json_decref(fact);
+    cr_assert_geq(archive_find(a, "cell000/rep000/turn01/agent00", &fact, &e), 0);
+    cr_expect_str_eq(json_string_value(json_object_get(fact, "status")), "ok");
+    json_decref(fact);
+    cr_assert_geq(archive_find(a, "cell000/rep000/turn01/agent01", &fact, &e), 0);
+    cr_expect_str_eq(json_string_value(json_object_get(fact, "status")), "malformed");
+    cr_expect_eq(json_array_size(json_object_get(fact, "acts")), 0);
+    json_decref(fact);
+    cr_assert_geq(proof_run(&proof, s, a, NULL, NULL, &e), 0, "%s", e.msg);
+    cr_expect_eq(proof.findings, 0);
+    archive_close(a);
+    study_free(s);
+    remove_all(path);
 }

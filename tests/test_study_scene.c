@@ -72,9 +72,16 @@ static int may_see(const struct talk *t, const struct said *s, int viewer) {
     if (s->turn > now || (s->turn == now && (t->s->order == ORDER_SIMULTANEOUS || s->place >= place_of(t, now, viewer))))
         return 0;
     if (t->s->last && s->turn < now - t->s->last) return 0;
-    if (s->channel == CHANNEL_TALK) return 1;
-    if (s->channel == CHANNEL_WHISPER) return viewer == s->author || viewer == s->to;
-    return viewer == s->author && t->s->audience[CHANNEL_MONOLOGUE] == AUDIENCE_AUTHOR;
+    const char *persona = t->s->persona[scene_seats(t->sc)[viewer].persona];
+    switch (t->s->audience[s->channel]) {
+    case AUDIENCE_ALL: return 1;
+    case AUDIENCE_RECIPIENT: return viewer == s->author || viewer == s->to;
+    case AUDIENCE_AUTHOR: return viewer == s->author;
+    case AUDIENCE_PERSONAS: /* as lists has them */
+        if (viewer == s->author || !strcmp(persona, "observer")) return 1;
+        return s->channel == CHANNEL_TALK && !strcmp(persona, "leader");
+    default: return 0;
+    }
 }
 
 static int shown(const struct context *c, const char *word) {
@@ -146,6 +153,64 @@ Test(study_scene, nobody_sees_what_is_not_for_him) {
         for (int c = 0; c < 3; c++)
             for (int m = 0; m < 2; m++)
                 for (int k = 0; k < 3; k++, seed++) converse(1 + (int)seed % 7, 6, orders[o], contexts[c], own[m], seed);
+}
+
+/* Thoughts that all hear, talk that two hear, channels that are not there. */
+static const char *const lists[] = {"all", "all, whisper: none", "[observer], talk: [leader, observer]",
+                                    "none, talk: [observer, leader], whisper: none"};
+
+Test(study_scene, nobody_sees_what_the_study_keeps_from_him) {
+    static const char *const orders[] = {"fixed", "shuffled", "simultaneous"}, *const contexts[] = {"all", "2"};
+    uint64_t seed = 100;
+    for (int o = 0; o < 3; o++)
+        for (int c = 0; c < 2; c++)
+            for (int m = 0; m < 4; m++, seed++) converse(10, 4, orders[o], contexts[c], lists[m], seed);
+}
+
+static int mentions(const struct context *c, const char *tag) {
+    char open[100];
+    snprintf(open, sizeof open, "[%s", tag);
+    return shown(c, open) > 0;
+}
+
+/* What is not there is not spoken of: neither at first nor when an agent is asked again. */
+Test(study_scene, a_channel_that_is_off_is_not_taught) {
+    static const char *const channels[] = {"author", "author, whisper: none", "none", "none, whisper: none"};
+    for (int k = 0; k < 4; k++) {
+        static struct talk t;
+        struct err e = ERR_INIT;
+        struct context c;
+        start(&t, 3, 1, "fixed", "all", channels[k], 5);
+        const char *const *tags = scene_language(t.sc)->tags;
+        for (int again = 0; again < 2; again++) {
+            cr_assert_geq(again ? scene_reask(t.sc, 0, "no tags", &c, &e) : scene_context(t.sc, 0, &c, &e), 0, "%s", e.msg);
+            struct context last = {.parts = &c.parts[again ? c.n - 1 : 0], .n = 1};
+            cr_expect(mentions(&last, tags[CHANNEL_TALK]), "%s", channels[k]);
+            cr_expect_eq(mentions(&last, tags[CHANNEL_MONOLOGUE]), k < 2, "%s: %s", channels[k], last.parts[0].text);
+            cr_expect_eq(mentions(&last, tags[CHANNEL_WHISPER]), k % 2 == 0, "%s: %s", channels[k], last.parts[0].text);
+            context_free(&c);
+        }
+        stop(&t);
+    }
+}
+
+/* A thought that others hear is told from what is said. */
+Test(study_scene, a_thought_that_is_heard_bears_its_tag) {
+    static struct talk t;
+    struct err e = ERR_INIT;
+    struct context c;
+    char line[200];
+    struct reply r = {.acts = calloc(1, sizeof *r.acts), .n = 1};
+    start(&t, 3, 1, "fixed", "all", "all", 5);
+    r.acts[0] = (struct act){.channel = CHANNEL_MONOLOGUE, .to = -1, .text = strdup("heard")};
+    cr_assert_geq(scene_put(t.sc, 0, &r, &e), 0);
+    cr_assert_geq(scene_context(t.sc, 1, &c, &e), 0);
+    snprintf(line, sizeof line, "[%s] heard", scene_language(t.sc)->tags[CHANNEL_MONOLOGUE]);
+    cr_assert_eq(c.n_seen, 1);
+    cr_expect(strstr(c.parts[c.seen[0].part].text, line) && strstr(c.parts[c.seen[0].part].text, scene_name(t.sc, 0)), "%s",
+              c.parts[c.seen[0].part].text);
+    context_free(&c);
+    stop(&t);
 }
 
 Test(study_scene, simultaneous_is_blind_within_a_turn) {

@@ -58,7 +58,7 @@ struct command {
                 XX(study_import) XX(study_prml) XX(study_council) XX(study_listen)                                               \
                 XX(stats_hedges_g) XX(stats_welch) XX(stats_permutation) XX(stats_mwu) XX(stats_wilcoxon)                        \
                     XX(stats_binomial) XX(stats_tost) XX(stats_cor) XX(stats_adjust) XX(stats_alpha) XX(stats_ols) XX(stats_lmm) \
-                        XX(stats_power) XX(study_simulate)
+                        XX(stats_power) XX(study_simulate) XX(study_power) XX(study_replay)
 #define XX(n) extern const struct command command_##n;
 COMMAND_MAP(XX)
 #undef XX

@@ -1,19 +1,14 @@
 /* candor study languages: whether the languages of a study say the same, as far as that can be counted. */
 #include "cli/languages.h"
-#include "study/detect.h"
 #include "study/parity.h"
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static const struct opt opts[] = {OPT_JSON, {0}};
-
-enum { FOLDS = 5, SENTENCE = 40 };
 
 struct checked {
     struct languages s;
     struct parity p;
-    struct detect_score *scores; /* [s.n] */
 };
 
 static int read_all(struct languages *s, struct args *a, struct err *e) {
@@ -32,10 +27,7 @@ static int read_all(struct languages *s, struct args *a, struct err *e) {
 
 static int check_all(struct checked *c, struct args *a, struct err *e) {
     TRY(read_all(&c->s, a, e));
-    TRY(parity_check(&c->p, &c->s, e));
-    c->scores = calloc((size_t)c->s.n, sizeof *c->scores);
-    if (!c->scores) return fail(e, ERR_NOMEM, "out of memory");
-    return detect_validate(&c->s, FOLDS, SENTENCE, c->scores, e);
+    return parity_check(&c->p, &c->s, e);
 }
 
 /* ---- JSON ---- */
@@ -58,7 +50,8 @@ static json_t *json_dictionary(const struct parity_dictionary *d) {
     return j;
 }
 
-static json_t *json_language(const struct parity_language *r, const struct detect_score *s) {
+static json_t *json_language(const struct parity_language *r) {
+    const struct detect_score *s = &r->told;
     const struct language *l = r->l;
     json_t *dictionaries = json_array(), *prefixes = json_object();
     for (int i = 0; i < l->n_dictionaries; i++) json_array_append_new(dictionaries, json_dictionary(&r->dictionaries[i]));
@@ -74,7 +67,7 @@ static json_t *json_language(const struct parity_language *r, const struct detec
 
 static int print_all_json(const struct checked *c, struct err *e) {
     json_t *languages = json_array(), *findings = json_array();
-    for (int i = 0; i < c->p.n; i++) json_array_append_new(languages, json_language(&c->p.at[i], &c->scores[i]));
+    for (int i = 0; i < c->p.n; i++) json_array_append_new(languages, json_language(&c->p.at[i]));
     for (int i = 0; i < c->p.n_findings; i++) {
         const struct parity_finding *f = &c->p.findings[i];
         json_array_append_new(findings, json_pack("{s:s, s:s, s:o}", "language", f->l->code, "grade",
@@ -87,7 +80,8 @@ static int print_all_json(const struct checked *c, struct err *e) {
 
 /* ---- table ---- */
 
-static void print_row(const struct parity_language *r, const struct detect_score *s) {
+static void print_row(const struct parity_language *r) {
+    const struct detect_score *s = &r->told;
     printf("%-6s %-6s %-4s %9zu %7zu %9.2f %8.3f  %-24s %5.2f ", r->l->code, r->l->script, r->l->rtl ? "rtl" : "ltr",
            r->graphemes, r->words, r->expansion, r->placebo_ratio, r->worst_part, r->worst_ratio);
     for (int i = 0; i < r->l->n_dictionaries; i++)
@@ -99,7 +93,7 @@ static void print_table(const struct checked *c) {
     printf("%-6s %-6s %-4s %9s %7s %9s %8s  %-24s %5s  %s\n", "code", "script", "dir", "graphemes", "words", "expansion",
            "placebo", "part furthest from its length", "ratio",
            "dictionaries: forms (hits per 1,000 graphemes of neutral text)  told/asked");
-    for (int i = 0; i < c->p.n; i++) print_row(&c->p.at[i], &c->scores[i]);
+    for (int i = 0; i < c->p.n; i++) print_row(&c->p.at[i]);
     if (c->p.n_findings) putchar('\n');
     for (int i = 0; i < c->p.n_findings; i++) {
         const struct parity_finding *f = &c->p.findings[i];
@@ -116,7 +110,6 @@ static int run(struct args *a, struct err *e) {
     else if (!rc)
         print_table(&c);
     if (!rc && c.p.n_wrong) rc = EXIT_UNVERIFIED;
-    free(c.scores);
     parity_free(&c.p);
     languages_free(&c.s);
     return rc;
@@ -133,7 +126,8 @@ const struct command command_study_languages = {
     "Reads the shipped languages ($CANDOR_STUDIES/lang, studies/lang of the source tree, share/candor/studies/lang of the\n"
     "installation) and the files given, which replace a shipped one of the same code. Reported: what one language has and "
     "another\n"
-    "has not; lengths of parts, in graphemes, against the other languages; the placebo prefix against the alignment prefix; "
+    "has not; texts that are those of another language, or a sentence of which is told to be in one; lengths of parts, in "
+    "graphemes, against the other languages; the placebo prefix against the alignment prefix; "
     "sizes of\n"
     "dictionaries and their hits in text that has nothing to do with the theme; and how many of the sentences of 40 and more "
     "graphemes\n"

@@ -49,6 +49,7 @@ static void print_plan(const json_t *p) {
     print_sizes("all", p, number(p, "runs"));
     json_array_foreach(json_object_get(p, "choices"), i, c)
         printf("%schoice: %s: %s\n", i ? "" : "\n", text(c, "about"), text(c, "choice"));
+    json_array_foreach(json_object_get(p, "remarks"), i, c) printf("%sremark: %s\n", i ? "" : "\n", json_string_value(c));
     if (json_object_get(p, "cost_max"))
         printf("cost: at most %.4g (every byte of a prompt a token, every reply max_tokens long, replies seen by others as "
                "--reply)\n",
@@ -102,4 +103,5 @@ const struct command command_study_plan = {
     .min_pos = 1,
     .max_pos = 1,
     .run = run,
+    .notes = "What may stand in the file is in docs/studies.md and in the schema studies/study.schema.json.",
 };

@@ -105,7 +105,8 @@ static int run(struct args *a, struct err *e) {
     if (arg_has(a, "stamp-deviations") && !arg_has(a, "registration"))
         return usage_error(a, e, "--stamp-deviations: expected --registration with it, found none");
     TRY(open_study(&w.s, a, a->pos[0], e));
-    int rc = answering_open(&w.who, w.s, a, e);
+    int rc = study_say_remarks(w.s, a, e);
+    if (rc >= 0) rc = answering_open(&w.who, w.s, a, e);
     if (rc >= 0 && arg_has(a, "registration")) rc = open_registration(&w, a, e);
     if (rc >= 0) rc = archive_open(&w.archive, path, ARCHIVE_WRITE, e);
     if (rc >= 0) rc = answering_guard(&w.who, w.archive, e);

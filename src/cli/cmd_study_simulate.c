@@ -99,6 +99,16 @@ static int run(struct args *a, struct err *e) {
     return 0;
 }
 
+static const char notes[] =
+    "Every simulated study is the whole design: all runs, exclusions, a z reference of its own, its hypotheses with their "
+    "tests, "
+    "intervals and\ncorrection; counts are those that study run --backend planted and study score would give, without the "
+    "text. "
+    "With the effects that the\nstudy file plants, the share of studies in which a hypothesis is found is its power (change "
+    "replicates or effects in a copy of the\nfile to plan); with --null it is the rate of false findings. It says nothing "
+    "about "
+    "real models. The same seed gives the same bytes\nfor any number of threads.";
+
 const struct command command_study_simulate = {
     .name = "study simulate",
     .summary = "a study many times over with planted agents: coverage of its intervals, false findings, power",
@@ -107,13 +117,17 @@ const struct command command_study_simulate = {
     .min_pos = 1,
     .max_pos = 1,
     .run = run,
-    .notes =
-        "Every simulated study is the whole design: all runs, exclusions, a z reference of its own, its hypotheses with their "
-        "tests, "
-        "intervals and\ncorrection; counts are those that study run --backend planted and study score would give, without the "
-        "text. "
-        "With the effects that the\nstudy file plants, the share of studies in which a hypothesis is found is its power (change "
-        "replicates or effects in a copy of the\nfile to plan); with --null it is the rate of false findings. It says nothing "
-        "about "
-        "real models. The same seed gives the same bytes\nfor any number of threads.",
+    .notes = notes,
+};
+
+/* The same under the name of what it is most asked for. */
+const struct command command_study_power = {
+    .name = "study power",
+    .summary = "how often a study finds what is planted in it (study simulate)",
+    .usage = "FILE [--studies N | --calibrate N] [--null] [--seed N] [-t N] [--json]",
+    .opts = opts,
+    .min_pos = 1,
+    .max_pos = 1,
+    .run = run,
+    .notes = notes,
 };

@@ -3,6 +3,8 @@
 #include "base/fs.h"
 #include "cli/languages.h"
 #include "stats/infer/frame.h"
+#include "study/beside.h"
+#include "study/placebo.h"
 #include "study/yaml.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -54,8 +56,12 @@ int resolve_judge(const char *name, char path[PATH_SIZE], struct err *e) {
 int open_study(struct study **out, struct args *a, const char *path, struct err *e) {
     struct language_source from = {.load = load, .council = load_council, .ctx = (void *)arg_str(a, "languages")};
     char found[PATH_SIZE];
+    char dir[PATH_SIZE];
     TRY(resolve_shipped(path, "", "a study file or the name of a shipped study (backfire-1)", found, e));
-    return study_read(out, found, &from, e);
+    TRY(study_read(out, found, &from, e));
+    int rc = languages_dir(dir, NULL) < 0 ? 0 : beside_read_dir(*out, dir, e);
+    if (rc < 0) study_free(*out), *out = NULL;
+    return rc;
 }
 
 static int open_words(struct tokenizer **t, const char *name, struct err *e) {
@@ -136,6 +142,15 @@ int read_reference(struct asked_reference *out, struct args *a, int scopes, stru
     }
     out->w.given = out->file;
     return 0;
+}
+
+int study_say_remarks(const struct study *s, struct args *a, struct err *e) {
+    json_t *list = json_array(), *x;
+    size_t i;
+    int rc = arg_has(a, "quiet") || arg_has(a, "json") ? 0 : placebo_remarks(list, s, e);
+    json_array_foreach(list, i, x) fprintf(stderr, "candor: remark: %s\n", json_string_value(x));
+    json_decref(list);
+    return rc;
 }
 
 const char *study_label_text(const json_t *o) {

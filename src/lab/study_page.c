@@ -105,12 +105,13 @@ static int add_loss(struct page *p, const json_t *tree, struct err *e) {
                        turns_cell(x, "malformed"), turns_cell(x, "empty"), cell_number(x, "asked_again"),
                        cell_number(x, "wrong_language")),
              0);
-    return study_table(&s, "From planned to analysed, cell by cell",
-                       "Failed: a call failed and was not answered since. Unfinished: begun and stopped. Excluded: finished, "
-                       "with a larger share of unreadable turns than the study "
-                       "allows, or of turns in another "
-                       "of its languages (wrong language: an act of 40 characters or more).",
-                       columns, COUNT(columns), rows, e);
+    return study_table(
+        &s, "From planned to analysed, cell by cell",
+        "Failed: a call failed and was not answered since. Unfinished: begun and stopped. Excluded: finished, "
+        "with a larger share of unreadable turns than the study "
+        "allows, or of turns in another "
+        "language than its own (wrong language: an act of 40 characters or more, of 15 in Han, kana, Hangul and Thai).",
+        columns, COUNT(columns), rows, e);
 }
 
 static json_t *answered_rows(const json_t *tree) {
@@ -325,8 +326,8 @@ static int add_transcripts(struct page *p, const json_t *tree, struct err *e) {
 
 static int fill(struct page *p, const json_t *tree, struct err *e) {
     static int (*const parts[])(struct page *, const json_t *, struct err *) = {
-        add_top,         add_loss,      add_answered, add_points, add_slopes,   add_effects,
-        study_countries, study_choices, study_words,  add_agents, study_judges, add_transcripts};
+        add_top,       add_loss,    add_answered, add_points,   add_slopes,  add_effects,    study_countries,
+        study_choices, study_words, add_agents,   study_judges, study_texts, add_transcripts};
     for (size_t i = 0; i < COUNT(parts); i++) TRY(parts[i](p, tree, e));
     return 0;
 }

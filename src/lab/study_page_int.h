@@ -37,5 +37,6 @@ int study_has_many(const json_t *tree); /* more languages than can be told apart
 int study_countries(struct page *p, const json_t *tree, struct err *e);
 int study_choices(struct page *p, const json_t *tree, struct err *e);
 int study_words(struct page *p, const json_t *tree, struct err *e);
+int study_texts(struct page *p, const json_t *tree, struct err *e);
 int study_judges(struct page *p, const json_t *tree, struct err *e);
 #endif

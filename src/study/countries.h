@@ -4,7 +4,7 @@
  * The table is CSV with the columns `country` and `value`, others are ignored:
  *     country,value
  *     Finland,12.5
- * Countries are spelt as in the study. A language whose country has no row is left out, and named. No numbers are shipped.
+ * (studies/countries.schema.json). Countries are spelt as in the study. A language whose country has no row is left out, and named. No numbers are shipped.
  * Owner: JSON is the caller's. Thread: pure functions. */
 #ifndef STUDY_COUNTRIES_H
 #define STUDY_COUNTRIES_H

@@ -58,9 +58,9 @@ static int letters_of(struct folded *f, const char *s, size_t n, struct err *e) 
 
 /* ---- sentences ---- */
 
-typedef int (*sentence_fn)(void *ctx, const char *s, size_t n, struct err *e);
+typedef int (*sentence_fn)(void *ctx, const char *id, const char *s, size_t n, struct err *e); /* id: of its text */
 
-static int each_sentence(const char *locale, const char *s, sentence_fn fn, void *ctx, struct err *e) {
+static int each_sentence(const char *locale, const char *id, const char *s, sentence_fn fn, void *ctx, struct err *e) {
     UErrorCode ec = U_ZERO_ERROR;
     UText *t = utext_openUTF8(NULL, s, -1, &ec);
     UBreakIterator *b = ubrk_open(UBRK_SENTENCE, locale, NULL, 0, &ec);
@@ -69,7 +69,7 @@ static int each_sentence(const char *locale, const char *s, sentence_fn fn, void
     if (U_SUCCESS(ec)) {
         int32_t from = ubrk_first(b), to;
         while (!rc && (to = ubrk_next(b)) != UBRK_DONE) {
-            rc = fn(ctx, s + from, (size_t)(to - from), e);
+            rc = fn(ctx, id, s + from, (size_t)(to - from), e);
             from = to;
         }
     }
@@ -82,7 +82,7 @@ static int each_text(const struct language *l, sentence_fn fn, void *ctx, struct
     struct language_text *t;
     int n, rc = 0;
     TRY(language_texts(l, &t, &n, e));
-    for (int i = 0; i < n && !rc; i++) rc = each_sentence(l->word_breaks, t[i].text, fn, ctx, e);
+    for (int i = 0; i < n && !rc; i++) rc = each_sentence(l->word_breaks, t[i].id, t[i].text, fn, ctx, e);
     free(t);
     return rc;
 }
@@ -94,9 +94,10 @@ struct lesson {
     int at, fold, folds;
 };
 
-static int learn(void *ctx, const char *s, size_t n, struct err *e) {
+static int learn(void *ctx, const char *id, const char *s, size_t n, struct err *e) {
     struct lesson *x = ctx;
     struct folded f;
+    (void)id;
     if (x->folds && x->at++ % x->folds == x->fold) return 0;
     TRY(letters_of(&f, s, n, e));
     int rc = f.n ? ngram_learn(x->g, f.code, f.n, e) : 0;
@@ -133,21 +134,40 @@ int detector_build(struct detector **out, const struct languages *s, int fold, i
 
 /* ---- asking ---- */
 
-static double share_in(const struct script *s, const struct folded *f, size_t *letters) {
-    size_t in = 0, all = 0;
+/* How many letters of a text are in which script; what is beyond a few scripts is in none that is asked for. */
+enum { TALLIES = 32 };
+struct tally {
+    size_t letters, in[TALLIES];
+    int script[TALLIES], n;
+};
+
+static void count_scripts(struct tally *t, const struct folded *f) {
+    *t = (struct tally){0};
     for (size_t i = 0; i < f->n; i++) {
         if (!u_isalpha((UChar32)f->code[i])) continue;
-        all++;
-        in += script_has(s, f->code[i]) != 0;
+        int of = script_of(f->code[i]), k = 0;
+        t->letters++;
+        while (k < t->n && t->script[k] != of) k++;
+        if (k == TALLIES) continue;
+        if (k == t->n) t->script[t->n++] = of;
+        t->in[k]++;
     }
-    *letters = all;
-    return all ? (double)in / (double)all : 0;
+}
+
+static double share_in(const struct script *s, const struct tally *t) {
+    size_t in = 0;
+    for (int k = 0; k < t->n; k++)
+        if (script_has(s, t->script[k])) in += t->in[k];
+    return t->letters ? (double)in / (double)t->letters : 0;
 }
 
 static void compare(const struct detector *d, const struct folded *f, struct detection *r) {
     double first = -INFINITY, next = -INFINITY;
+    struct tally t;
+    count_scripts(&t, f);
+    r->letters = t.letters;
     for (int i = 0; i < d->n; i++) {
-        double share = share_in(&d->at[i].script, f, &r->letters);
+        double share = share_in(&d->at[i].script, &t);
         if (share < 0.5) continue;
         double ll = ngram_loglik(d->at[i].letters, f->code, f->n);
         if (ll > first) {
@@ -170,6 +190,19 @@ int detect_language(const struct detector *d, const char *s, size_t n, struct de
     return 0;
 }
 
+int detect_share(const struct language *l, const char *s, size_t n, double *share, size_t *letters, struct err *e) {
+    struct folded f;
+    struct script script;
+    struct tally t;
+    *share = 0, *letters = 0;
+    if (!script_find(&script, l->script)) return fail(e, ERR_ARG, "unknown script \"%.20s\"", l->script);
+    TRY(letters_of(&f, s, n, e));
+    count_scripts(&t, &f);
+    *share = share_in(&script, &t), *letters = t.letters;
+    folded_free(&f);
+    return 0;
+}
+
 /* ---- validation ---- */
 
 struct exam {
@@ -178,9 +211,11 @@ struct exam {
     struct detect_score *score;
     int at, fold, folds;
     size_t min;
+    detect_other_fn *other;
+    void *other_ctx;
 };
 
-static int ask(void *ctx, const char *s, size_t n, struct err *e) {
+static int ask(void *ctx, const char *id, const char *s, size_t n, struct err *e) {
     struct exam *x = ctx;
     struct detection r;
     size_t graphemes;
@@ -189,17 +224,25 @@ static int ask(void *ctx, const char *s, size_t n, struct err *e) {
     if (graphemes < x->min) return 0;
     TRY(detect_language(x->d, s, n, &r, e));
     ++*(!r.best ? &x->score->undecided : r.best == x->l ? &x->score->right : &x->score->wrong);
-    return 0;
+    return r.best && r.best != x->l && x->other ? x->other(x->other_ctx, x->l, id, &r, e) : 0;
 }
 
-int detect_validate(const struct languages *s, int folds, size_t min_graphemes, struct detect_score *scores, struct err *e) {
+int detect_validate(const struct languages *s, int folds, size_t min_graphemes, struct detect_score *scores,
+                    detect_other_fn *other, void *ctx, struct err *e) {
     memset(scores, 0, (size_t)s->n * sizeof *scores);
     for (int k = 0; k < folds; k++) {
         struct detector *d;
         int rc = 0;
         TRY(detector_build(&d, s, k, folds, e));
         for (int i = 0; i < s->n && !rc; i++) {
-            struct exam x = {.d = d, .l = s->at[i], .score = &scores[i], .fold = k, .folds = folds, .min = min_graphemes};
+            struct exam x = {.d = d,
+                             .l = s->at[i],
+                             .score = &scores[i],
+                             .fold = k,
+                             .folds = folds,
+                             .min = min_graphemes,
+                             .other = other,
+                             .other_ctx = ctx};
             rc = each_text(s->at[i], ask, &x, e);
         }
         detector_free(d);

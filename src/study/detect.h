@@ -18,6 +18,9 @@ struct detector;
 int detector_build(struct detector **out, const struct languages *s, int fold, int folds, struct err *e);
 void detector_free(struct detector *d);
 
+/* Of the letters of a text, those in l's script (0: no letters); letters: how many there are. */
+int detect_share(const struct language *l, const char *s, size_t n, double *share, size_t *letters, struct err *e);
+
 struct detection {
     const struct language *best, *second; /* NULL: undecided; no other candidate */
     double margin;                        /* nats; INFINITY without another candidate */
@@ -30,6 +33,9 @@ int detect_language(const struct detector *d, const char *s, size_t n, struct de
 struct detect_score {
     size_t right, wrong, undecided;
 };
-/* scores: [s->n], of sentences with at least min_graphemes. */
-int detect_validate(const struct languages *s, int folds, size_t min_graphemes, struct detect_score *scores, struct err *e);
+/* A sentence of l's text `id` that is told to be in another language; below 0 ends it. */
+typedef int detect_other_fn(void *ctx, const struct language *l, const char *id, const struct detection *told, struct err *e);
+/* scores: [s->n], of sentences with at least min_graphemes. other: called for every wrong one, or NULL. */
+int detect_validate(const struct languages *s, int folds, size_t min_graphemes, struct detect_score *scores,
+                    detect_other_fn *other, void *ctx, struct err *e);
 #endif

@@ -108,9 +108,16 @@ static int read_persona(struct reader *r, const struct yml_node *n, int i) {
 static int read_event(struct reader *r, const struct yml_node *n, int i) {
     static const char *const keys[] = {"turn", "phase", "text", NULL};
     struct scripted_event *v = &r->l->events[i];
-    int64_t turn, least = i ? v[-1].turn + 1 : 1;
+    int64_t turn;
     TRY(yml_keys(r->d, n, "event", keys, r->e));
-    TRY(yml_int(r->d, yml_get(n, "turn"), "turn", least, LANGUAGE_MAX_EVENTS, &turn, r->e));
+    TRY(yml_int(r->d, yml_get(n, "turn"), "turn", 1, LANGUAGE_MAX_EVENTS, &turn, r->e));
+    for (int j = 0; j < i; j++)
+        if (r->l->events[j].turn == turn)
+            return yml_fail(r->d, yml_get(n, "turn"), 0, ERR_FORMAT, r->e, "events: expected each turn once, found %d again",
+                            (int)turn);
+    if (i && turn < v[-1].turn)
+        return yml_fail(r->d, yml_get(n, "turn"), 0, ERR_FORMAT, r->e,
+                        "events: expected them in the order of their turns, found %d behind %d", (int)turn, v[-1].turn);
     TRY(text_at(r, n, "phase", &v->phase));
     TRY(id_at(r, yml_get(n, "phase"), 0, v->phase));
     v->turn = (int)turn;

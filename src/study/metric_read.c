@@ -1,6 +1,9 @@
 /* From an archive to counts: every agent-turn is read once, its words are looked up in the dictionaries of its language. Agent-turns are
  * gathered and counted on all threads; all of one agent of a run are one thread's, so that its sums are nobody else's. */
+#include "base/fs.h"
 #include "base/pool.h"
+#include "base/str.h"
+#include "study/beside.h"
 #include "study/digest.h"
 #include "study/foreign.h"
 #include "study/metric.h"
@@ -372,7 +375,8 @@ static int text_of(struct archive *a, const json_t *o, const char *key, char **o
 
 static int load(void *ctx, const char *code, char **bytes, size_t *n, char *name, size_t name_size, struct err *e) {
     struct archived *x = ctx;
-    if (x->dir) return language_from_dir((void *)x->dir, code, bytes, n, name, name_size, e);
+    snprintf(name, name_size, "%s/%s.yaml", x->dir ? x->dir : "", code);
+    if (x->dir && file_exists(name)) return language_from_dir((void *)x->dir, code, bytes, n, name, name_size, e);
     snprintf(name, name_size, "%s.yaml", code);
     return text_of(x->a, json_object_get(json_object_get(x->fact, "languages"), code), "language_text_id", bytes, n, e);
 }
@@ -385,16 +389,24 @@ static int load_council(void *ctx, const char *code, char **bytes, size_t *n, ch
 }
 
 int study_from_archive(struct study **out, struct archive *a, const char *languages_dir, struct err *e) {
+    struct study *st = NULL;
     json_t *fact = NULL;
     char *s = NULL;
     size_t n = 0;
+    if (languages_dir && !dir_exists(languages_dir))
+        return fail_at(e, ERR_IO, languages_dir, -1, "expected a folder of language files, found none");
     TRY(archive_find(a, "study", &fact, e));
     if (!fact) return fail(e, ERR_FORMAT, "expected an archive of a study, found one without the fact \"study\"");
     struct archived x = {.a = a, .fact = fact, .dir = languages_dir};
     int rc = text_of(a, fact, "study_text_id", &s, &n, e);
     if (rc >= 0)
-        rc = study_parse(out, "study.yaml", s, n, &(struct language_source){.load = load, .council = load_council, .ctx = &x}, e);
+        rc = study_parse(&st, "study.yaml", s, n, &(struct language_source){.load = load, .council = load_council, .ctx = &x}, e);
+    if (rc >= 0) rc = beside_from_archive(st, a, e);
     free(s);
     json_decref(fact);
+    if (rc < 0)
+        study_free(st);
+    else
+        *out = st;
     return rc;
 }

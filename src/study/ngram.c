@@ -77,21 +77,19 @@ int ngram_learn(struct ngram *g, const uint32_t *c, size_t n, struct err *e) {
     return 0;
 }
 
-/* The number of times that what stands before a letter was seen is that of the shorter gram. */
-static double probability(const struct ngram *g, uint32_t a, uint32_t b, uint32_t x) {
-    const double w = NGRAM_WEIGHT;
-    double p = (count(g, key_of(1, 0, 0, x)) + w / LETTERS_MAX) / ((double)g->total + w);
-    p = (count(g, key_of(2, 0, b, x)) + w * p) / (count(g, key_of(1, 0, 0, b)) + w);
-    return (count(g, key_of(3, a, b, x)) + w * p) / (count(g, key_of(2, 0, a, b)) + w);
-}
-
+/* The number of times that what stands before a letter was seen is that of the shorter gram, which was asked for one letter earlier. */
 double ngram_loglik(const struct ngram *g, const uint32_t *c, size_t n) {
+    const double w = NGRAM_WEIGHT;
     uint32_t a = ' ', b = ' ';
-    double sum = 0;
+    double sum = 0, seen_b = count(g, key_of(1, 0, 0, b)), seen_ab = count(g, key_of(2, 0, a, b));
     for (size_t i = 0; i <= n; i++) {
         uint32_t x = i < n ? c[i] : ' ';
-        sum += log(probability(g, a, b, x));
-        a = b, b = x;
+        double seen_x = count(g, key_of(1, 0, 0, x)), seen_bx = count(g, key_of(2, 0, b, x));
+        double p = (seen_x + w / LETTERS_MAX) / ((double)g->total + w);
+        p = (seen_bx + w * p) / (seen_b + w);
+        p = (count(g, key_of(3, a, b, x)) + w * p) / (seen_ab + w);
+        sum += log(p);
+        a = b, b = x, seen_b = seen_x, seen_ab = seen_bx;
     }
     return sum;
 }

@@ -121,6 +121,7 @@ int parity_check(struct parity *out, const struct languages *s, struct err *e) {
     if (!p.at) return fail(e, ERR_NOMEM, "out of memory for a report on languages");
     for (int i = 0; i < s->n; i++) p.at[i].l = s->at[i];
     TRYTO(out, parity__ids(&w));
+    TRYTO(out, parity__translated(&w));
     TRYTO(out, parity__lengths(&w));
     TRYTO(out, parity__dictionaries(&w));
     if (p.n_findings) qsort(p.findings, (size_t)p.n_findings, sizeof *p.findings, by_language);

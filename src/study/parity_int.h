@@ -12,6 +12,7 @@ int parity__find(struct parity_work *w, enum parity_grade grade, const struct la
     __attribute__((format(printf, 4, 5)));
 double parity__median(double *v, int n); /* sorts v */
 int parity__ids(struct parity_work *w);
+int parity__translated(struct parity_work *w);
 int parity__lengths(struct parity_work *w);
 int parity__dictionaries(struct parity_work *w);
 #endif

@@ -1,5 +1,6 @@
 /* A plan: the prompts are really made, with replies of a given length in place of those to come. */
 #include "study/plan.h"
+#include "study/placebo.h"
 #include "study/runner.h"
 #include "study/terms.h"
 #include "study/yaml.h"
@@ -156,8 +157,12 @@ static json_t *choices_json(const struct study *s) {
 
 static json_t *channels_json(const struct study *s) {
     json_t *o = json_object();
-    for (int c = 0; c < CHANNELS; c++)
-        json_object_set_new(o, channel_name((enum channel)c), json_string(audience_name(s->audience[c])));
+    for (int c = 0; c < CHANNELS; c++) {
+        struct str who = {0};
+        study_audience(&who, s, (enum channel)c);
+        json_object_set_new(o, channel_name((enum channel)c), json_string(who.s));
+        str_free(&who);
+    }
     return o;
 }
 
@@ -167,7 +172,10 @@ int study_plan(json_t **out, const struct study *s, const struct plan_opts *o, s
                           "context", s->last ? json_sprintf("the last %d turns", s->last) : json_string("all"), "channels",
                           channels_json(s), "arms", arms_json(s), "choices", choices_json(s), "block", s->block);
     if (!p) return fail(e, ERR_NOMEM, "out of memory for a plan");
-    int rc = put_cells(p, s, o->reply > 0 ? o->reply : 400, e);
+    json_t *remarks = json_array();
+    json_object_set_new(p, "remarks", remarks);
+    int rc = placebo_remarks(remarks, s, e);
+    if (rc >= 0) rc = put_cells(p, s, o->reply > 0 ? o->reply : 400, e);
     if (rc >= 0) rc = put_order(p, s, e);
     if (rc < 0)
         json_decref(p);

@@ -148,6 +148,9 @@ int planted_read(struct planted *p, const struct study *s, struct err *e) {
                                        "?whisper",   "?malformed", "?refused",    "?graphemes",  "?effects", NULL};
     const struct yml_node *n = s->planted, *c;
     defaults(p);
+    if (!study_has_channel(s, CHANNEL_WHISPER)) p->whisper = 0;
+    if (!study_has_channel(s, CHANNEL_MONOLOGUE))
+        return fail(e, ERR_UNSUPPORTED, "expected a monologue for planted agents, found a study without one (channels)");
     if (s->council.options) return read_council(p, s, e);
     if (!n) return 0;
     TRY(yml_keys(s->doc, n, "planted", keys, e));
@@ -155,7 +158,7 @@ int planted_read(struct planted *p, const struct study *s, struct err *e) {
         if ((c = yml_get(n, names[i]))) TRY(read_component(&p->part[i], s, c, i == COMPONENT_MONOLOGUE, e));
     TRY(number(s, n, "own", -100, 100, &p->own, e));
     TRY(number(s, n, "turn", -2, 2, &p->turn, e));
-    TRY(number(s, n, "whisper", 0, 1, &p->whisper, e));
+    TRY(number(s, n, "whisper", 0, study_has_channel(s, CHANNEL_WHISPER), &p->whisper, e));
     TRY(number(s, n, "malformed", 0, 1, &p->malformed, e));
     TRY(number(s, n, "refused", 0, 1, &p->refused, e));
     if ((c = yml_get(n, "graphemes"))) TRY(yml_int(s->doc, c, "graphemes", 20, 4000, &p->graphemes, e));

@@ -31,10 +31,12 @@ __attribute__((format(printf, 3, 4))) static void found(struct prover *x, const 
 /* ---- one call ---- */
 
 /* Who may see a message, said without the rule by which contexts are made. */
-static int private_to(const struct study *s, const struct act *a, int author, int viewer) {
-    if (a->channel == CHANNEL_TALK) return 1;
+static int private_to(const struct study *s, const struct seat *seats, const struct act *a, int author, int viewer) {
+    enum audience who = s->audience[a->channel];
+    if (who == AUDIENCE_NONE) return 0;
     if (a->channel == CHANNEL_WHISPER) return viewer == author || (a->to >= 0 && viewer == a->to);
-    return viewer == author && s->audience[CHANNEL_MONOLOGUE] == AUDIENCE_AUTHOR;
+    if (viewer == author) return who != AUDIENCE_RESEARCHER;
+    return who == AUDIENCE_ALL || (who == AUDIENCE_PERSONAS && (s->hears[a->channel] & 1ull << seats[viewer].persona));
 }
 
 static void check_privacy(struct prover *x, const struct live *l, int agent, const struct context *c, const char *key) {
@@ -44,8 +46,8 @@ static void check_privacy(struct prover *x, const struct live *l, int agent, con
         const struct reply *said = scene_said(l->scene, m->turn, m->author);
         const struct act *a = said && m->act < said->n ? &said->acts[m->act] : NULL;
         x->p.shown++;
-        if (a && a->channel != CHANNEL_TALK) x->p.private_shown++;
-        if (a && private_to(x->s, a, m->author, agent)) continue;
+        if (a && x->s->audience[a->channel] != AUDIENCE_ALL) x->p.private_shown++;
+        if (a && private_to(x->s, scene_seats(l->scene), a, m->author, agent)) continue;
         message_id(id, m->turn, m->author, m->act);
         found(x, key, "expected no message that agent %d may not see, found %s (%s)", agent, id,
               a ? channel_name(a->channel) : "never said");

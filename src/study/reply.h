@@ -30,6 +30,7 @@ struct reply {
     int stray;      /* lines before the first tag */
     int unknown_to; /* whispers whose recipient is not one person of the room */
     int cut;        /* bytes or acts beyond the limits */
+    int closed;     /* acts in channels that the study does not have: the reply is malformed */
 };
 struct reply_rules;
 /* names[n]: the agents as they are called in this language, agent i at i. */

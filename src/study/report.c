@@ -130,8 +130,9 @@ void variant_by(struct variant *v, const struct reporting *r) {
 }
 
 static int fill(json_t *tree, struct archive *a, struct reporting *r, const struct report_opts *o, struct err *e) {
-    static int (*const parts[])(json_t *, const struct reporting *, struct err *) = {
-        report_points, report_slopes, report_effects, report_countries, report_sensitivity, report_words, report_agents};
+    static int (*const parts[])(json_t *, const struct reporting *,
+                                struct err *) = {report_points,      report_slopes, report_effects, report_countries,
+                                                 report_sensitivity, report_words,  report_agents,  report_languages};
     TRY(add_stats(tree, a, r->c, o, e));
     const struct variant reported = {.o = r->by->o, .scope = r->scope, .drop = -1, .dictionary = -1, .by = r->by};
     TRY(variant_values(r->value, r->c, &reported, e));

@@ -14,6 +14,7 @@
  *  "word_ranges": [{"language", "model", "figure": "g" | "slope", "measure": "cpi" | "di", "value", "lo", "hi", "lo_without", "hi_without", "words",
  *  "turned"}] between which values those move, without which word, and without how many words the sign is the other one,
  *  "agents": [{"language", "by", "group", "n", M}] by persona and by prefix; n: runs,
+ *  "texts": [{"language", "graphemes", "expansion", "placebo_ratio", "worst_part", "worst_ratio", "neutral_hits", "wrong"}] as parity.h,
  *  "judges": what judge_agreement (judge.h) says of files of scores; the command adds it where they are given,
  *  "cells", "transcripts": [{"label", "planted", "turns": [{"turn", "event", "said": [{"who", "note", "acts": [{"channel", "to", "text"}]}]}]}]}
  * M: "cpi", "di", "monologue", "boundary", "protective", each {"value", "lo", "hi"}, 95 %, percentile bootstrap of runs (of means and g within

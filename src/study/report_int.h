@@ -37,6 +37,7 @@ int report_effects(json_t *tree, const struct reporting *r, struct err *e);
 int report_sensitivity(json_t *tree, const struct reporting *r, struct err *e);
 int report_countries(json_t *tree, const struct reporting *r, struct err *e);
 int report_words(json_t *tree, const struct reporting *r, struct err *e);
+int report_languages(json_t *tree, const struct reporting *r, struct err *e);
 int report_agents(json_t *tree, const struct reporting *r, struct err *e);
 int report_transcripts(json_t *tree, struct archive *a, const struct scored *c, int most, struct err *e);
 

@@ -1,4 +1,5 @@
 /* The loop: runs are opened in the order of the jobs, agents whose turn it is are asked, answers become facts. */
+#include "study/beside.h"
 #include "study/runner_int.h"
 #include <stdlib.h>
 #include <string.h>
@@ -270,7 +271,7 @@ static int check_study(struct runner *r) {
                       json_object_iter_key(i));
     json_decref(now);
     json_decref(then);
-    return rc;
+    return rc < 0 ? rc : beside_put(r->s, r->a, r->e);
 }
 
 static int loop(struct runner *r) {

@@ -140,6 +140,7 @@ json_t *fact_turn(const struct live *l, int ask, const struct heard *h, const st
     set_count(o, "stray", h->reply.stray);
     set_count(o, "unknown_to", h->reply.unknown_to);
     set_count(o, "cut", h->reply.cut);
+    set_count(o, "closed", h->reply.closed);
     return o;
 }
 
@@ -181,10 +182,16 @@ int hear_answer(const struct live *l, int agent, struct answer *a, struct heard 
     a->text = clean, a->text_n = n;
     TRY(reply_parse(&h->reply, scene_rules(l->scene), agent, clean, n, e));
     h->reply.replaced = replaced, h->reply.cut += cut;
+    for (int i = 0; i < h->reply.n; i++) h->reply.closed += !study_has_channel(scene_study(l->scene), h->reply.acts[i].channel);
+    h->reply.malformed |= h->reply.closed > 0;
     h->answer = a;
     h->status = status_of(a, &h->reply);
     if (h->status != TURN_OK) { /* what was withheld says nothing */
-        struct reply none = {.malformed = h->reply.malformed, .replaced = replaced, .cut = h->reply.cut, .stray = h->reply.stray};
+        struct reply none = {.malformed = h->reply.malformed,
+                             .replaced = replaced,
+                             .cut = h->reply.cut,
+                             .stray = h->reply.stray,
+                             .closed = h->reply.closed};
         reply_free(&h->reply);
         h->reply = none;
     }

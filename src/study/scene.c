@@ -102,7 +102,7 @@ int scene_sees(const struct scene *s, int viewer, int now, int turn, int author,
     int before = turn < now;
     if (turn == now && s->study->order != ORDER_SIMULTANEOUS) before = scene_place(s, now, author) < scene_place(s, now, viewer);
     if (!before || (s->study->last && now - turn > s->study->last)) return 0;
-    return audience_sees(s->study->audience[a->channel], author, a->to, viewer);
+    return study_sees(s->study, s->seats, a->channel, author, a->to, viewer);
 }
 
 int scene_since(const struct scene *s, int agent, int turn, struct said_at out[2 * STUDY_MAX_AGENTS]) {

@@ -9,8 +9,8 @@
  * an engine keeps its prefix and an archive stores each part once. With the last k turns, the parts behind the system text are those of
  * the turn under way and the k before it, rendered anew.
  *
- * What goes into a part is decided by one function, scene_sees; the messages that a part shows are listed beside it. Own monologues are
- * shown to their author alone, whispers to author and recipient, and nothing else is private.
+ * What goes into a part is decided by one function, scene_sees; the messages that a part shows are listed beside it. Unless the study says
+ * otherwise, own monologues are shown to their author alone, whispers to author and recipient, and nothing else is private.
  * Owner: scene_free, context_free. Thread: one at a time. */
 #ifndef STUDY_SCENE_H
 #define STUDY_SCENE_H

@@ -75,7 +75,15 @@ static int how_to_reply(struct pen *p, enum prompt_id id) {
                                      {"monologue", l->tags[CHANNEL_MONOLOGUE]},
                                      {"whisper", l->tags[CHANNEL_WHISPER]},
                                      {"name", p->s->names[other]}};
-    return prompt_fill(p->b, l->prompts[id], v, 4, p->e);
+    const struct study *s = p->s->study;
+    if (study_has_channel(s, CHANNEL_MONOLOGUE) && study_has_channel(s, CHANNEL_WHISPER))
+        return prompt_fill(p->b, l->prompts[id], v, 4, p->e);
+    struct str lines = {0}; /* the request to answer again is a sentence with all tags: the lines are said once more instead */
+    study_reply_prompt(&lines, s, l->prompts[PROMPT_REPLY]);
+    int rc = lines.failed ? fail(p->e, ERR_NOMEM, "out of memory for a context")
+                          : prompt_fill(p->b, lines.s ? lines.s : "", v, 4, p->e);
+    str_free(&lines);
+    return rc;
 }
 
 /* What a council asks, and what this agent saw. */
@@ -132,21 +140,29 @@ static int show_act(struct pen *p, int at, int turn, int author, int act, const 
     const char *name = p->s->names[author];
     const struct prompt_value heard[] = {{"name", name}, {"text", a->text}}, whisper[] = {{"from", name}, {"text", a->text}};
     TRY(add_seen(p->c, turn, author, act, a->channel, p->e));
-    return a->channel == CHANNEL_WHISPER ? line(p, at, PROMPT_WHISPERED, whisper, 2) : line(p, at, PROMPT_HEARD, heard, 2);
+    if (a->channel == CHANNEL_WHISPER) return line(p, at, PROMPT_WHISPERED, whisper, 2);
+    if (a->channel == CHANNEL_TALK) return line(p, at, PROMPT_HEARD, heard, 2);
+    struct str tagged = {0}; /* a thought that is heard bears its tag */
+    str_printf(&tagged, "[%s] %s", p->s->language->tags[a->channel], a->text);
+    const struct prompt_value thought[] = {{"name", name}, {"text", tagged.s}};
+    int rc = tagged.failed ? fail(p->e, ERR_NOMEM, "out of memory for a context") : line(p, at, PROMPT_HEARD, thought, 2);
+    str_free(&tagged);
+    return rc;
 }
 
-/* What an author said at a turn, as far as the agent may see it, in its message of turn `at`; silence is seen by all. */
+/* What an author said at a turn, as far as the agent may see it, in its message of turn `at`; silence is seen by those who hear talk. */
 static int show_slot(struct pen *p, int at, int turn, int author) {
     const struct slot *slot = scene_slot(p->s, turn, author);
     static const struct act aloud = {.channel = CHANNEL_TALK, .to = -1};
     int spoke = 0;
-    if (author == p->agent || !slot->there || !scene_sees(p->s, p->agent, p->now, turn, author, &aloud)) return 0;
+    if (author == p->agent || !slot->there) return 0;
     for (int i = 0; i < slot->said.n; i++) {
         const struct act *a = &slot->said.acts[i];
         spoke |= a->channel == CHANNEL_TALK;
         if (scene_sees(p->s, p->agent, p->now, turn, author, a)) TRY(show_act(p, at, turn, author, i, a));
     }
-    return spoke ? 0 : line_name(p, at, PROMPT_SILENT, author);
+    if (spoke || !scene_sees(p->s, p->agent, p->now, turn, author, &aloud)) return 0;
+    return line_name(p, at, PROMPT_SILENT, author);
 }
 
 /* Those who spoke at a turn in the places [from, to). */

@@ -26,11 +26,21 @@ int script_find(struct script *out, const char *code) {
     return 1;
 }
 
-int script_has(const struct script *s, uint32_t letter) {
+int script_of(uint32_t letter) {
     UErrorCode ec = U_ZERO_ERROR;
-    int c = uscript_getScript((UChar32)letter, &ec);
+    return uscript_getScript((UChar32)letter, &ec);
+}
+
+int script_has(const struct script *s, int of) {
     for (int i = 0; i < SCRIPT_PARTS; i++)
-        if (s->part[i] >= 0 && s->part[i] == c) return 1;
+        if (s->part[i] >= 0 && s->part[i] == of) return 1;
+    return 0;
+}
+
+int script_dense(const struct script *s) {
+    static const int dense[] = {USCRIPT_HAN, USCRIPT_HIRAGANA, USCRIPT_KATAKANA, USCRIPT_HANGUL, USCRIPT_THAI};
+    for (size_t k = 0; k < sizeof dense / sizeof *dense; k++)
+        if (s->part[0] == dense[k]) return 1;
     return 0;
 }
 

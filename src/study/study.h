@@ -15,6 +15,8 @@
 enum {
     STUDY_MAX_AGENTS = 64,
     STUDY_MAX_TURNS = 99,
+    STUDY_USUAL_AGENTS = 10, /* where the study does not say */
+    STUDY_USUAL_TURNS = 15,
     STUDY_MAX_REPLICATES = 1000,
     STUDY_MAX_ARMS = 64,
     STUDY_MAX_MODELS = 16,
@@ -34,12 +36,15 @@ enum turn_order {
 #undef XX
         TURN_ORDERS
 };
-/* Who gets to see what is said in a channel. The author of a message sees it later, except where the researcher alone does. */
-#define AUDIENCE_MAP(XX)       \
-    XX(ALL, "all")             \
-    XX(RECIPIENT, "recipient") \
-    XX(AUTHOR, "author")       \
-    XX(RESEARCHER, "researcher")
+/* Who gets to see what is said in a channel. The author of a message sees it later, except where the researcher alone does. None: there is no
+ * such channel, agents are not told of it, and a reply that uses it is malformed. */
+#define AUDIENCE_MAP(XX)         \
+    XX(ALL, "all")               \
+    XX(RECIPIENT, "recipient")   \
+    XX(AUTHOR, "author")         \
+    XX(RESEARCHER, "researcher") \
+    XX(PERSONAS, "personas")     \
+    XX(NONE, "none")
 enum audience {
 #define XX(id, name) AUDIENCE_##id,
     AUDIENCE_MAP(XX)
@@ -60,9 +65,6 @@ enum among {
 const char *turn_order_name(enum turn_order o);
 const char *audience_name(enum audience a);
 const char *among_name(enum among a);
-
-/* Whether `viewer` may see a message of `author` to `to` (-1: nobody in particular). */
-int audience_sees(enum audience a, int author, int to, int viewer);
 
 /* A council: the group looks for a hidden fact of which each has seen a hint (council.h). */
 #define COUNCIL_SPLIT_MAP(XX) \
@@ -108,6 +110,13 @@ struct job {
     int cell, replicate;
 };
 
+/* A language that the study does not have (beside.h). */
+struct language_beside {
+    struct language *language;
+    char *bytes;
+    size_t n;
+};
+
 struct study {
     const char *id, *title;
     uint64_t seed, key; /* key: of the seed and the id */
@@ -117,6 +126,7 @@ struct study {
     enum turn_order order;
     int last; /* an agent sees the current turn and so many before it; 0: all */
     enum audience audience[CHANNELS];
+    uint64_t hears[CHANNELS];  /* AUDIENCE_PERSONAS: bit i, the i-th persona hears it */
     int reasks;                /* how often an unreadable reply is asked again: 0 or 1 */
     int block;                 /* replicates of every cell in one block of the run order; 0: one block of all */
     double max_malformed;      /* a run with a larger share of malformed agent-turns is excluded */
@@ -125,6 +135,8 @@ struct study {
     struct language *language[STUDY_MAX_LANGUAGES];
     char *language_bytes[STUDY_MAX_LANGUAGES]; /* the files they were read from */
     size_t language_n[STUDY_MAX_LANGUAGES];
+    struct language_beside *beside;
+    int n_beside;
     struct council_design council;
     char *council_bytes[STUDY_MAX_LANGUAGES]; /* of a council: the files of its texts */
     size_t council_n[STUDY_MAX_LANGUAGES];
@@ -153,7 +165,7 @@ struct language_source {
 int study_read(struct study **out, const char *path, const struct language_source *from, struct err *e);
 int study_parse(struct study **out, const char *name, const char *s, size_t n, const struct language_source *from, struct err *e);
 void study_free(struct study *s);
-/* That of an archive; languages_dir: take the language files from there instead (a new dictionary), NULL: those of the archive. */
+/* That of an archive; languages_dir: take the language files that are there from there instead (a new dictionary), NULL: those of the archive. */
 struct archive;
 int study_from_archive(struct study **out, struct archive *a, const char *languages_dir, struct err *e);
 /* Languages of a folder, <dir>/<code>.yaml; ctx is the folder's path. */
@@ -170,6 +182,14 @@ struct seat {
     int persona;       /* index into study.persona */
     unsigned prefixes; /* bit PREFIX_x */
 };
+/* Whether the agent `viewer` may see a message of `author` to `to` (-1: nobody in particular) in a channel. */
+int study_sees(const struct study *s, const struct seat *seats, enum channel c, int author, int to, int viewer);
+int study_has_channel(const struct study *s, enum channel c);
+/* Who hears a channel, in words: "all", "leader, elder". */
+struct str;
+void study_audience(struct str *out, const struct study *s, enum channel c);
+/* The prompt that says how to reply, without the lines of channels that the study does not have. */
+void study_reply_prompt(struct str *out, const struct study *s, const char *prompt);
 void study_cast(const struct study *s, const struct cell *c, int replicate, struct seat seats[STUDY_MAX_AGENTS]);
 /* Who speaks at a turn, in this order: order[n_agents]. */
 void study_order(const struct study *s, const struct cell *c, int replicate, int turn, int order[STUDY_MAX_AGENTS]);

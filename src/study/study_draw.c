@@ -1,6 +1,7 @@
 /* Cells, and what is drawn: run order, placement, seats, turn order. Every draw has a stream of its own. */
 #include "base/hash.h"
 #include "base/rng.h"
+#include "study/beside.h"
 #include "study/study_int.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,17 +19,6 @@ NAMES(among_name, enum among, AMONG_MAP)
 NAMES(council_split_name, enum council_split, COUNCIL_SPLIT_MAP)
 #undef XX
 
-int audience_sees(enum audience a, int author, int to, int viewer) {
-    switch (a) {
-    case AUDIENCE_ALL: return 1;
-    case AUDIENCE_RECIPIENT: return viewer == author || viewer == to;
-    case AUDIENCE_AUTHOR: return viewer == author;
-    case AUDIENCE_RESEARCHER:
-    case AUDIENCES: break;
-    }
-    return 0;
-}
-
 void study_free(struct study *s) {
     if (!s) return;
     for (int i = 0; i < STUDY_MAX_LANGUAGES; i++) {
@@ -36,6 +26,7 @@ void study_free(struct study *s) {
         free(s->language_bytes[i]);
         free(s->council_bytes[i]);
     }
+    beside_free(s);
     free(s->cell);
     yml_free(s->doc);
     free(s->source);

@@ -32,7 +32,8 @@ int study_council(struct study_reader *r, const struct yml_node *root); /* `coun
 /* The bytes of a file that belongs to a language ("language", "texts of a council in"), from where languages come from. */
 int study_load(struct study_reader *r, const struct yml_node *at, language_load *load, const char *what, const char *code,
                char **bytes, size_t *n, char *name, size_t name_size);
-int study_arms(struct study_reader *r, const struct yml_node *root); /* `arms` and `replicates` */
+int study_channels(struct study_reader *r, const struct yml_node *map); /* `channels`; after group and council */
+int study_arms(struct study_reader *r, const struct yml_node *root);    /* `arms` and `replicates` */
 
 /* A finite number within [lo, hi]. */
 int study_real(const struct yml_doc *d, const struct yml_node *n, const char *what, double lo, double hi, double *out,

@@ -33,12 +33,12 @@ static int read_context(struct study_reader *r, const struct yml_node *n) {
 
 static int read_personas(struct study_reader *r, const struct yml_node *group) {
     struct study *s = r->s;
-    const struct yml_node *list = yml_get(group, "personas");
+    const struct yml_node *list = yml_get(group, "personas"), *said = yml_get(group, "agents");
     const struct language *first = s->language[0];
     int n = 0;
     if (!list) {
         if (s->n_agents > first->n_personas)
-            return yml_fail(r->d, yml_get(group, "agents"), 0, ERR_RANGE, r->e,
+            return yml_fail(r->d, said ? said : group, 0, ERR_RANGE, r->e,
                             "expected at most the %d personas of language %s, found %d agents", first->n_personas, first->code,
                             s->n_agents);
         for (; n < s->n_agents; n++) s->persona[n] = first->personas[n].id;
@@ -58,15 +58,19 @@ static int read_personas(struct study_reader *r, const struct yml_node *group) {
 }
 
 static int read_group(struct study_reader *r, const struct yml_node *n) {
-    static const char *const keys[] = {"agents", "turns", "?personas", "?order", "?context", NULL};
+    static const char *const keys[] = {"?agents", "?turns", "?personas", "?order", "?context", NULL};
 #define XX(id, name) name,
     static const char *const orders[] = {TURN_ORDER_MAP(XX)};
 #undef XX
     int64_t agents, turns;
     int order;
     TRY(yml_keys(r->d, n, "group", keys, r->e));
-    TRY(yml_int(r->d, yml_get(n, "agents"), "agents", 1, STUDY_MAX_AGENTS, &agents, r->e));
-    TRY(yml_int(r->d, yml_get(n, "turns"), "turns", 1, STUDY_MAX_TURNS, &turns, r->e));
+    const struct yml_node *personas = yml_get(n, "personas");
+    int usual = personas && personas->kind == YML_LIST && personas->n ? personas->n : STUDY_USUAL_AGENTS;
+    TRY(node_int_or(r, n, "agents", 1, STUDY_MAX_AGENTS, usual, &agents));
+    TRY(node_int_or(r, n, "turns", 1, STUDY_MAX_TURNS, STUDY_USUAL_TURNS, &turns));
+    if (agents > STUDY_MAX_AGENTS)
+        return yml_fail(r->d, personas, 0, ERR_RANGE, r->e, "personas: expected 1 to %d, found %d", STUDY_MAX_AGENTS, usual);
     r->s->n_agents = (int)agents, r->s->n_turns = (int)turns;
     TRY(node_choice_or(r, n, "order", orders, TURN_ORDERS, ORDER_FIXED, &order));
     r->s->order = (enum turn_order)order;
@@ -93,21 +97,6 @@ static int read_events(struct study_reader *r, const struct yml_node *n) {
         TRY(yml_int(r->d, c, "events", 0, LANGUAGE_MAX_EVENTS, &v, r->e));
         s->event[t] = (int)v;
     }
-    return 0;
-}
-
-static int read_channels(struct study_reader *r, const struct yml_node *n) {
-    static const char *const keys[] = {"?talk", "?monologue", "?whisper", NULL};
-    static const char *const all[] = {"all"}, *const own[] = {"author", "researcher"}, *const one[] = {"recipient"};
-    int own_is, any;
-    enum audience *a = r->s->audience;
-    a[CHANNEL_TALK] = AUDIENCE_ALL, a[CHANNEL_MONOLOGUE] = AUDIENCE_AUTHOR, a[CHANNEL_WHISPER] = AUDIENCE_RECIPIENT;
-    if (!n) return 0;
-    TRY(yml_keys(r->d, n, "channels", keys, r->e));
-    TRY(node_choice_or(r, n, "talk", all, 1, 0, &any));
-    TRY(node_choice_or(r, n, "whisper", one, 1, 0, &any));
-    TRY(node_choice_or(r, n, "monologue", own, 2, 0, &own_is));
-    if (own_is) a[CHANNEL_MONOLOGUE] = AUDIENCE_RESEARCHER;
     return 0;
 }
 
@@ -222,7 +211,7 @@ const struct scripted_event *language_event(const struct language *l, int number
 
 /* Every language has what the study names. */
 static int check_language(struct study_reader *r, const struct language *l, const struct yml_node *root) {
-    const struct yml_node *group = yml_get(root, "group");
+    const struct yml_node *group = yml_get(root, "group") ? yml_get(root, "group") : root;
     for (int i = 0; i < r->s->n_agents; i++)
         if (!language_persona(l, r->s->persona[i]))
             return yml_fail(r->d, group, 1, ERR_FORMAT, r->e, "expected the persona \"%s\" in language %s, found none in %.80s",
@@ -237,7 +226,7 @@ static int check_language(struct study_reader *r, const struct language *l, cons
 
 static int read_root(struct study_reader *r) {
     static const char *const keys[] = {"candor",      "id",        "?title",     "?seed",    "languages", "models",
-                                       "group",       "?channels", "?events",    "?reask",   "arms",      "replicates",
+                                       "?group",      "?channels", "?events",    "?reask",   "arms",      "replicates",
                                        "?block",      "?exclude",  "?reference", "?planted", "?choices",  "?hypotheses",
                                        "?correction", "?stop",     "?countries", "?council", NULL};
     const struct yml_node *root = yml_root(r->d);
@@ -246,8 +235,9 @@ static int read_root(struct study_reader *r) {
     TRY(read_languages(r, yml_get(root, "languages")));
     TRY(study_council(r, root));
     TRY(read_models(r, yml_get(root, "models")));
-    TRY(read_group(r, yml_get(root, "group")));
-    TRY(read_channels(r, yml_get(root, "channels")));
+    struct yml_node none = {.kind = YML_MAP, .line = root->line, .col = root->col}; /* what is not said is as usual */
+    TRY(read_group(r, yml_get(root, "group") ? yml_get(root, "group") : &none));
+    TRY(study_channels(r, yml_get(root, "channels")));
     TRY(read_events(r, yml_get(root, "events")));
     TRY(study_arms(r, root));
     TRY(read_rules(r, root));

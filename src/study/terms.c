@@ -1,5 +1,6 @@
 /* A study as the terms of its registration. */
 #include "study/terms.h"
+#include "base/str.h"
 #include "study/metric.h"
 #include <jansson.h>
 #include <math.h>
@@ -18,8 +19,13 @@ static json_t *group_terms(const struct study *s) {
 
 static json_t *channel_terms(const struct study *s) {
     json_t *o = json_object();
-    for (int c = 0; c < CHANNELS; c++)
-        json_object_set_new(o, channel_name((enum channel)c), json_string(audience_name(s->audience[c])));
+    struct str who = {0};
+    for (int c = 0; c < CHANNELS; c++) {
+        who.len = 0;
+        study_audience(&who, s, (enum channel)c);
+        json_object_set_new(o, channel_name((enum channel)c), json_string(who.s ? who.s : ""));
+    }
+    str_free(&who);
     return o;
 }
 
