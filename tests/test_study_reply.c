@@ -96,8 +96,76 @@ Test(study_reply, english) {
         {"{\"talk\": 3}", "!"},
         {"{\"speech\": \"hi\"}", "!"},
         {"{\"talk\": \"hi\"", "!"},
+        {"[TALK: Emma] hello", "T:hello"},
+        {"[TALK: said within] x", "!"},
+        {"```\n[TALK] hello\n```", "T:hello"},
     };
     check("en", EN, x, sizeof x / sizeof *x);
+}
+
+/* JSON as models write it: the tags as keys, acts in lists, fences and words around it. */
+Test(study_reply, json) {
+    static const struct example x[] = {
+        {"{\"TALK\": \"a\", \"MONOLOGUE\": \"b\"}", "T:a|M:b"},
+        {"{\"monologue\": \"b\", \"Talk\": \"a\"}", "M:b|T:a"},
+        {"{\"[TALK]\": \"a\", \"[WHISPER Noah]\": \"b\", \"whisper to Lily\": \"c\"}", "T:a|W2:b|W1:c"},
+        {"[{\"channel\":\"talk\",\"text\":\"a\"},{\"channel\":\"WHISPER\",\"to\":\"Sam\",\"text\":\"b\"}]", "T:a|W3:b"},
+        {"[{\"tag\":\"TALK\",\"content\":\"a\"}]", "T:a"},
+        {"[{\"talk\": \"a\"}, {\"monologue\": \"b\"}]", "T:a|M:b"},
+        {"{\"messages\":[{\"channel\":\"talk\",\"text\":\"a\"}]}", "T:a"},
+        {"{\"name\": \"Emma\", \"acts\": [{\"channel\": \"[MONOLOGUE]\", \"text\": \"a\"}]}", "M:a"},
+        {"{\"reply\": {\"talk\": \"a\"}}", "T:a"},
+        {"{\"channel\": \"talk\", \"text\": \"a\"}\n{\"channel\": \"monologue\", \"text\": \"b\"}", "T:a|M:b"},
+        {"{\"whisper\": {\"Noah\": \"a\", \"Lily\": \"b\"}}", "W2:a|W1:b"},
+        {"{\"whisper\": \"a\", \"to\": \"Noah\"}", "W2:a"},
+        {"{\"talk\": {\"text\": \"a\"}, \"monologue\": null}", "T:a"},
+        {"Sure! Here is my reply:\n```json\n{\"talk\": \"a\"}\n```", "T:a"},
+        {"Sure! Here is my reply:\n```json\n{\"talk\": \"a\"}```", "T:a"},
+        {"Here: {\"talk\": \"a\"} I hope this helps.", "T:a"},
+        {"```\n{\n  \"talk\": \"a\\nb\",\n  \"monologue\": \"c\"\n}\n```", "T:a b|M:c"},
+        {"[TALK] the file says {\"a\": 1}", "T:the file says {\"a\": 1}"},
+        /* in two ways, or half */
+        {"{\n  \"talk\": \"a\",\n  \"monologue\": \"b", "!"},
+        {"{\"messages\": [{\"channel\": \"talk\", \"text\": \"a\"}, {\"channel\": \"monologue\", \"text\": \"b", "!"},
+        {"[{\"channel\":\"talk\",\"text\":\"a\"},", "!"},
+        {"{talk: \"a\", monologue: \"b\"}", "!"},
+        {"{\n  talk: \"a\",\n  monologue: \"b\"\n}", "!"},
+        {"{'talk': 'a'}", "!"},
+        {"{\"talk\": \"a\", \"talk\": \"b\"}", "!"},
+        {"[{\"channel\":\"talk\",\"text\":\"a\"},{\"channel\":\"shout\",\"text\":\"b\"}]", "!"},
+        {"{\"talk\": \"a\"} or rather {\"talk\": \"b\"}", "!"},
+        {"[TALK] a\n{\"monologue\": \"b\"}", "!"},
+        {"[TALK] a\n{\"monologue\": \"b", "!"},
+        {"{\"talk\": \"[MONOLOGUE] a\"}", "!"},
+        {"{\"response\": \"[TALK] a\"}", "!"},
+        {"{\"talk\": 3, \"monologue\": \"b\"}", "!"},
+        {"{\"whisper\": {\"Noah\": \"a\", \"X\": \"b\"}}", "!"},
+        {"{\"talk\": \"\"}", "!"},
+        {"\"talk\": \"a\",", "!"},
+        {"{WHISPER Noah}: a", "W2:a"},
+    };
+    check("en", EN, x, sizeof x / sizeof *x);
+}
+
+Test(study_reply, what_is_around_json_is_counted) {
+    struct set s = open_set("en", EN);
+    static const char text[] = "Sure!\n```json\n{\"talk\": \"a\", \"mood\": \"calm\"}\n```\nHope it helps.";
+    struct reply r;
+    struct err e = ERR_INIT;
+    cr_assert_geq(reply_parse(&r, s.r, 0, text, sizeof text - 1, &e), 0);
+    cr_assert(r.n == 1 && r.json && r.stray == 3, "%d acts, json %d, stray %d", r.n, r.json, r.stray);
+    reply_free(&r);
+    close_set(&s);
+}
+
+/* Where I and i are two letters. */
+Test(study_reply, turkish) {
+    static const struct example x[] = {
+        {"[KONUŞMA] a\n[İÇ SES] b\n[FISILTI] c", "T:a|M:b|W-:c"},
+        {"[TALK] a\n[WHISPER Noah] b\nwhisper Noah: c", "T:a|W2:b|W2:c"},
+        {"{\"fısıltı\": {\"to\": \"Noah\", \"text\": \"a\"}, \"WHISPER\": \"b\"}", "W2:a|W-:b"},
+    };
+    check("tr", EN, x, sizeof x / sizeof *x);
 }
 
 Test(study_reply, japanese) {
@@ -108,6 +176,10 @@ Test(study_reply, japanese) {
         {"［耳打ち　直人さんへ］ねえ", "W2:ねえ"},
         {"**耳打ち（静香）：** ねえ", "W1:ねえ"},
         {"発言します。こんにちは", "!"},
+        {"{\"発言\": \"こんにちは\", \"独白\": \"うーん\"}", "T:こんにちは|M:うーん"},
+        {"[{\"channel\": \"耳打ち\", \"to\": \"直人\", \"text\": \"ねえ\"}]", "W2:ねえ"},
+        {"[TALK] 皆さん\nWHISPER 直人: ねえ", "T:皆さん|W2:ねえ"},
+        {"{\"talk\": \"皆さん\"}", "T:皆さん"},
     };
     check("ja", JA, x, sizeof x / sizeof *x);
 }
@@ -151,9 +223,40 @@ static void check_sound(const struct reply *r) {
 }
 
 Test(study_reply, random_bytes_and_random_pieces) {
-    static const char *const bits[] = {"[",  "]",  "TALK", "WHISPER", "MONOLOGUE", "Noah", "Lily", ":",    "：",      "\n",
-                                       " ",  "**", "{",    "}",       "\"talk\"",  "\"",   "“",    "\xff", "x",       "発言",
-                                       "【", "】", "<",    "-",       "\\u0000",   "[[",   "(",    ")",    "\xe2\x80"};
+    static const char *const bits[] = {"[",
+                                       "]",
+                                       "TALK",
+                                       "WHISPER",
+                                       "MONOLOGUE",
+                                       "Noah",
+                                       "Lily",
+                                       ":",
+                                       "：",
+                                       "\n",
+                                       " ",
+                                       "**",
+                                       "{",
+                                       "}",
+                                       "\"talk\"",
+                                       "\"",
+                                       "“",
+                                       "\xff",
+                                       "x",
+                                       "発言",
+                                       "【",
+                                       "】",
+                                       "<",
+                                       "-",
+                                       "\\u0000",
+                                       "[[",
+                                       "(",
+                                       ")",
+                                       "\xe2\x80",
+                                       "```",
+                                       "{\"talk\":\"a\"}",
+                                       "[{",
+                                       "\"channel\":\"talk\",",
+                                       "\"text\":\"b\"}"};
     struct set s = open_set("en", EN);
     struct rng g = RNG(3, 1);
     for (int k = 0; k < 4000; k++) {

@@ -1,10 +1,13 @@
 /* What an agent said, read from what a model wrote.
  *
  * A reply is asked for as lines that begin with a tag in brackets ([TALK] …, [WHISPER Noah] …), in the tag words of its language. Models
- * vary the form, so full-width brackets and colons, other case, markdown, bullets and quotes around are tolerated, a colon in place of
- * the brackets, several tags on one line, several lines of a channel, and a JSON object {"talk": …, "monologue": …, "whisper": {"to": …,
- * "text": …}} (also lists of these, also within a code fence). What could not be read is counted, never guessed: a text without any
- * tag says nothing, and a whisper to nobody in the room (or to several) is kept without a recipient, so that nobody hears it.
+ * vary the form, so full-width brackets and colons, other case, markdown, bullets, quotes and code fences around are tolerated, a colon in
+ * place of the brackets, several tags on one line, several lines of a channel, the English tags in every language, and JSON: an object
+ * {"talk": …, "monologue": …, "whisper": {"to": …, "text": …}} with tags or channels as keys, acts {"channel": …, "to": …, "text": …}, lists
+ * of these, one of them under a key, in a fence, with words around it.
+ * What could not be read is counted, never guessed: a text without any tag says nothing, and a whisper to nobody in the room (or to
+ * several) is kept without a recipient, so that nobody hears it. What could be read in two ways is not read: JSON that is cut off or holds
+ * an unknown channel, JSON beside tags, tags within JSON.
  *
  * Replies are untrusted bytes: what is no UTF-8 is replaced by U+FFFD and counted, so is NUL; size and number of acts have limits, and what
  * is beyond them is counted. Text of an act is one line: white space is one space, so that no act can look like another's.
@@ -27,7 +30,7 @@ struct reply {
     int json;      /* it was read as JSON */
     /* counts of what was tolerated or lost */
     int replaced;   /* characters put in place of bytes that are no UTF-8 */
-    int stray;      /* lines before the first tag */
+    int stray;      /* lines before the first tag, or around JSON; members of it that are no channel */
     int unknown_to; /* whispers whose recipient is not one person of the room */
     int cut;        /* bytes or acts beyond the limits */
 };
