@@ -280,3 +280,57 @@ Test(study_reply, random_bytes_and_random_pieces) {
     }
     close_set(&s);
 }
+
+/* What a model wrote to itself: the text without it, " / ", what was cut. */
+Test(study_reply, thoughts) {
+    static const struct example x[] = {
+        {"[TALK] a", "[TALK] a / "},
+        {"<think>\nso\n</think>\n\n[TALK] a", "[TALK] a / so"},
+        {"  <Thinking>so</THINKING>[TALK] a", "[TALK] a / so"},
+        {"so it goes</think>\n[TALK] a", "[TALK] a / so it goes"},
+        {"<think></think>[TALK] a", "[TALK] a / "},
+        {"<think>1</think><think>2</think>[TALK] a", "[TALK] a / 1\n2"},
+        {"[TALK] a <think>1</think> b", "[TALK] a \n b / 1"},
+        {"<think>1 <think>2</think> 3</think> [TALK] a", "[TALK] a / 1 <think>2\n3"},
+        {"<think> and so on", "<think> / and so on"},
+        {" <think>", "<think> / "},
+        {"[TALK] a\n<think> and so on", "[TALK] a\n / and so on"},
+        {"<thi<think>x</think>nk>y</think>[TALK] a", "[TALK] a / x\n<thi\nnk>y"},
+        {"a < b, <thinker>, </x>", "a < b, <thinker>, </x> / "},
+        {"<think", "<think / "},
+        {"", " / "},
+    };
+    struct err e = ERR_INIT;
+    for (size_t i = 0; i < sizeof x / sizeof *x; i++) {
+        struct str thoughts = {0}, again = {0};
+        char text[200], is[300];
+        size_t n = strlen(x[i].text);
+        memcpy(text, x[i].text, n + 1);
+        cr_assert_geq(reply_cut_thoughts(text, &n, &thoughts, &e), 0);
+        snprintf(is, sizeof is, "%s / %s", text, thoughts.s ? thoughts.s : "");
+        cr_expect_str_eq(is, x[i].want, "\"%s\" is parted into \"%s\"", x[i].text, is);
+        cr_expect_eq(strlen(text), n);
+        cr_assert_geq(reply_cut_thoughts(text, &n, &again, &e), 0);
+        cr_expect(!again.len && strlen(text) == n, "\"%s\": twice", x[i].text);
+        str_free(&thoughts), str_free(&again);
+    }
+}
+
+Test(study_reply, thoughts_of_random_pieces) {
+    static const char *const bits[] = {"<think>",  "</think>", "<", "think", ">",          "</",
+                                       "[TALK] a", "\n",       " ", "x",     "<thinking>", "\xff"};
+    struct rng g = RNG(5, 1);
+    struct err e = ERR_INIT;
+    for (int k = 0; k < 4000; k++) {
+        struct str b = {0}, thoughts = {0};
+        str_puts(&b, "");
+        for (int i = (int)rng_below(&g, 20); i >= 0; i--) str_puts(&b, bits[rng_below(&g, sizeof bits / sizeof *bits)]);
+        size_t n = b.len;
+        cr_assert_geq(reply_cut_thoughts(b.s, &n, &thoughts, &e), 0);
+        cr_assert(n <= b.len && !b.s[n] && !strstr(b.s, "</think>"), "%s", b.s);
+        size_t once = thoughts.len, same = n;
+        cr_assert_geq(reply_cut_thoughts(b.s, &same, &thoughts, &e), 0);
+        cr_assert(same == n && thoughts.len == once, "%s", b.s);
+        str_free(&b), str_free(&thoughts);
+    }
+}

@@ -25,6 +25,8 @@ struct answer {
     struct err why;
     char *text; /* any bytes, NUL-terminated; malloc'd; NULL only if rc is not 0 */
     size_t text_n;
+    char *
+        reasoning; /* what the API delivers apart as the model's thinking, or what was cut out of the text; malloc'd; NULL: none */
     enum chat_finish finish;
     char model[128], fingerprint[64], provider[64]; /* "": not told */
     int64_t tokens_in, tokens_out;                  /* -1: not told */

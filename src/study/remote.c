@@ -42,6 +42,7 @@ static void fill(struct answer *a, int64_t tag, struct chat_reply *r) {
                          .cached = r->cached};
     if (r->rc < 0) return;
     a->text = r->text, a->text_n = strlen(r->text);
+    if (*r->reasoning) a->reasoning = r->reasoning, r->reasoning = NULL;
     r->text = NULL;
     snprintf(a->model, sizeof a->model, "%s", r->model);
     snprintf(a->fingerprint, sizeof a->fingerprint, "%s", r->fingerprint);

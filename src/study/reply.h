@@ -14,9 +14,10 @@
  * Owner: reply_free, reply_rules_free. Thread: rules are immutable. */
 #ifndef STUDY_REPLY_H
 #define STUDY_REPLY_H
+#include "base/str.h"
 #include "study/language.h"
 
-enum { REPLY_MAX_BYTES = 64 << 10, REPLY_MAX_ACTS = 64, REPLY_MAX_NAMES = 64 };
+enum { REPLY_MAX_BYTES = 64 << 10, REPLY_MAX_THOUGHTS = 1 << 20, REPLY_MAX_ACTS = 64, REPLY_MAX_NAMES = 64 };
 
 struct act {
     enum channel channel;
@@ -41,6 +42,11 @@ void reply_rules_free(struct reply_rules *r);
 /* self: who speaks; whoever whispers to himself has no recipient. Errors: NOMEM only. */
 int reply_parse(struct reply *out, const struct reply_rules *r, int self, const char *s, size_t n, struct err *e);
 void reply_free(struct reply *r);
+
+/* Cuts what a model wrote to itself before its reply (<think>…</think>, <thinking>…</thinking>, also where the prompt opened it and only the
+ * end is there) out of the n bytes and the NUL at s, in place, and adds it to `thoughts`. What never ends is thinking to the end of the
+ * text; a reply that never began is then the opening mark alone, which cannot be read. Twice is once. */
+int reply_cut_thoughts(char *s, size_t *n, struct str *thoughts, struct err *e);
 
 /* Valid UTF-8 without NUL of any bytes, at most `limit` of them; what was replaced is counted. free() *out. */
 int text_clean(char **out, size_t *out_n, const char *s, size_t n, size_t limit, int *replaced, int *cut, struct err *e);

@@ -1,7 +1,6 @@
 /* What the readers of replies share. */
 #ifndef STUDY_REPLY_INT_H
 #define STUDY_REPLY_INT_H
-#include "base/str.h"
 #include "study/reply.h"
 
 enum { TAG_WORDS = 3, NO_CHANNEL = CHANNELS };
