@@ -124,8 +124,8 @@ const struct command command_study_run = {
     .max_pos = 1,
     .run = run,
     .notes = "A study of several models: --backend MODEL=WHO and -m MODEL=M for each, with the study's names of its models (also "
-             "of --calls, "
-             "--template, --kv,\n--precision, --api and --key-env); what is said without MODEL= is for all. --max-cost is of all "
+             "of --calls, --template, --kv,\n--precision, --api, --key-env, --key-file, --timeout, --attempts, "
+             "--requests-per-minute and --tokens-per-minute);\nwhat is said without MODEL= is for all. --max-cost is of all "
              "together,\nwith what earlier starts paid for the replies in the archive. What answers each model is kept in\nthe "
              "archive, and going on with another is refused.",
 };

@@ -30,6 +30,7 @@ struct chat_endpoint {
     const char *key_env;
     const char *key;       /* the key itself, where the caller has it from elsewhere (a file, never an argument); NULL: key_env */
     int plain_key;         /* the key may go over unencrypted http to a host that is not this machine */
+    const char *plain_how; /* how the user allows that, for the words of the refusal; NULL: in no way that we know */
     int completion_tokens; /* OpenAI: the limit is called max_completion_tokens (newer models), not max_tokens */
 };
 
