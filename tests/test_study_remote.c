@@ -271,6 +271,46 @@ Test(study_remote, replies_from_a_cache_cost_nothing) {
     study_free(s);
 }
 
+static int look_at_host(void *user, const char *key, const char *json, size_t n, struct err *e) {
+    int *seen = user;
+    (void)e;
+    json_t *o = json_loadb(json, n, 0, NULL);
+    const char *host = json_string_value(json_object_get(o, "host"));
+    cr_assert(host && !strncmp(host, "127.0.0.1:", 10), "%s: %s", key, json);
+    seen[0]++, seen[1] += json_object_get(o, "failed") != NULL, seen[2] += json_object_get(o, "uncertain_tokens_in") != NULL;
+    json_decref(o);
+    return 0;
+}
+
+/* Calls that broke off were perhaps charged: the archive remembers them over all starts, and who was asked. */
+Test(study_remote, what_broke_off_counts_in_later_starts) {
+    struct mischief m = {.share = 20};
+    struct study *s = many_runs(150);
+    struct fake *f = calloc(1, sizeof *f);
+    struct chat_opts o = quick;
+    struct archive *a;
+    struct err e = ERR_INIT;
+    int seen[3] = {0};
+    char path[100];
+    signal(SIGPIPE, SIG_IGN);
+    path_of(path, sizeof path, "remote-broken");
+    remove_all(path);
+    o.price = (struct chat_price){1, 1, 1}, o.attempts = 2;
+    cr_assert_eq(fake_start(f, serve, &m), 0);
+    struct spent x = run_study(s, f, path, &o, 40);
+    fake_stop(f);
+    cr_assert_eq(x.rc, 0, "after %d starts: %s", x.starts, x.e.msg);
+    cr_assert_float_eq(paid_in(s, path, &o.price), x.a.spent, 1e-9, "%g, found %g", x.a.spent, paid_in(s, path, &o.price));
+    cr_assert_geq(archive_open(&a, path, ARCHIVE_READ, &e), 0, "%s", e.msg);
+    cr_assert_geq(archive_each_note(a, "cell", look_at_host, seen, &e), 0, "%s", e.msg);
+    archive_close(a);
+    cr_assert(seen[0] >= 300 && seen[1] > 0 && seen[2] > seen[1] / 2, "%d notes, %d failed, %d uncertain", seen[0], seen[1],
+              seen[2]);
+    free(f);
+    remove_all(path);
+    study_free(s);
+}
+
 static void refuse(struct fake *f, int fd, const struct fake_call *c) {
     (void)f, (void)c;
     fake_answer(fd, 401, "", "{\"error\":{\"message\":\"bad key\"}}");

@@ -86,7 +86,9 @@ struct chat_reply {
     int attempts;     /* sent, this time or when it was stored */
     double latency_s; /* of the last attempt */
     double waited_s;  /* planned waits before repeated attempts, before time_scale */
-    char *raw;        /* the last body, cut to raw_bytes and NUL-terminated; NULL if none is kept */
+    /* Bounds on what was perhaps charged beside tokens_in and tokens_out: by attempts that broke off, or by a reply that did not tell. */
+    int64_t uncertain_in, uncertain_out;
+    char *raw; /* the last body, cut to raw_bytes and NUL-terminated; NULL if none is kept */
     size_t raw_n;
 };
 void chat_reply_fini(struct chat_reply *r);

@@ -33,6 +33,8 @@ struct answer {
     /* measurements */
     double seconds, waited;
     int attempts, cached;
+    char host[264];                      /* host[:port] that was asked; "": none was */
+    int64_t uncertain_in, uncertain_out; /* tokens that were perhaps charged beside those of the facts, at most */
 };
 void answer_free(struct answer *a);
 

@@ -29,7 +29,7 @@ static int submit(struct backend *self, const struct call *c, struct err *e) {
     return rc;
 }
 
-static void fill(struct answer *a, int64_t tag, struct chat_reply *r) {
+static void fill(const struct asker *k, struct answer *a, int64_t tag, struct chat_reply *r) {
     *a = (struct answer){.tag = tag,
                          .rc = r->rc,
                          .why = r->why,
@@ -39,7 +39,10 @@ static void fill(struct answer *a, int64_t tag, struct chat_reply *r) {
                          .seconds = r->latency_s,
                          .waited = r->waited_s,
                          .attempts = r->attempts,
-                         .cached = r->cached};
+                         .cached = r->cached,
+                         .uncertain_in = r->uncertain_in,
+                         .uncertain_out = r->uncertain_out};
+    if (!r->cached) snprintf(a->host, sizeof a->host, "%s", chat_host(k->client));
     if (r->rc < 0) return;
     a->text = r->text, a->text_n = strlen(r->text);
     if (*r->reasoning) a->reasoning = r->reasoning, r->reasoning = NULL;
@@ -57,7 +60,7 @@ static int poll_answer(struct backend *self, double wait_s, struct answer *out, 
         if (got < 0) return got;
         int unsent = r.rc < 0 && !r.attempts;
         if (unsent && !k->closed.code) k->closed = r.why;
-        if (!unsent) fill(out, tag, &r);
+        if (!unsent) fill(k, out, tag, &r);
         chat_reply_fini(&r);
         if (!unsent) return 1;
     }

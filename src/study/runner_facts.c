@@ -139,10 +139,20 @@ json_t *fact_turn(const struct live *l, int ask, const struct heard *h, const st
 }
 
 json_t *note_turn(const struct answer *a) {
-    if (a->rc < 0) return json_pack("{s:s, s:s, s:i}", "failed", err_name(a->rc), "why", a->why.msg, "attempts", a->attempts);
-    if (a->seconds <= 0 && a->waited <= 0 && a->attempts <= 1 && !a->cached) return NULL;
-    return json_pack("{s:f, s:f, s:i, s:b}", "seconds", a->seconds, "waited", a->waited, "attempts", a->attempts, "cached",
-                     a->cached);
+    json_t *o;
+    if (a->rc < 0)
+        o = json_pack("{s:s, s:s, s:i}", "failed", err_name(a->rc), "why", a->why.msg, "attempts", a->attempts);
+    else if (a->seconds <= 0 && a->waited <= 0 && a->attempts <= 1 && !a->cached)
+        return NULL;
+    else
+        o = json_pack("{s:f, s:f, s:i, s:b}", "seconds", a->seconds, "waited", a->waited, "attempts", a->attempts, "cached",
+                      a->cached);
+    if (!o) return NULL;
+    set_text(o, "host", a->host);
+    if (!a->uncertain_in && !a->uncertain_out) return o;
+    json_object_set_new(o, "uncertain_tokens_in", json_integer(a->uncertain_in));
+    json_object_set_new(o, "uncertain_tokens_out", json_integer(a->uncertain_out));
+    return o;
 }
 
 int fact_reply(const struct live *l, int agent, const json_t *fact, struct reply *out, enum turn_status *status, struct err *e) {
