@@ -187,14 +187,18 @@ int answering_guard(const struct answering *w, struct archive *a, struct err *e)
 }
 
 /* Of a study of one model, or one whose models are answered alike, the first answerer has the price of all. */
-int answering_paid(struct answering *w, struct archive *a, struct err *e) {
-    struct chat_price price[STUDY_MAX_MODELS];
+int answering_prices(const struct answering *w, struct chat_price *price) {
     int priced = 0;
     for (int i = 0; i < w->s->n_models; i++) {
         price[i] = w->of[w->of[i].price.set ? i : 0].price;
         priced |= price[i].set;
     }
-    return !priced ? 0 : study_paid(&w->purse.gone.spent, w->s, a, price, e);
+    return priced;
+}
+
+int answering_paid(struct answering *w, struct archive *a, struct err *e) {
+    struct chat_price price[STUDY_MAX_MODELS];
+    return answering_prices(w, price) ? study_paid(&w->purse.gone.spent, w->s, a, price, e) : 0;
 }
 
 void answering_close(struct answering *w) {

@@ -65,6 +65,8 @@ struct answering {
 int answering_open(struct answering *w, const struct study *s, struct args *a, struct err *e);
 /* The archive refuses whatever holds the key. */
 int answering_guard(const struct answering *w, struct archive *a, struct err *e);
+/* price[s->n_models]; returns whether any is set. */
+int answering_prices(const struct answering *w, struct chat_price *price);
 /* What the archive's calls have cost already counts against --max-cost. */
 int answering_paid(struct answering *w, struct archive *a, struct err *e);
 void answering_close(struct answering *w); /* of a zeroed one: nothing */

@@ -53,7 +53,8 @@ struct backend {
     int (*poll)(struct backend *b, double wait_s, struct answer *out, struct err *e);
     int64_t (*pending)(const struct backend *b);
     void (*tell)(const struct backend *b, char *out, size_t size); /* for people: what was spent so far. NULL: nothing to tell */
-    void (*close)(struct backend *b);                              /* drops what is unfinished; NULL allowed by backend_close */
+    void (*account)(const struct backend *b, struct chat_account *sum); /* adds what was spent so far. NULL: nothing ever is */
+    void (*close)(struct backend *b); /* drops what is unfinished; NULL allowed by backend_close */
 };
 void backend_close(struct backend *b);
 

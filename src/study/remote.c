@@ -78,6 +78,13 @@ static void tell(const struct backend *self, char *out, size_t size) {
         snprintf(out + n, size - (size_t)n, ", cost %.4g", a.spent + a.uncertain);
 }
 
+static void add_account(const struct backend *self, struct chat_account *sum) {
+    struct chat_account a = remote_account(self);
+    sum->calls += a.calls, sum->cached += a.cached, sum->failed += a.failed, sum->retries += a.retries, sum->untold += a.untold;
+    sum->tokens_in += a.tokens_in, sum->tokens_out += a.tokens_out;
+    sum->spent += a.spent, sum->uncertain += a.uncertain, sum->saved += a.saved;
+}
+
 static void shut(struct backend *self) {
     struct asker *k = (struct asker *)self;
     chat_close(k->client);
@@ -104,6 +111,7 @@ int remote_open(struct backend **out, const struct remote_opts *o, struct err *e
                             .poll = poll_answer,
                             .pending = pending,
                             .tell = tell,
+                            .account = add_account,
                             .close = shut};
     int rc = chat_open(&k->client, &o->ep, &with, e);
     if (rc < 0)
