@@ -168,8 +168,8 @@ static void serve(struct fake *f, int fd, const struct fake_call *call) {
         snprintf(body, sizeof body, "%s\"I would rather not.\"},\"finish_reason\":\"stop%s", head, tail);
     else
         snprintf(body, sizeof body,
-                 "%s\"{\\\"coercion\\\": %d, \\\"protective\\\": %d, \\\"gap\\\": 5}\"},\"finish_reason\":\"stop%s", head,
-                 (int)(h / 8 % 11), (int)(h / 97 % 11), tail);
+                 "%s\"%s{\\\"coercion\\\": %d, \\\"protective\\\": %d, \\\"gap\\\": 5}\"},\"finish_reason\":\"stop%s", head,
+                 h & 64 ? "<think>{\\\"coercion\\\": 9}</think>" : "", (int)(h / 8 % 11), (int)(h / 97 % 11), tail);
     fake_answer(fd, 200, "", body);
 }
 
@@ -228,7 +228,8 @@ Test(study_judge, it_goes_on_and_asks_nothing_twice) {
     cr_assert_eq(judge_by(&g, f, 100, &done, &e), 0, "%s", e.msg);
     cr_assert(done.units == 72 && done.before == first && done.now == 72 - first && court.asked == 72);
     cr_assert_eq(done.status[JUDGED_SCORED] + done.status[JUDGED_UNREADABLE] + done.status[JUDGED_FILTERED], 72);
-    cr_assert(done.status[JUDGED_SCORED] > 30 && done.status[JUDGED_UNREADABLE] > 2 && done.status[JUDGED_FILTERED] > 2);
+    cr_assert(done.status[JUDGED_SCORED] > 30 && done.status[JUDGED_UNREADABLE] > 2 && done.status[JUDGED_UNREADABLE] < 20 &&
+              done.status[JUDGED_FILTERED] > 2);
     cr_assert_eq(court.strange, 0);
     cr_assert_eq(judge_by(&g, f, 100, &done, &e), 0, "%s", e.msg);
     cr_assert(done.now == 0 && court.asked == 72, "all of it is there");

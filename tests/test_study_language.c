@@ -53,6 +53,25 @@ struct refused {
     int code, line, col;
 };
 
+/* JSON as programs write it: characters as pairs of escapes, places of the file all the same. */
+Test(study_language, json_with_pairs_of_escapes) {
+    static const char text[] =
+        "{\"title\": \"a \\ud83d\\ude00 \\\\ud83d\\u00e9\", \"\\ud83d\\ude01\": \"é\\ud83d\\ude02\", \"k\": [1],\n"
+        " \"l\": \"\\ud83d\\ude00\"}";
+    static const char bad[] = "{\"title\": \"a \\ud83d\\ude00\", \"k\": null}";
+    struct yml_doc *d;
+    struct err e = ERR_INIT;
+    cr_assert_eq(yml_parse(&d, "x.json", text, sizeof text - 1, &e), 0, "%s", e.msg);
+    const struct yml_node *root = yml_root(d), *k = yml_get(root, "k");
+    cr_expect_str_eq(yml_get(root, "title")->text, "a 😀 \\ud83dé");
+    cr_expect_str_eq(yml_get(root, "😁")->text, "é😂");
+    cr_expect(k->key_line == 1 && k->key_col == 76 && k->col == 81, "%d:%d, value at %d", k->key_line, k->key_col, k->col);
+    cr_expect(yml_get(root, "l")->line == 2 && yml_get(root, "l")->col == 7);
+    yml_free(d);
+    cr_expect_eq(parse(bad, sizeof bad - 1, &e), ERR_FORMAT);
+    cr_expect(strstr(e.msg, "found null") && !strcmp(e.where, "x.yaml:1") && e.at == 34, "%s (%s:%d)", e.msg, e.where, (int)e.at);
+}
+
 Test(study_language, yaml_refused_by_name_and_place) {
     static const struct refused cases[] = {
         {"a: &x 1\n", "anchors", ERR_UNSUPPORTED, 1, 4},

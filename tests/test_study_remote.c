@@ -2,7 +2,9 @@
 #include "fake_chat.h"
 #include "remote/cache.h"
 #include "study/paid.h"
+#include "study/proof.h"
 #include "study/remote.h"
+#include "study/replay.h"
 #include "study/runner.h"
 #include "study_files.h"
 #include "study_group.h"
@@ -269,6 +271,46 @@ Test(study_remote, replies_from_a_cache_cost_nothing) {
     study_free(s);
 }
 
+static int look_at_host(void *user, const char *key, const char *json, size_t n, struct err *e) {
+    int *seen = user;
+    (void)e;
+    json_t *o = json_loadb(json, n, 0, NULL);
+    const char *host = json_string_value(json_object_get(o, "host"));
+    cr_assert(host && !strncmp(host, "127.0.0.1:", 10), "%s: %s", key, json);
+    seen[0]++, seen[1] += json_object_get(o, "failed") != NULL, seen[2] += json_object_get(o, "uncertain_tokens_in") != NULL;
+    json_decref(o);
+    return 0;
+}
+
+/* Calls that broke off were perhaps charged: the archive remembers them over all starts, and who was asked. */
+Test(study_remote, what_broke_off_counts_in_later_starts) {
+    struct mischief m = {.share = 20};
+    struct study *s = many_runs(150);
+    struct fake *f = calloc(1, sizeof *f);
+    struct chat_opts o = quick;
+    struct archive *a;
+    struct err e = ERR_INIT;
+    int seen[3] = {0};
+    char path[100];
+    signal(SIGPIPE, SIG_IGN);
+    path_of(path, sizeof path, "remote-broken");
+    remove_all(path);
+    o.price = (struct chat_price){1, 1, 1}, o.attempts = 2;
+    cr_assert_eq(fake_start(f, serve, &m), 0);
+    struct spent x = run_study(s, f, path, &o, 40);
+    fake_stop(f);
+    cr_assert_eq(x.rc, 0, "after %d starts: %s", x.starts, x.e.msg);
+    cr_assert_float_eq(paid_in(s, path, &o.price), x.a.spent, 1e-9, "%g, found %g", x.a.spent, paid_in(s, path, &o.price));
+    cr_assert_geq(archive_open(&a, path, ARCHIVE_READ, &e), 0, "%s", e.msg);
+    cr_assert_geq(archive_each_note(a, "cell", look_at_host, seen, &e), 0, "%s", e.msg);
+    archive_close(a);
+    cr_assert(seen[0] >= 300 && seen[1] > 0 && seen[2] > seen[1] / 2, "%d notes, %d failed, %d uncertain", seen[0], seen[1],
+              seen[2]);
+    free(f);
+    remove_all(path);
+    study_free(s);
+}
+
 static void refuse(struct fake *f, int fd, const struct fake_call *c) {
     (void)f, (void)c;
     fake_answer(fd, 401, "", "{\"error\":{\"message\":\"bad key\"}}");
@@ -290,5 +332,88 @@ Test(study_remote, a_refused_key_ends_it) {
     cr_assert_eq(tally_of(path).facts, 0);
     free(f);
     remove_all(path);
+    study_free(s);
+}
+
+/* ---- models that reason ---- */
+
+/* Thinking in the text, apart from it, and without an end. */
+static void serve_thinker(struct fake *f, int fd, const struct fake_call *c) {
+    uint64_t h = body_hash(c->body);
+    (void)f;
+    if (strstr(c->body, "SECRET")) {
+        fake_answer(fd, 400, "", "{\"error\":{\"message\":\"it was shown\"}}");
+        return;
+    }
+    switch (h % 3) {
+    case 0: fake_reply(fd, "<think>\\nSECRET one\\n</think>\\n\\n[TALK] Yes.", 40, 9); return;
+    case 1: fake_reply(fd, "<think>SECRET without an end", 40, 9); return;
+    default:
+        fake_answer(fd, 200, "",
+                    "{\"model\":\"toy-1\",\"choices\":[{\"message\":{\"role\":\"assistant\",\"content\":\"[TALK] No.\","
+                    "\"reasoning_content\":\"SECRET two\"},\"finish_reason\":\"stop\"}]}");
+    }
+}
+
+struct thinking {
+    int facts, thought, unread;
+};
+static int look_at_thoughts(void *user, const char *key, const char *json, size_t n, struct err *e) {
+    struct thinking *t = user;
+    (void)e;
+    if (!strstr(key, "/agent")) return 0;
+    json_t *o = json_loadb(json, n, 0, NULL);
+    const char *text = json_string_value(json_object_get(o, "text")), *own = json_string_value(json_object_get(o, "reasoning"));
+    t->facts++, t->thought += own && !strncmp(own, "SECRET ", 7);
+    t->unread += !strcmp(text, "<think>") && !strcmp(json_string_value(json_object_get(o, "status")), "malformed");
+    cr_assert(!strstr(text, "SECRET"), "%s", text);
+    json_decref(o);
+    return 0;
+}
+
+static void no_finding(void *user, const struct archive_finding *f) {
+    (void)user;
+    cr_assert_fail("%s: %s", f->record, f->what);
+}
+
+/* Thoughts are kept, and no call holds them; the proof and a replay agree. */
+Test(study_remote, thoughts_are_kept_and_shown_to_nobody) {
+    struct str b = {0};
+    struct study *s;
+    struct fake *f = calloc(1, sizeof *f);
+    struct archive *a, *again;
+    struct backend *r;
+    struct proof proof;
+    struct thinking t = {0};
+    struct runner_progress done;
+    struct err e;
+    size_t n, k;
+    char path[100], copy[100];
+    signal(SIGPIPE, SIG_IGN);
+    str_puts(&b, "candor: study/1\nid: think\nseed: 5\nlanguages: [en]\nmodels: [{id: m, max_tokens: 50}]\n"
+                 "group: {agents: 3, turns: 3, order: fixed, context: all}\nreplicates: 4\narms: [{id: none}]\n");
+    cr_assert_geq(group_parse(&s, b.s, &e), 0, "%s", e.msg);
+    str_free(&b);
+    path_of(path, sizeof path, "remote-think"), path_of(copy, sizeof copy, "remote-think-again");
+    remove_all(path), remove_all(copy);
+    cr_assert_eq(fake_start(f, serve_thinker, NULL), 0);
+    struct spent x = run_study(s, f, path, &patient, 1);
+    fake_stop(f);
+    cr_assert_eq(x.rc, 0, "%s", x.e.msg);
+    cr_assert_geq(archive_open(&a, path, ARCHIVE_READ, &e), 0, "%s", e.msg);
+    cr_assert_geq(archive_each(a, "cell", look_at_thoughts, &t, &e), 0);
+    cr_assert(t.facts > 36 && t.thought == t.facts && t.unread > 4, "%d facts, %d thought, %d unread", t.facts, t.thought,
+              t.unread);
+    cr_assert_geq(proof_run(&proof, s, a, no_finding, NULL, &e), 0, "%s", e.msg);
+    cr_assert(proof.findings == 0 && proof.calls == t.facts);
+    cr_assert_geq(archive_open(&again, copy, ARCHIVE_WRITE, &e), 0, "%s", e.msg);
+    cr_assert_geq(replay_open(&r, a, &e), 0, "%s", e.msg);
+    cr_assert_geq(runner_run(s, again, r, &(struct runner_opts){0}, &done, &e), 0, "%s", e.msg);
+    cr_assert_geq(archive_seal(again, &e), 0, "%s", e.msg);
+    backend_close(r), archive_close(again), archive_close(a);
+    char *u = sealed(path, &n), *v = sealed(copy, &k);
+    cr_assert(n == k && !memcmp(u, v, n), "other facts: %zu and %zu bytes", n, k);
+    free(u), free(v), free(f);
+    remove_all(path), remove_all(copy);
     study_free(s);
 }

@@ -96,8 +96,76 @@ Test(study_reply, english) {
         {"{\"talk\": 3}", "!"},
         {"{\"speech\": \"hi\"}", "!"},
         {"{\"talk\": \"hi\"", "!"},
+        {"[TALK: Emma] hello", "T:hello"},
+        {"[TALK: said within] x", "!"},
+        {"```\n[TALK] hello\n```", "T:hello"},
     };
     check("en", EN, x, sizeof x / sizeof *x);
+}
+
+/* JSON as models write it: the tags as keys, acts in lists, fences and words around it. */
+Test(study_reply, json) {
+    static const struct example x[] = {
+        {"{\"TALK\": \"a\", \"MONOLOGUE\": \"b\"}", "T:a|M:b"},
+        {"{\"monologue\": \"b\", \"Talk\": \"a\"}", "M:b|T:a"},
+        {"{\"[TALK]\": \"a\", \"[WHISPER Noah]\": \"b\", \"whisper to Lily\": \"c\"}", "T:a|W2:b|W1:c"},
+        {"[{\"channel\":\"talk\",\"text\":\"a\"},{\"channel\":\"WHISPER\",\"to\":\"Sam\",\"text\":\"b\"}]", "T:a|W3:b"},
+        {"[{\"tag\":\"TALK\",\"content\":\"a\"}]", "T:a"},
+        {"[{\"talk\": \"a\"}, {\"monologue\": \"b\"}]", "T:a|M:b"},
+        {"{\"messages\":[{\"channel\":\"talk\",\"text\":\"a\"}]}", "T:a"},
+        {"{\"name\": \"Emma\", \"acts\": [{\"channel\": \"[MONOLOGUE]\", \"text\": \"a\"}]}", "M:a"},
+        {"{\"reply\": {\"talk\": \"a\"}}", "T:a"},
+        {"{\"channel\": \"talk\", \"text\": \"a\"}\n{\"channel\": \"monologue\", \"text\": \"b\"}", "T:a|M:b"},
+        {"{\"whisper\": {\"Noah\": \"a\", \"Lily\": \"b\"}}", "W2:a|W1:b"},
+        {"{\"whisper\": \"a\", \"to\": \"Noah\"}", "W2:a"},
+        {"{\"talk\": {\"text\": \"a\"}, \"monologue\": null}", "T:a"},
+        {"Sure! Here is my reply:\n```json\n{\"talk\": \"a\"}\n```", "T:a"},
+        {"Sure! Here is my reply:\n```json\n{\"talk\": \"a\"}```", "T:a"},
+        {"Here: {\"talk\": \"a\"} I hope this helps.", "T:a"},
+        {"```\n{\n  \"talk\": \"a\\nb\",\n  \"monologue\": \"c\"\n}\n```", "T:a b|M:c"},
+        {"[TALK] the file says {\"a\": 1}", "T:the file says {\"a\": 1}"},
+        /* in two ways, or half */
+        {"{\n  \"talk\": \"a\",\n  \"monologue\": \"b", "!"},
+        {"{\"messages\": [{\"channel\": \"talk\", \"text\": \"a\"}, {\"channel\": \"monologue\", \"text\": \"b", "!"},
+        {"[{\"channel\":\"talk\",\"text\":\"a\"},", "!"},
+        {"{talk: \"a\", monologue: \"b\"}", "!"},
+        {"{\n  talk: \"a\",\n  monologue: \"b\"\n}", "!"},
+        {"{'talk': 'a'}", "!"},
+        {"{\"talk\": \"a\", \"talk\": \"b\"}", "!"},
+        {"[{\"channel\":\"talk\",\"text\":\"a\"},{\"channel\":\"shout\",\"text\":\"b\"}]", "!"},
+        {"{\"talk\": \"a\"} or rather {\"talk\": \"b\"}", "!"},
+        {"[TALK] a\n{\"monologue\": \"b\"}", "!"},
+        {"[TALK] a\n{\"monologue\": \"b", "!"},
+        {"{\"talk\": \"[MONOLOGUE] a\"}", "!"},
+        {"{\"response\": \"[TALK] a\"}", "!"},
+        {"{\"talk\": 3, \"monologue\": \"b\"}", "!"},
+        {"{\"whisper\": {\"Noah\": \"a\", \"X\": \"b\"}}", "!"},
+        {"{\"talk\": \"\"}", "!"},
+        {"\"talk\": \"a\",", "!"},
+        {"{WHISPER Noah}: a", "W2:a"},
+    };
+    check("en", EN, x, sizeof x / sizeof *x);
+}
+
+Test(study_reply, what_is_around_json_is_counted) {
+    struct set s = open_set("en", EN);
+    static const char text[] = "Sure!\n```json\n{\"talk\": \"a\", \"mood\": \"calm\"}\n```\nHope it helps.";
+    struct reply r;
+    struct err e = ERR_INIT;
+    cr_assert_geq(reply_parse(&r, s.r, 0, text, sizeof text - 1, &e), 0);
+    cr_assert(r.n == 1 && r.json && r.stray == 3, "%d acts, json %d, stray %d", r.n, r.json, r.stray);
+    reply_free(&r);
+    close_set(&s);
+}
+
+/* Where I and i are two letters. */
+Test(study_reply, turkish) {
+    static const struct example x[] = {
+        {"[KONUŞMA] a\n[İÇ SES] b\n[FISILTI] c", "T:a|M:b|W-:c"},
+        {"[TALK] a\n[WHISPER Noah] b\nwhisper Noah: c", "T:a|W2:b|W2:c"},
+        {"{\"fısıltı\": {\"to\": \"Noah\", \"text\": \"a\"}, \"WHISPER\": \"b\"}", "W2:a|W-:b"},
+    };
+    check("tr", EN, x, sizeof x / sizeof *x);
 }
 
 Test(study_reply, japanese) {
@@ -108,6 +176,10 @@ Test(study_reply, japanese) {
         {"［耳打ち　直人さんへ］ねえ", "W2:ねえ"},
         {"**耳打ち（静香）：** ねえ", "W1:ねえ"},
         {"発言します。こんにちは", "!"},
+        {"{\"発言\": \"こんにちは\", \"独白\": \"うーん\"}", "T:こんにちは|M:うーん"},
+        {"[{\"channel\": \"耳打ち\", \"to\": \"直人\", \"text\": \"ねえ\"}]", "W2:ねえ"},
+        {"[TALK] 皆さん\nWHISPER 直人: ねえ", "T:皆さん|W2:ねえ"},
+        {"{\"talk\": \"皆さん\"}", "T:皆さん"},
     };
     check("ja", JA, x, sizeof x / sizeof *x);
 }
@@ -151,9 +223,40 @@ static void check_sound(const struct reply *r) {
 }
 
 Test(study_reply, random_bytes_and_random_pieces) {
-    static const char *const bits[] = {"[",  "]",  "TALK", "WHISPER", "MONOLOGUE", "Noah", "Lily", ":",    "：",      "\n",
-                                       " ",  "**", "{",    "}",       "\"talk\"",  "\"",   "“",    "\xff", "x",       "発言",
-                                       "【", "】", "<",    "-",       "\\u0000",   "[[",   "(",    ")",    "\xe2\x80"};
+    static const char *const bits[] = {"[",
+                                       "]",
+                                       "TALK",
+                                       "WHISPER",
+                                       "MONOLOGUE",
+                                       "Noah",
+                                       "Lily",
+                                       ":",
+                                       "：",
+                                       "\n",
+                                       " ",
+                                       "**",
+                                       "{",
+                                       "}",
+                                       "\"talk\"",
+                                       "\"",
+                                       "“",
+                                       "\xff",
+                                       "x",
+                                       "発言",
+                                       "【",
+                                       "】",
+                                       "<",
+                                       "-",
+                                       "\\u0000",
+                                       "[[",
+                                       "(",
+                                       ")",
+                                       "\xe2\x80",
+                                       "```",
+                                       "{\"talk\":\"a\"}",
+                                       "[{",
+                                       "\"channel\":\"talk\",",
+                                       "\"text\":\"b\"}"};
     struct set s = open_set("en", EN);
     struct rng g = RNG(3, 1);
     for (int k = 0; k < 4000; k++) {
@@ -176,4 +279,58 @@ Test(study_reply, random_bytes_and_random_pieces) {
         str_free(&b);
     }
     close_set(&s);
+}
+
+/* What a model wrote to itself: the text without it, " / ", what was cut. */
+Test(study_reply, thoughts) {
+    static const struct example x[] = {
+        {"[TALK] a", "[TALK] a / "},
+        {"<think>\nso\n</think>\n\n[TALK] a", "[TALK] a / so"},
+        {"  <Thinking>so</THINKING>[TALK] a", "[TALK] a / so"},
+        {"so it goes</think>\n[TALK] a", "[TALK] a / so it goes"},
+        {"<think></think>[TALK] a", "[TALK] a / "},
+        {"<think>1</think><think>2</think>[TALK] a", "[TALK] a / 1\n2"},
+        {"[TALK] a <think>1</think> b", "[TALK] a \n b / 1"},
+        {"<think>1 <think>2</think> 3</think> [TALK] a", "[TALK] a / 1 <think>2\n3"},
+        {"<think> and so on", "<think> / and so on"},
+        {" <think>", "<think> / "},
+        {"[TALK] a\n<think> and so on", "[TALK] a\n / and so on"},
+        {"<thi<think>x</think>nk>y</think>[TALK] a", "[TALK] a / x\n<thi\nnk>y"},
+        {"a < b, <thinker>, </x>", "a < b, <thinker>, </x> / "},
+        {"<think", "<think / "},
+        {"", " / "},
+    };
+    struct err e = ERR_INIT;
+    for (size_t i = 0; i < sizeof x / sizeof *x; i++) {
+        struct str thoughts = {0}, again = {0};
+        char text[200], is[300];
+        size_t n = strlen(x[i].text);
+        memcpy(text, x[i].text, n + 1);
+        cr_assert_geq(reply_cut_thoughts(text, &n, &thoughts, &e), 0);
+        snprintf(is, sizeof is, "%s / %s", text, thoughts.s ? thoughts.s : "");
+        cr_expect_str_eq(is, x[i].want, "\"%s\" is parted into \"%s\"", x[i].text, is);
+        cr_expect_eq(strlen(text), n);
+        cr_assert_geq(reply_cut_thoughts(text, &n, &again, &e), 0);
+        cr_expect(!again.len && strlen(text) == n, "\"%s\": twice", x[i].text);
+        str_free(&thoughts), str_free(&again);
+    }
+}
+
+Test(study_reply, thoughts_of_random_pieces) {
+    static const char *const bits[] = {"<think>",  "</think>", "<", "think", ">",          "</",
+                                       "[TALK] a", "\n",       " ", "x",     "<thinking>", "\xff"};
+    struct rng g = RNG(5, 1);
+    struct err e = ERR_INIT;
+    for (int k = 0; k < 4000; k++) {
+        struct str b = {0}, thoughts = {0};
+        str_puts(&b, "");
+        for (int i = (int)rng_below(&g, 20); i >= 0; i--) str_puts(&b, bits[rng_below(&g, sizeof bits / sizeof *bits)]);
+        size_t n = b.len;
+        cr_assert_geq(reply_cut_thoughts(b.s, &n, &thoughts, &e), 0);
+        cr_assert(n <= b.len && !b.s[n] && !strstr(b.s, "</think>"), "%s", b.s);
+        size_t once = thoughts.len, same = n;
+        cr_assert_geq(reply_cut_thoughts(b.s, &same, &thoughts, &e), 0);
+        cr_assert(same == n && thoughts.len == once, "%s", b.s);
+        str_free(&b), str_free(&thoughts);
+    }
 }

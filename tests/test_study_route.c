@@ -274,6 +274,10 @@ Test(study_route, a_budget_is_of_all) {
         spent += a.spent + a.uncertain;
     }
     cr_assert(spent <= budget && spent > budget / 2, "%g of %g", spent, budget);
+    struct chat_account all = {0};
+    b->account(b, &all);
+    cr_assert_float_eq(all.spent + all.uncertain, spent, 1e-12, "all of them together");
+    cr_assert_gt(all.calls, 0);
     backend_close(b);
     cr_assert(purse.n == 0 && purse.gone.spent > 0);
     fake_stop(f);

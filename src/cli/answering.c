@@ -1,12 +1,10 @@
 /* See answering.h. */
 #include "cli/answering.h"
-#include "base/fs.h"
+#include "cli/answering_remote.h"
 #include "cli/asking.h"
-#include "cli/prices.h"
 #include "cli/speak.h"
 #include "study/local.h"
 #include "study/paid.h"
-#include "study/remote.h"
 #include "study/replay.h"
 #include "study/route.h"
 #include <stdlib.h>
@@ -47,50 +45,6 @@ static int open_local(struct answerer *p, struct args *a, struct err *e) {
                       e);
 }
 
-static int is_address(const char *s) { return !strncmp(s, "http://", 7) || !strncmp(s, "https://", 8); }
-
-static int read_api(struct remote_opts *o, struct args *a, struct err *e) {
-    const char *name = arg_str(a, "api");
-    o->ep.api = !strcmp(name, "anthropic") ? CHAT_ANTHROPIC : CHAT_OPENAI;
-    if (o->ep.api == CHAT_ANTHROPIC || !strcmp(name, "openai")) return 0;
-    return usage_error(a, e, "--api: expected openai or anthropic, found \"%.40s\"", name);
-}
-
-static int read_costs(struct remote_opts *o, struct args *a, struct err *e) {
-    if (arg_has(a, "max-cost") && !arg_has(a, "prices")) return usage_error(a, e, "--max-cost: needs --prices FILE");
-    if (!arg_has(a, "prices")) return 0;
-    TRY(arg_real(a, "max-cost", 1e-12, 1e12, &o->chat.budget, e));
-    return read_prices(&o->chat.price, arg_str(a, "prices"), o->ep.model, e);
-}
-
-/* A file with the key alone; white space at its end is none of it. */
-static int read_key(struct answerer *p, struct args *a, struct err *e) {
-    const char *path = arg_str(a, "key-file");
-    size_t n;
-    if (!path) return 0;
-    if (arg_has(a, "key-env")) return usage_error(a, e, "--key-file: expected it or --key-env, found both");
-    TRY(file_read(&p->key, &n, path, 1 << 16, e));
-    while (n && strchr(" \t\r\n", p->key[n - 1])) p->key[--n] = 0;
-    return n ? 0 : fail_at(e, ERR_FORMAT, path, -1, "expected a key, found an empty file");
-}
-
-static int open_remote(struct answering *w, struct answerer *p, const char *url, struct args *a, struct err *e) {
-    int64_t calls = REMOTE_CALLS;
-    struct remote_opts o = {.ep = {.url = url, .key_env = arg_str(a, "key-env"), .model = arg_str(a, "model")},
-                            .no_seed = arg_has(a, "no-seed")};
-    if (!o.ep.model) o.ep.model = p->id;
-    if (!o.ep.model) TRY(arg_need(a, "model", &o.ep.model, e));
-    TRY(arg_i64(a, "calls", 1, 1024, &calls, e));
-    TRY(read_api(&o, a, e));
-    TRY(read_costs(&o, a, e));
-    o.chat.in_flight = (int)calls, o.chat.seed = w->s ? w->s->seed : 0;
-    TRY(read_key(p, a, e));
-    p->key_env = o.ep.key_env, o.ep.key = p->key, p->price = o.chat.price;
-    if (arg_has(a, "cache") && !w->cache) TRY(chat_cache_open(&w->cache, arg_str(a, "cache"), CHAT_CACHE_USE, e));
-    o.chat.cache = w->cache, o.chat.purse = &w->purse;
-    return remote_open(&p->backend, &o, e);
-}
-
 static int open_planted(struct answering *w, struct answerer *p, struct err *e) {
     TRY(planted_read(&w->planted, w->s, e));
     return planted_open(&p->backend, &w->planted, w->s, e);
@@ -105,7 +59,7 @@ static int open_one(struct answering *w, struct answerer *p, struct args *a, str
     const char *name;
     TRY(arg_need(a, "backend", &name, e));
     if (!strcmp(name, "local")) return open_local(p, a, e);
-    if (is_address(name)) return open_remote(w, p, name, a, e);
+    if (is_address(name)) return answering_remote(w, p, name, a, e);
     if (!w->s) return usage_error(a, e, "--backend: expected local or an address (http://…, https://…), found %.60s", name);
     if (!strncmp(name, "replay:", 7)) return open_replay(p, name + 7, e);
     if (!strcmp(name, "planted")) return open_planted(w, p, e);
@@ -131,7 +85,19 @@ static int model_of(const struct study *s, const char *text, const char **value)
 }
 
 static int may_differ(const struct opt *o) {
-    static const char *const names[] = {"backend", "model", "calls", "template", "kv", "precision", "api", "key-env", "key-file"};
+    static const char *const names[] = {"backend",
+                                        "model",
+                                        "calls",
+                                        "template",
+                                        "kv",
+                                        "precision",
+                                        "api",
+                                        "key-env",
+                                        "key-file",
+                                        "timeout",
+                                        "attempts",
+                                        "requests-per-minute",
+                                        "tokens-per-minute"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(o->name, names[i])) return 1;
     return 0;
@@ -186,9 +152,21 @@ static int answers_all(const struct study *s, struct args *a) {
     return !given || !(is_address(given) || !strcmp(given, "local"));
 }
 
+/* Nobody who is asked is elsewhere. */
+static int check_address(const struct study *s, struct args *a, struct err *e) {
+    const char *value, *given;
+    for (int i = 0; (given = arg_nth(a, "backend", i)); i++) {
+        value = given;
+        if (s) model_of(s, given, &value);
+        if (is_address(value)) return 0;
+    }
+    return !arg_has(a, "backend") ? 0 : refuse_address_options(a, e);
+}
+
 int answering_open(struct answering *w, const struct study *s, struct args *a, struct err *e) {
     struct args own = *a;
     w->s = s;
+    TRY(check_address(s, a, e));
     if (s) TRY(check_models(s, a, e));
     if (s && s->n_models > 1 && !answers_all(s, a)) return open_models(w, a, e);
     if (s) args_of_model(&own, a, s, s->n_models > 1 ? -1 : 0);
@@ -209,14 +187,18 @@ int answering_guard(const struct answering *w, struct archive *a, struct err *e)
 }
 
 /* Of a study of one model, or one whose models are answered alike, the first answerer has the price of all. */
-int answering_paid(struct answering *w, struct archive *a, struct err *e) {
-    struct chat_price price[STUDY_MAX_MODELS];
+int answering_prices(const struct answering *w, struct chat_price *price) {
     int priced = 0;
     for (int i = 0; i < w->s->n_models; i++) {
         price[i] = w->of[w->of[i].price.set ? i : 0].price;
         priced |= price[i].set;
     }
-    return !priced ? 0 : study_paid(&w->purse.gone.spent, w->s, a, price, e);
+    return priced;
+}
+
+int answering_paid(struct answering *w, struct archive *a, struct err *e) {
+    struct chat_price price[STUDY_MAX_MODELS];
+    return answering_prices(w, price) ? study_paid(&w->purse.gone.spent, w->s, a, price, e) : 0;
 }
 
 void answering_close(struct answering *w) {

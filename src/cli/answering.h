@@ -18,7 +18,16 @@
         {"api", 0, "API", "openai", "address: openai (OpenAI-compatible) or anthropic"},                                         \
         {"key-env", 0, "NAME", NULL, "address: the environment variable with the key; default: no key"},                         \
         {"key-file", 0, "FILE", NULL, "address: a file that holds the key and nothing else, instead of --key-env"},              \
+        {"plain-key", 0, NULL, NULL, "address: the key may go over unencrypted http to another machine"},                        \
         {"no-seed", 0, NULL, NULL, "address: send no seed, for APIs that refuse one"},                                           \
+        {"completion-tokens", 0, NULL, NULL,                                                                                     \
+         "address, openai: the limit of a reply is sent as max_completion_tokens, for models that refuse max_tokens"},           \
+        {"timeout", 0, "S", "120", "address: seconds that one attempt may take"},                                                \
+        {"attempts", 0, "N", "6", "address: attempts of a call that is refused for now or breaks off"},                          \
+        {"requests-per-minute", 0, "N", NULL,                                                                                    \
+         "address: at most so many requests in any minute, to each model; default: no limit"},                                   \
+        {"tokens-per-minute", 0, "N", NULL,                                                                                      \
+         "address: at most so many tokens, of prompts and replies, in any minute, to each model; default: no limit"},            \
         {"cache", 0, "FILE", NULL, "address: replies are kept there too, and not asked for again by other archives"},            \
         {"prices", 0, "FILE", NULL, "address: JSON {MODEL: {input, output}}, per million tokens"}, {                             \
         "max-cost", 0, "X", NULL,                                                                                                \
@@ -56,6 +65,8 @@ struct answering {
 int answering_open(struct answering *w, const struct study *s, struct args *a, struct err *e);
 /* The archive refuses whatever holds the key. */
 int answering_guard(const struct answering *w, struct archive *a, struct err *e);
+/* price[s->n_models]; returns whether any is set. */
+int answering_prices(const struct answering *w, struct chat_price *price);
 /* What the archive's calls have cost already counts against --max-cost. */
 int answering_paid(struct answering *w, struct archive *a, struct err *e);
 void answering_close(struct answering *w); /* of a zeroed one: nothing */

@@ -18,8 +18,10 @@ static const char *text(const json_t *o, const char *key) { return json_string_v
 static json_int_t number(const json_t *o, const char *key) { return json_integer_value(json_object_get(o, key)); }
 
 static void print_sizes(const char *name, const json_t *o, json_int_t runs) {
-    printf("%-44s %6" JSON_INTEGER_FORMAT " %9" JSON_INTEGER_FORMAT " %16" JSON_INTEGER_FORMAT " %16" JSON_INTEGER_FORMAT "\n",
-           name, runs, number(o, "calls"), number(o, "prompt_characters"), number(o, "new_characters"));
+    printf("%-44s %6" JSON_INTEGER_FORMAT " %9" JSON_INTEGER_FORMAT " %16" JSON_INTEGER_FORMAT " %16" JSON_INTEGER_FORMAT, name,
+           runs, number(o, "calls"), number(o, "prompt_characters"), number(o, "new_characters"));
+    if (json_object_get(o, "cost_max")) printf(" %13.4g", json_real_value(json_object_get(o, "cost_max")));
+    putchar('\n');
 }
 
 static void print_arms(const json_t *arms) {
@@ -42,7 +44,8 @@ static void print_plan(const json_t *p) {
     printf("%s: %s\n%d agents, %d turns, order %s, context %s\n\n", text(p, "id"), text(p, "title"), (int)number(p, "agents"),
            (int)number(p, "turns"), text(p, "order"), text(p, "context"));
     print_arms(json_object_get(p, "arms"));
-    printf("\n%-44s %6s %9s %16s %16s\n", "cell", "runs", "calls", "prompt chars", "of them new");
+    printf("\n%-44s %6s %9s %16s %16s%s\n", "cell", "runs", "calls", "prompt chars", "of them new",
+           json_object_get(p, "cost_max") ? "  cost at most" : "");
     json_array_foreach(json_object_get(p, "cells"), i, c) print_sizes(text(c, "id"), c, number(c, "replicates"));
     putchar('\n');
     json_object_foreach(json_object_get(p, "languages"), code, c) print_sizes(code, c, number(c, "runs"));
@@ -58,25 +61,12 @@ static void print_plan(const json_t *p) {
            json_string_value(json_array_get(json_object_get(p, "run_order"), 0)));
 }
 
-/* Every byte of a prompt a token, every reply as long as the study allows: calls cannot cost more, but for those that are asked again or
- * replies longer than --reply. */
-static int put_costs(json_t *plan, struct args *a, struct err *e) {
-    size_t i;
-    json_t *c;
-    double sum = 0;
+static int put_costs(json_t *plan, const struct study *s, struct args *a, struct err *e) {
+    struct chat_price price[STUDY_MAX_MODELS];
     if (!arg_has(a, "prices")) return 0;
-    json_array_foreach(json_object_get(plan, "cells"), i, c) {
-        const char *model = arg_has(a, "model") ? arg_str(a, "model") : text(c, "model");
-        struct chat_price p;
-        TRY(read_prices(&p, arg_str(a, "prices"), model, e));
-        if (!number(c, "reply_tokens_max"))
-            return fail(e, ERR_ARG, "expected max_tokens of model %s in the study, found none: its calls have no highest cost",
-                        text(c, "model"));
-        double cost = chat_price_of(&p, number(c, "prompt_bytes"), number(c, "reply_tokens_max"));
-        json_object_set_new(c, "cost_max", json_real(cost));
-        sum += cost;
-    }
-    return json_object_set_new(plan, "cost_max", json_real(sum)) < 0 ? fail(e, ERR_NOMEM, "out of memory for a plan") : 0;
+    for (int i = 0; i < s->n_models; i++)
+        TRY(read_prices(&price[i], arg_str(a, "prices"), arg_has(a, "model") ? arg_str(a, "model") : s->model[i].id, e));
+    return put_highest_costs(plan, s, price, e);
 }
 
 static int run(struct args *a, struct err *e) {
@@ -86,8 +76,8 @@ static int run(struct args *a, struct err *e) {
     TRY(arg_i64(a, "reply", 1, 1 << 20, &reply, e));
     TRY(open_study(&s, a, a->pos[0], e));
     int rc = study_plan(&plan, s, &(struct plan_opts){.reply = (int)reply}, e);
+    if (rc >= 0) rc = put_costs(plan, s, a, e);
     study_free(s);
-    if (rc >= 0) rc = put_costs(plan, a, e);
     if (rc < 0) return json_decref(plan), rc;
     if (arg_has(a, "json")) return print_json(plan, e);
     print_plan(plan);

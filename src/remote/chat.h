@@ -30,6 +30,7 @@ struct chat_endpoint {
     const char *key_env;
     const char *key;       /* the key itself, where the caller has it from elsewhere (a file, never an argument); NULL: key_env */
     int plain_key;         /* the key may go over unencrypted http to a host that is not this machine */
+    const char *plain_how; /* how the user allows that, for the words of the refusal; NULL: in no way that we know */
     int completion_tokens; /* OpenAI: the limit is called max_completion_tokens (newer models), not max_tokens */
 };
 
@@ -85,7 +86,9 @@ struct chat_reply {
     int attempts;     /* sent, this time or when it was stored */
     double latency_s; /* of the last attempt */
     double waited_s;  /* planned waits before repeated attempts, before time_scale */
-    char *raw;        /* the last body, cut to raw_bytes and NUL-terminated; NULL if none is kept */
+    /* Bounds on what was perhaps charged beside tokens_in and tokens_out: by attempts that broke off, or by a reply that did not tell. */
+    int64_t uncertain_in, uncertain_out;
+    char *raw; /* the last body, cut to raw_bytes and NUL-terminated; NULL if none is kept */
     size_t raw_n;
 };
 void chat_reply_fini(struct chat_reply *r);

@@ -166,6 +166,7 @@ int chat_submit(struct chat_client *c, const struct chat_request *r, int64_t tag
         job_free(c, j);
         return rc;
     }
+    j->bound_in = chat_tokens_bound(j->n), j->bound_out = r->max_tokens;
     j->bound = chat_cost_bound(&c->o.price, j->n, r->max_tokens);
     j->tokens = (double)j->n / 4 + (double)r->max_tokens;
     place(c, j);

@@ -31,8 +31,10 @@ double chat_price_of(const struct chat_price *p, int64_t tokens_in, int64_t toke
     return p->set ? ((double)tokens_in * p->in + (double)tokens_out * p->out) / 1e6 : 0;
 }
 
+int64_t chat_tokens_bound(size_t body_bytes) { return (int64_t)body_bytes + FRAME_TOKENS; }
+
 double chat_cost_bound(const struct chat_price *p, size_t body_bytes, int64_t max_tokens) {
-    return chat_price_of(p, (int64_t)body_bytes + FRAME_TOKENS, max_tokens);
+    return chat_price_of(p, chat_tokens_bound(body_bytes), max_tokens);
 }
 
 int chat_budget_fits(const struct chat_account *a, double budget, double bound) {

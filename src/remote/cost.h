@@ -29,6 +29,7 @@ struct chat_account {
 };
 
 /* What one call can cost at most: no token is shorter than a byte, and the provider adds a few per message. */
+int64_t chat_tokens_bound(size_t body_bytes); /* of the prompt */
 double chat_cost_bound(const struct chat_price *p, size_t body_bytes, int64_t max_tokens);
 /* Whether a call of at most `bound` fits; budget <= 0: always. */
 int chat_budget_fits(const struct chat_account *a, double budget, double bound);

@@ -105,8 +105,8 @@ static int put_key(struct remote__door *d, const struct chat_endpoint *ep, struc
         if (*s <= ' ' || *s == 127)
             return fail(e, ERR_ARG, "the value of %.80s cannot be a key: it has blanks or characters that are not ASCII", from);
     if (d->plain && !d->local && !ep->plain_key)
-        return fail(e, ERR_ARG, "the key in %.80s would go to %.100s unencrypted; use https, or allow it explicitly", from,
-                    d->host);
+        return fail(e, ERR_ARG, "the key in %.80s would go to %.100s unencrypted; use https%s%.40s", from, d->host,
+                    ep->plain_how ? ", or allow it with " : "", ep->plain_how ? ep->plain_how : "");
     struct str bearer = {0};
     if (d->api == CHAT_OPENAI) str_puts(&bearer, "Bearer ");
     str_puts(&bearer, key);

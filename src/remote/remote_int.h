@@ -86,8 +86,9 @@ struct remote__job {
     struct chat_key key;
     char *body;
     size_t n;
-    double bound;  /* of its cost */
-    double tokens; /* for the pace */
+    double bound;                /* of its cost */
+    int64_t bound_in, bound_out; /* of its tokens */
+    double tokens;               /* for the pace */
     double not_before, sent_at;
     int64_t pace;
     struct remote__job *leader; /* FOLLOWS: the identical request that is under way */

@@ -38,7 +38,8 @@ void remote__job_done(struct chat_client *c, struct remote__job *j) {
         if (f->state != JOB_FOLLOWS || f->leader != j) continue;
         remote__reply_copy(&f->reply, r);
         f->reply.cached = r->rc == 0;
-        remote__job_done(c, f); /* a follower leads nobody */
+        f->reply.uncertain_in = f->reply.uncertain_out = 0; /* its leader's */
+        remote__job_done(c, f);                             /* a follower leads nobody */
     }
 }
 
@@ -56,9 +57,14 @@ static void attempt_over(struct chat_client *c, struct remote__job *j) {
     c->account.reserved = c->sent ? c->account.reserved - j->bound : 0; /* no residue of rounding */
 }
 
+static void perhaps_charged(struct remote__job *j) {
+    j->reply.uncertain_in += j->bound_in, j->reply.uncertain_out += j->bound_out;
+}
+
 static void abort_sent(struct chat_client *c, struct remote__job *j) {
     attempt_over(c, j);
     c->account.uncertain += j->bound;
+    perhaps_charged(j);
     remote__job_fail(c, j, &c->why);
 }
 
@@ -73,7 +79,7 @@ void remote__close_with(struct chat_client *c, const struct err *e, int abort) {
     }
 }
 
-static void account_reply(struct chat_client *c, const struct remote__job *j) {
+static void account_reply(struct chat_client *c, struct remote__job *j) {
     struct chat_account *a = &c->account;
     const struct chat_reply *r = &j->reply;
     a->calls++;
@@ -85,6 +91,7 @@ static void account_reply(struct chat_client *c, const struct remote__job *j) {
     } else {
         a->untold++;
         a->spent += j->bound;
+        perhaps_charged(j);
     }
 }
 
@@ -135,7 +142,10 @@ void remote__settle(struct chat_client *c, struct remote__job *j, CURLcode code,
     enum remote__verdict v = remote__transfer_judge(&j->t, code, &c->door, &c->o, &j->reply, &asked, &seen);
     attempt_over(c, j);
     /* what broke off, or came back unreadable, was perhaps worked on; what was refused was not */
-    if (v != REMOTE_DONE && seen && (code != CURLE_OK || j->reply.status / 100 == 2)) c->account.uncertain += j->bound;
+    if (v != REMOTE_DONE && seen && (code != CURLE_OK || j->reply.status / 100 == 2)) {
+        c->account.uncertain += j->bound;
+        perhaps_charged(j);
+    }
     if (v == REMOTE_DONE)
         have_reply(c, j);
     else if (v != REMOTE_AGAIN || !again(c, j, asked, now))

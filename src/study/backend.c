@@ -5,6 +5,7 @@
 
 void answer_free(struct answer *a) {
     free(a->text);
+    free(a->reasoning);
     *a = (struct answer){0};
 }
 

@@ -25,12 +25,16 @@ struct answer {
     struct err why;
     char *text; /* any bytes, NUL-terminated; malloc'd; NULL only if rc is not 0 */
     size_t text_n;
+    char *
+        reasoning; /* what the API delivers apart as the model's thinking, or what was cut out of the text; malloc'd; NULL: none */
     enum chat_finish finish;
     char model[128], fingerprint[64], provider[64]; /* "": not told */
     int64_t tokens_in, tokens_out;                  /* -1: not told */
     /* measurements */
     double seconds, waited;
     int attempts, cached;
+    char host[264];                      /* host[:port] that was asked; "": none was */
+    int64_t uncertain_in, uncertain_out; /* tokens that were perhaps charged beside those of the facts, at most */
 };
 void answer_free(struct answer *a);
 
@@ -49,7 +53,8 @@ struct backend {
     int (*poll)(struct backend *b, double wait_s, struct answer *out, struct err *e);
     int64_t (*pending)(const struct backend *b);
     void (*tell)(const struct backend *b, char *out, size_t size); /* for people: what was spent so far. NULL: nothing to tell */
-    void (*close)(struct backend *b);                              /* drops what is unfinished; NULL allowed by backend_close */
+    void (*account)(const struct backend *b, struct chat_account *sum); /* adds what was spent so far. NULL: nothing ever is */
+    void (*close)(struct backend *b); /* drops what is unfinished; NULL allowed by backend_close */
 };
 void backend_close(struct backend *b);
 

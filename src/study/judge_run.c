@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/sink.h"
 #include "study/judge_int.h"
+#include "study/reply.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,12 +83,20 @@ static int open_file(struct asking *x, const char *path) {
     return rc;
 }
 
-static int put_row(struct asking *x, int64_t unit, const struct answer *a) {
+/* What it wrote to itself is no part of its answer, and is not kept: scores are read from what it says in the end. */
+static int answer_text(struct answer *a, char **text, size_t *n, struct err *e) {
+    struct str thoughts = {0};
+    int replaced = 0, cut = 0, rc = a->text ? reply_cut_thoughts(a->text, &a->text_n, &thoughts, e) : 0;
+    str_free(&thoughts);
+    return rc < 0 ? rc : text_clean(text, n, a->text ? a->text : "", a->text ? a->text_n : 0, 1 << 20, &replaced, &cut, e);
+}
+
+static int put_row(struct asking *x, int64_t unit, struct answer *a) {
     const struct judge *j = x->j;
-    int score[JUDGE_MAX_SCORES], replaced = 0, cut = 0, n = 0;
+    int score[JUDGE_MAX_SCORES], n = 0;
     char *text;
     size_t len;
-    TRY(text_clean(&text, &len, a->text ? a->text : "", a->text ? a->text_n : 0, 1 << 20, &replaced, &cut, x->e));
+    TRY(answer_text(a, &text, &len, x->e));
     enum judge_state s = judge_reply(j, text, a->finish, score);
     struct field f[JUDGE_MAX_SCORES + 9];
     f[n++] = F_TEXT("key", x->u.key[unit]);

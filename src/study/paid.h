@@ -1,6 +1,6 @@
 /* What the replies in an archive have cost, by the tokens that their facts tell, so that a budget holds for a study and not for one start of
- * it. Replies from a cache cost nothing. What was charged for a call that broke off, or whose tokens were not told, is not in any fact and is not
- * counted.
+ * it. Replies from a cache cost nothing. Calls that broke off, and replies whose tokens were not told, count at their dearest, as their measurements
+ * have it; what was under way when a process was killed is nowhere.
  * Thread: one. */
 #ifndef STUDY_PAID_H
 #define STUDY_PAID_H

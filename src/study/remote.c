@@ -29,7 +29,7 @@ static int submit(struct backend *self, const struct call *c, struct err *e) {
     return rc;
 }
 
-static void fill(struct answer *a, int64_t tag, struct chat_reply *r) {
+static void fill(const struct asker *k, struct answer *a, int64_t tag, struct chat_reply *r) {
     *a = (struct answer){.tag = tag,
                          .rc = r->rc,
                          .why = r->why,
@@ -39,9 +39,13 @@ static void fill(struct answer *a, int64_t tag, struct chat_reply *r) {
                          .seconds = r->latency_s,
                          .waited = r->waited_s,
                          .attempts = r->attempts,
-                         .cached = r->cached};
+                         .cached = r->cached,
+                         .uncertain_in = r->uncertain_in,
+                         .uncertain_out = r->uncertain_out};
+    if (!r->cached) snprintf(a->host, sizeof a->host, "%s", chat_host(k->client));
     if (r->rc < 0) return;
     a->text = r->text, a->text_n = strlen(r->text);
+    if (*r->reasoning) a->reasoning = r->reasoning, r->reasoning = NULL;
     r->text = NULL;
     snprintf(a->model, sizeof a->model, "%s", r->model);
     snprintf(a->fingerprint, sizeof a->fingerprint, "%s", r->fingerprint);
@@ -56,7 +60,7 @@ static int poll_answer(struct backend *self, double wait_s, struct answer *out, 
         if (got < 0) return got;
         int unsent = r.rc < 0 && !r.attempts;
         if (unsent && !k->closed.code) k->closed = r.why;
-        if (!unsent) fill(out, tag, &r);
+        if (!unsent) fill(k, out, tag, &r);
         chat_reply_fini(&r);
         if (!unsent) return 1;
     }
@@ -72,6 +76,13 @@ static void tell(const struct backend *self, char *out, size_t size) {
                      (long long)a.retries, (long long)a.tokens_in, (long long)a.tokens_out);
     if (a.spent + a.uncertain > 0 && n > 0 && (size_t)n < size)
         snprintf(out + n, size - (size_t)n, ", cost %.4g", a.spent + a.uncertain);
+}
+
+static void add_account(const struct backend *self, struct chat_account *sum) {
+    struct chat_account a = remote_account(self);
+    sum->calls += a.calls, sum->cached += a.cached, sum->failed += a.failed, sum->retries += a.retries, sum->untold += a.untold;
+    sum->tokens_in += a.tokens_in, sum->tokens_out += a.tokens_out;
+    sum->spent += a.spent, sum->uncertain += a.uncertain, sum->saved += a.saved;
 }
 
 static void shut(struct backend *self) {
@@ -100,6 +111,7 @@ int remote_open(struct backend **out, const struct remote_opts *o, struct err *e
                             .poll = poll_answer,
                             .pending = pending,
                             .tell = tell,
+                            .account = add_account,
                             .close = shut};
     int rc = chat_open(&k->client, &o->ep, &with, e);
     if (rc < 0)

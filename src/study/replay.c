@@ -32,9 +32,10 @@ static enum chat_finish finish_of(const json_t *fact) {
 }
 
 int answer_from_fact(struct answer *a, const json_t *fact, struct err *e) {
-    const json_t *text = json_object_get(fact, "text");
+    const json_t *text = json_object_get(fact, "text"), *thoughts = json_object_get(fact, "reasoning");
     a->text = json_is_string(text) ? strdup(json_string_value(text)) : strdup("");
-    if (!a->text) return fail(e, ERR_NOMEM, "out of memory for an answer");
+    if (json_is_string(thoughts)) a->reasoning = strdup(json_string_value(thoughts));
+    if (!a->text || (json_is_string(thoughts) && !a->reasoning)) return fail(e, ERR_NOMEM, "out of memory for an answer");
     a->text_n = strlen(a->text);
     a->finish = finish_of(fact);
     copy(a->model, sizeof a->model, fact, "model");

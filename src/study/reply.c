@@ -1,4 +1,4 @@
-/* Tagged lines: each line is folded (NFKC, case) and looked through for tags, at its beginning or in brackets anywhere. */
+/* Tagged lines: each line is folded (NFKC, case) and looked through for tags; what stands between them is said. */
 #include "study/reply.h"
 #include "study/reply_int.h"
 #include "text/unicode.h"
@@ -13,9 +13,20 @@ void reply_free(struct reply *r) {
 
 void reply_rules_free(struct reply_rules *r) {
     if (!r) return;
-    for (int i = 0; i < CHANNELS; i++) folded_free(&r->tag[i]);
+    for (int i = 0; i < CHANNELS; i++)
+        for (int k = 0; k < TAG_WORDS; k++) folded_free(&r->tag[i][k]);
     for (int i = 0; i < r->n_names; i++) folded_free(&r->name[i]);
     free(r);
+}
+
+/* The language's own tag, and the channel's name: models answer in English tags whatever they were taught. Where I and i are two letters, its
+ * capitals fold to another word. */
+static int fold_words(struct reply_rules *r, enum channel c, const char *own, struct err *e) {
+    char capitals[16] = "";
+    const char *name = channel_name(c), *const words[TAG_WORDS] = {own, name, capitals};
+    for (size_t i = 0; name[i] && i + 1 < sizeof capitals; i++) capitals[i] = (char)(name[i] - 'a' + 'A'), capitals[i + 1] = 0;
+    for (int k = 0; k < TAG_WORDS; k++) TRY(fold_text(&r->tag[c][k], &r->fold, words[k], strlen(words[k]), e));
+    return 0;
 }
 
 int reply_rules_new(struct reply_rules **out, const struct language *l, const char *const *names, int n, struct err *e) {
@@ -23,7 +34,7 @@ int reply_rules_new(struct reply_rules **out, const struct language *l, const ch
     int rc = 0;
     if (!r) return fail(e, ERR_NOMEM, "out of memory for the rules of replies");
     r->fold = l->fold;
-    for (int i = 0; i < CHANNELS; i++) TRYTO(out, fold_text(&r->tag[i], &r->fold, l->tags[i], strlen(l->tags[i]), e));
+    for (int i = 0; i < CHANNELS; i++) TRYTO(out, fold_words(r, (enum channel)i, l->tags[i], e));
     for (int i = 0; i < n && i < REPLY_MAX_NAMES; i++) {
         TRYTO(out, fold_text(&r->name[i], &r->fold, names[i], strlen(names[i]), e));
         r->n_names = i + 1;
@@ -57,43 +68,7 @@ int text_clean(char **out, size_t *out_n, const char *s, size_t n, size_t limit,
     return 0;
 }
 
-/* ---- what stands around a text ---- */
-
-static int is_junk(uint32_t c) { /* before a tag: bullets, markdown, quotes */
-    static const uint32_t junk[] = {' ',    '*',    '_',    '#',    '>',    '-',    '"',    '\'',   '`',  '~',    0x2022, 0xb7,
-                                    0x30fb, 0x2013, 0x2014, 0x25cf, 0x201c, 0x201d, 0x300c, 0x300e, 0xab, 0x200f, 0x200e, 0xfeff};
-    for (size_t i = 0; i < sizeof junk / sizeof *junk; i++)
-        if (junk[i] == c) return 1;
-    return 0;
-}
-
-static int is_open(uint32_t c) {
-    return c == '[' || c == '(' || c == '<' || c == '{' || c == 0x3010 || c == 0x3014 || c == 0x300a;
-}
-static int is_close(uint32_t c) {
-    return c == ']' || c == ')' || c == '>' || c == '}' || c == 0x3011 || c == 0x3015 || c == 0x300b;
-}
-static int is_colon(uint32_t c) { return c == ':' || c == 0xff1a || c == 0xfe55; }
-
-static int starts(const struct folded *f, size_t at, const struct folded *w) {
-    if (!w->n || at + w->n > f->n) return 0;
-    for (size_t i = 0; i < w->n; i++)
-        if (f->code[at + i] != w->code[i]) return 0;
-    return 1;
-}
-
-int reply_recipient(const struct reply_rules *r, const struct folded *f, size_t from, size_t to) {
-    int found = -1;
-    for (size_t i = from; i < to;) {
-        int best = -1;
-        for (int k = 0; k < r->n_names; k++)
-            if (i + r->name[k].n <= to && starts(f, i, &r->name[k]) && (best < 0 || r->name[k].n > r->name[best].n)) best = k;
-        if (best >= 0 && found >= 0 && best != found) return -1;
-        if (best >= 0) found = best;
-        i += best >= 0 ? r->name[best].n : 1;
-    }
-    return found;
-}
+/* ---- acts ---- */
 
 static int is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f'; }
 
@@ -135,83 +110,6 @@ int reply_act(struct reply *out, enum channel c, int to, const char *s, size_t n
     return 0;
 }
 
-/* ---- tags ---- */
-
-struct tag {
-    enum channel channel;
-    int to;
-    size_t from, end; /* characters of the line: the tag with what belongs to it, and where its text begins */
-};
-
-static size_t skip_junk(const struct folded *f, size_t i) {
-    while (i < f->n && is_junk(f->code[i])) i++;
-    return i;
-}
-
-/* The longest tag word at i. */
-static int tag_word(const struct reply_rules *r, const struct folded *f, size_t i) {
-    int best = -1;
-    for (int c = 0; c < CHANNELS; c++)
-        if (starts(f, i, &r->tag[c]) && (best < 0 || r->tag[c].n > r->tag[best].n)) best = c;
-    return best;
-}
-
-/* Behind a closing bracket: marks of emphasis, a colon. */
-static size_t behind(const struct folded *f, size_t i) {
-    while (i < f->n && (f->code[i] == '*' || f->code[i] == '_' || f->code[i] == '`')) i++;
-    size_t k = i;
-    while (k < f->n && f->code[k] == ' ') k++;
-    if (k >= f->n || !is_colon(f->code[k])) return i;
-    for (i = k + 1; i < f->n && (f->code[i] == '*' || f->code[i] == '_'); i++) {}
-    return i;
-}
-
-/* [TALK], [WHISPER Noah], [WHISPER] to Noah: … at i, where a bracket opens. Words within a bracket that are no recipient make it no tag. */
-static int bracket_tag(const struct reply_rules *r, int self, const struct folded *f, size_t i, struct tag *t) {
-    enum { FAR = 80 };
-    size_t k = skip_junk(f, i + 1), end;
-    int c = k < f->n ? tag_word(r, f, k) : -1;
-    if (c < 0) return 0;
-    k += r->tag[c].n;
-    for (end = k; end < f->n && end < k + FAR && !is_close(f->code[end]); end++)
-        if (is_open(f->code[end]) && end > k + 1) break;
-    if (end >= f->n || !is_close(f->code[end])) return 0;
-    *t = (struct tag){.channel = (enum channel)c, .to = -1, .from = i, .end = behind(f, end + 1)};
-    if (c == CHANNEL_WHISPER) {
-        t->to = reply_recipient(r, f, k, end);
-        if (t->to == self) t->to = -1;
-        return 1;
-    }
-    return skip_junk(f, k) >= end || is_colon(f->code[skip_junk(f, k)]);
-}
-
-/* TALK: …, **WHISPER to Noah:** … at the beginning of a line. */
-static int colon_tag(const struct reply_rules *r, int self, const struct folded *f, size_t i, struct tag *t) {
-    enum { FAR = 60 };
-    int c = i < f->n ? tag_word(r, f, i) : -1;
-    if (c < 0) return 0;
-    size_t k = i + r->tag[c].n, end = k;
-    while (end < f->n && end < k + FAR && !is_colon(f->code[end])) end++;
-    if (end >= f->n || !is_colon(f->code[end])) return 0;
-    *t = (struct tag){.channel = (enum channel)c, .to = -1, .from = i, .end = behind(f, end)};
-    if (c != CHANNEL_WHISPER) return skip_junk(f, k) >= end;
-    t->to = reply_recipient(r, f, k, end);
-    if (t->to == self) t->to = -1;
-    return t->to >= 0 || skip_junk(f, k) >= end;
-}
-
-/* The next tag of a line from i on. */
-static int next_tag(const struct reply_rules *r, int self, const struct folded *f, size_t i, struct tag *t) {
-    if (i == 0) {
-        size_t k = skip_junk(f, 0);
-        if (colon_tag(r, self, f, k, t)) return t->from = 0, 1;
-        if (k < f->n && is_open(f->code[k]) && bracket_tag(r, self, f, k, t)) return t->from = 0, 1;
-    }
-    for (; i < f->n; i++)
-        if (is_open(f->code[i]) && bracket_tag(r, self, f, i, t)) return 1;
-    return 0;
-}
-
 /* ---- lines ---- */
 
 struct reading {
@@ -247,13 +145,24 @@ static void add_text(struct reading *x, const struct folded *f, const char *line
     str_add(&x->text, line + a, b - a);
 }
 
+/* A line of ``` with at most a word behind it only frames what is said. */
+static int is_fence(const char *s, size_t n) {
+    while (n && is_space(*s)) s++, n--;
+    while (n && is_space(s[n - 1])) n--;
+    if (n < 3 || memcmp(s, "```", 3) != 0) return 0;
+    for (size_t i = 3; i < n; i++)
+        if (s[i] != '`' && !(s[i] >= 'a' && s[i] <= 'z')) return 0;
+    return 1;
+}
+
 static int read_line(struct reading *x, const char *line, size_t n, struct err *e) {
     struct folded f = {0};
     struct tag t;
     size_t at = 0;
     int rc = 0;
+    if (is_fence(line, n)) return 0;
     TRY(fold_text(&f, &x->r->fold, line, n, e));
-    while (next_tag(x->r, x->self, &f, at, &t)) {
+    while (reply_next_tag(x->r, x->self, &f, at, &t)) {
         add_text(x, &f, line, n, at, t.from);
         TRYTO(out, finish_act(x, e));
         x->open = 1, x->tag = t;
@@ -272,19 +181,56 @@ static int read_lines(struct reading *x, const char *s, size_t n, struct err *e)
         TRY(read_line(x, s + i, len, e));
         i += len + 1;
     }
-    return finish_act(x, e);
+    return x->text.failed ? fail(e, ERR_NOMEM, "out of memory for a reply") : finish_act(x, e);
+}
+
+/* *stray: lines without a tag. */
+static int look_for_tags(const struct reply_rules *r, int self, const char *s, size_t n, int *stray, struct err *e) {
+    struct reply none = {0};
+    struct reading x = {.out = &none, .r = r, .self = self};
+    int rc = read_lines(&x, s, n, e);
+    *stray = none.stray;
+    str_free(&x.text);
+    reply_free(&none);
+    return rc < 0 ? rc : x.open;
+}
+
+int reply_has_tag(const struct reply_rules *r, int self, const char *s, size_t n, struct err *e) {
+    int stray;
+    return look_for_tags(r, self, s, n, &stray, e);
+}
+
+/* ---- a whole reply ---- */
+
+static void forget_acts(struct reply *r) {
+    const struct reply counts = {.replaced = r->replaced, .cut = r->cut};
+    reply_free(r);
+    *r = counts;
+}
+
+/* Acts of JSON, if it is the only thing said: with tags around it nobody knows which is meant. */
+static int read_json(struct reply *got, const struct reply_rules *r, int self, char *s, size_t n, struct err *e) {
+    int stray = 0, rc = reply_parse_json(got, r, self, s, n, e);
+    if (rc == REPLY_JSON) {
+        int tagged = look_for_tags(r, self, s, n, &stray, e);
+        if (tagged < 0) return tagged;
+        got->json = 1, got->stray += stray;
+        if (tagged) rc = REPLY_HALF_JSON;
+    }
+    if (rc == REPLY_HALF_JSON) forget_acts(got);
+    return rc;
 }
 
 int reply_parse(struct reply *out, const struct reply_rules *r, int self, const char *s, size_t n, struct err *e) {
     struct reply got = {0};
     struct reading x = {.out = &got, .r = r, .self = self};
     char *clean = NULL;
-    int rc;
+    int rc, any;
     TRYTO(out, text_clean(&clean, &n, s, n, REPLY_MAX_BYTES, &got.replaced, &got.cut, e));
-    rc = reply_parse_json(&got, r, self, clean, n, e);
-    if (rc == 0) rc = read_lines(&x, clean, n, e);
-    if (rc >= 0 && x.text.failed) rc = fail(e, ERR_NOMEM, "out of memory for a reply");
-    got.malformed = !got.n && has_text(clean, n);
+    any = has_text(clean, n);
+    rc = read_json(&got, r, self, clean, n, e);
+    if (rc == REPLY_NO_JSON) rc = read_lines(&x, clean, n, e);
+    got.malformed = !got.n && any;
 out:
     str_free(&x.text);
     free(clean);

@@ -70,6 +70,12 @@ static void tell(const struct backend *self, char *out, size_t size) {
     }
 }
 
+static void add_account(const struct backend *self, struct chat_account *sum) {
+    const struct route *r = (const struct route *)self;
+    for (int i = 0; i < r->n; i++)
+        if (r->to[i]->account) r->to[i]->account(r->to[i], sum);
+}
+
 static void shut(struct backend *self) {
     struct route *r = (struct route *)self;
     for (int i = 0; i < r->n; i++) backend_close(r->to[i]);
@@ -98,6 +104,7 @@ int route_open(struct backend **out, struct backend *const *to, const struct stu
                             .poll = poll_answer,
                             .pending = pending,
                             .tell = tell,
+                            .account = add_account,
                             .close = shut};
     r->s = s, r->n = s->n_models;
     int ok = r->b.parts != NULL;

@@ -6,6 +6,7 @@
  *   cell003/rep012/run                   a run that is over: who sat where with which prefix, counts
  *   cell003/rep012/turn07/agent04        an agent-turn: the text as it came, what was read of it, its context and the messages in it
  *   cell003/rep012/turn07/agent04/ask0   a reply that could not be read and was asked again
+ * What a reasoning model wrote to itself is cut out of its reply and kept in the fact as `reasoning`; no agent reads it, not even its own.
  * A refusal, a filtered or an empty reply is a fact, never asked again; a reply that cannot be read is asked again once, where the
  * study says so. A call that failed is no fact: it is noted beside, its run stops, and the next time it is asked again.
  * Thread: one. */

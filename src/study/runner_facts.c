@@ -130,6 +130,7 @@ json_t *fact_turn(const struct live *l, int ask, const struct heard *h, const st
                           acts_json(&h->reply), "seen", seen_json(c, scene_turn(sc), s->last > 0));
     if (!o) return NULL;
     if (stored) json_object_set_new(o, "context_id", json_string(hex));
+    if (h->answer->reasoning) json_object_set_new(o, "reasoning", json_string(h->answer->reasoning));
     set_text(o, "model", h->answer->model);
     set_text(o, "fingerprint", h->answer->fingerprint);
     set_text(o, "provider", h->answer->provider);
@@ -145,10 +146,20 @@ json_t *fact_turn(const struct live *l, int ask, const struct heard *h, const st
 }
 
 json_t *note_turn(const struct answer *a) {
-    if (a->rc < 0) return json_pack("{s:s, s:s, s:i}", "failed", err_name(a->rc), "why", a->why.msg, "attempts", a->attempts);
-    if (a->seconds <= 0 && a->waited <= 0 && a->attempts <= 1 && !a->cached) return NULL;
-    return json_pack("{s:f, s:f, s:i, s:b}", "seconds", a->seconds, "waited", a->waited, "attempts", a->attempts, "cached",
-                     a->cached);
+    json_t *o;
+    if (a->rc < 0)
+        o = json_pack("{s:s, s:s, s:i}", "failed", err_name(a->rc), "why", a->why.msg, "attempts", a->attempts);
+    else if (a->seconds <= 0 && a->waited <= 0 && a->attempts <= 1 && !a->cached)
+        return NULL;
+    else
+        o = json_pack("{s:f, s:f, s:i, s:b}", "seconds", a->seconds, "waited", a->waited, "attempts", a->attempts, "cached",
+                      a->cached);
+    if (!o) return NULL;
+    set_text(o, "host", a->host);
+    if (!a->uncertain_in && !a->uncertain_out) return o;
+    json_object_set_new(o, "uncertain_tokens_in", json_integer(a->uncertain_in));
+    json_object_set_new(o, "uncertain_tokens_out", json_integer(a->uncertain_out));
+    return o;
 }
 
 int fact_reply(const struct live *l, int agent, const json_t *fact, struct reply *out, enum turn_status *status, struct err *e) {
@@ -172,11 +183,27 @@ static enum turn_status status_of(const struct answer *a, const struct reply *r)
     return r->malformed ? TURN_MALFORMED : r->n ? TURN_OK : TURN_EMPTY;
 }
 
+/* What the model wrote to itself, in the text or apart from it, is kept beside what it said. */
+static int part_thoughts(struct answer *a, int *cut, struct err *e) {
+    struct str all = {0};
+    char *clean = NULL;
+    size_t n;
+    int replaced = 0, rc = 0;
+    if (a->reasoning) str_puts(&all, a->reasoning);
+    if (a->text) rc = reply_cut_thoughts(a->text, &a->text_n, &all, e);
+    if (rc >= 0 && all.len) rc = text_clean(&clean, &n, all.s, all.len, REPLY_MAX_THOUGHTS, &replaced, cut, e);
+    str_free(&all);
+    free(a->reasoning);
+    a->reasoning = clean;
+    return rc;
+}
+
 /* JSON wants UTF-8 without NUL: the text as it is kept. */
 int hear_answer(const struct live *l, int agent, struct answer *a, struct heard *h, struct err *e) {
     char *clean;
     size_t n;
     int replaced = 0, cut = 0;
+    TRY(part_thoughts(a, &cut, e));
     TRY(text_clean(&clean, &n, a->text ? a->text : "", a->text ? a->text_n : 0, REPLY_MAX_BYTES, &replaced, &cut, e));
     free(a->text);
     a->text = clean, a->text_n = n;

@@ -2,6 +2,7 @@
  * made. libyaml itself is bounded by the size of the input, which is checked first. */
 #include "study/yaml.h"
 #include "base/fs.h"
+#include "study/yaml_json.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct reading {
     int depth;
     char *key; /* of the next value, in a map */
     int key_line, key_col;
+    struct json_yaml json; /* text NULL: the file is none */
     struct err *e;
 };
 
@@ -63,9 +65,14 @@ int yml_fail(const struct yml_doc *d, const struct yml_node *n, int of_key, int 
     return code;
 }
 
+static int line_of(const yaml_mark_t *m) { return (int)m->line + 1; }
+static int col_of(const struct reading *r, const yaml_mark_t *m) {
+    return (int)json_yaml_column(&r->json, m->index, m->column) + 1;
+}
+
 static int fail_mark(struct reading *r, const yaml_mark_t *m, int code, const char *msg) {
     fail(r->e, code, "%s", msg);
-    place(r->e, r->d->name, (int)m->line + 1, (int)m->column + 1);
+    place(r->e, r->d->name, line_of(m), col_of(r, m));
     return code;
 }
 
@@ -80,12 +87,12 @@ static int take_key(struct reading *r, const yaml_event_t *ev) {
         return fail_mark(r, &ev->start_mark, ERR_LIMIT, "expected at most 1000 keys in a map, found more");
     if (has_key(map, s)) {
         fail(r->e, ERR_FORMAT, "expected each key once, found \"%.60s\" again", s);
-        place(r->e, r->d->name, (int)ev->start_mark.line + 1, (int)ev->start_mark.column + 1);
+        place(r->e, r->d->name, line_of(&ev->start_mark), col_of(r, &ev->start_mark));
         return ERR_FORMAT;
     }
     if (!strcmp(s, "<<")) return fail_mark(r, &ev->start_mark, ERR_UNSUPPORTED, "merge keys (<<) are not supported");
     r->key = strdup(s);
-    r->key_line = (int)ev->start_mark.line + 1, r->key_col = (int)ev->start_mark.column + 1;
+    r->key_line = line_of(&ev->start_mark), r->key_col = col_of(r, &ev->start_mark);
     return r->key ? 0 : fail(r->e, ERR_NOMEM, "out of memory");
 }
 
@@ -110,8 +117,8 @@ static int new_node(struct reading *r, const yaml_event_t *ev, enum yml_kind kin
     d->newest = n;
     d->n_nodes++;
     *n = (struct yml_node){.kind = kind,
-                           .line = (int)ev->start_mark.line + 1,
-                           .col = (int)ev->start_mark.column + 1,
+                           .line = line_of(&ev->start_mark),
+                           .col = col_of(r, &ev->start_mark),
                            .key = r->key,
                            .key_line = r->key_line,
                            .key_col = r->key_col,
@@ -131,6 +138,8 @@ static int on_scalar(struct reading *r, const yaml_event_t *ev) {
     if (memchr(ev->data.scalar.value, 0, len))
         return fail_mark(r, &ev->start_mark, ERR_FORMAT, "expected text, found a NUL character in it");
     if (wants_key(r)) return take_key(r, ev);
+    if (r->json.text && ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !strcmp((const char *)ev->data.scalar.value, "null"))
+        return fail_mark(r, &ev->start_mark, ERR_FORMAT, "expected a value, found null; what is not said is left out");
     TRY(new_node(r, ev, YML_TEXT, &n));
     n->text = malloc(len + 1);
     if (!n->text) return fail(r->e, ERR_NOMEM, "out of memory");
@@ -185,7 +194,7 @@ static int parser_failed(struct reading *r, const yaml_parser_t *p) {
         return fail_at(r->e, ERR_FORMAT, r->d->name, (int64_t)p->problem_offset, "expected YAML in UTF-8: %s",
                        p->problem ? p->problem : "unreadable");
     fail(r->e, ERR_FORMAT, "expected YAML: %s", p->problem ? p->problem : "malformed");
-    place(r->e, r->d->name, (int)p->problem_mark.line + 1, (int)p->problem_mark.column + 1);
+    place(r->e, r->d->name, line_of(&p->problem_mark), col_of(r, &p->problem_mark));
     return ERR_FORMAT;
 }
 
@@ -205,16 +214,19 @@ int yml_parse(struct yml_doc **out, const char *name, const char *s, size_t n, s
     yaml_parser_t p;
     struct reading r = {.e = e};
     if (n > YML_MAX_BYTES) return fail_at(e, ERR_LIMIT, name, -1, "expected at most %d bytes, found %zu", (int)YML_MAX_BYTES, n);
+    TRY(json_as_yaml(&r.json, s, n, e));
     r.d = calloc(1, sizeof *r.d);
     if (!r.d || !(r.d->name = strdup(name)) || !yaml_parser_initialize(&p)) {
         yml_free(r.d);
+        json_yaml_free(&r.json);
         return fail(e, ERR_NOMEM, "out of memory");
     }
     yaml_parser_set_encoding(&p, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&p, (const unsigned char *)s, n);
+    yaml_parser_set_input_string(&p, (const unsigned char *)(r.json.text ? r.json.text : s), r.json.text ? r.json.n : n);
     int rc = read_events(&r, &p);
     yaml_parser_delete(&p);
     free(r.key);
+    json_yaml_free(&r.json);
     if (rc < 0)
         yml_free(r.d);
     else

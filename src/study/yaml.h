@@ -6,6 +6,8 @@
  * below. Anchors, aliases, tags, merge keys, several documents, repeated keys, NUL characters and other encodings than UTF-8 are refused
  * by name, so that what is read is what stands there.
  *
+ * JSON is read by the same reader: its pairs of escapes are characters, and its null is refused.
+ *
  * Scalars are text; nothing is guessed ("no" is two letters). yml_int and yml_bool read what must be a number or true/false.
  * Owner: yml_free releases the tree with all its strings. Immutable after reading: any thread. */
 #ifndef STUDY_YAML_H
