@@ -122,5 +122,6 @@ int read_reference(struct asked_reference *out, struct args *a, int scopes, stru
 
 const char *study_label_text(const json_t *o) {
     if (json_is_true(json_object_get(o, "planted"))) return "PLANTED ";
+    if (json_is_true(json_object_get(o, "reference_planted"))) return "PLANTED REFERENCE ";
     return json_is_true(json_object_get(o, "test_bed")) ? "TEST BED " : "";
 }

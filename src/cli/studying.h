@@ -41,6 +41,6 @@ struct counted {
 int counted_open(struct counted *x, const char *path, const char *languages, struct args *a, struct err *e);
 void counted_close(struct counted *x);
 int open_study(struct study **out, struct args *a, const char *path, struct err *e);
-/* "PLANTED ", "TEST BED " or "": what stands before the name of a study. */
+/* "PLANTED ", "PLANTED REFERENCE ", "TEST BED " or "": what stands before the name of a study. */
 const char *study_label_text(const struct json_t *o);
 #endif

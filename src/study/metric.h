@@ -15,6 +15,7 @@
 #ifndef STUDY_METRIC_H
 #define STUDY_METRIC_H
 #include "study/dictionary.h"
+#include "study/digest.h"
 #include "study/runner.h"
 
 enum { METRIC_DICTIONARIES = 3, METRIC_MAX_FORMS = 1000 }; /* dictionaries: in the order of DICTIONARY_MAP */
@@ -84,14 +85,17 @@ struct form_count {
 struct scored_run {
     int there, finished, excluded; /* there: at least one agent-turn */
     struct counts all;
-    struct counts *agent;    /* [n_agents]; NULL: not there */
+    struct counts *agent;            /* [n_agents]; NULL: not there */
+    unsigned char sum[DIGEST_BYTES]; /* of its facts, by scored_read */
     struct form_count *form; /* [n_agents][forms_of(language)]; NULL: not there, or the language has more than METRIC_MAX_FORMS */
 };
 struct scored {
     const struct study *s;
     int planted;
-    int *first;             /* [n_cells + 1]: runs of cell c are [first[c], first[c + 1]) */
-    struct scored_run *run; /* in the order of cells and replicates */
+    int summed;                      /* sums are there: it was read from an archive */
+    unsigned char sum[DIGEST_BYTES]; /* of the fact "study" */
+    int *first;                      /* [n_cells + 1]: runs of cell c are [first[c], first[c + 1]) */
+    struct scored_run *run;          /* in the order of cells and replicates */
     int64_t n;
 };
 /* a and s are borrowed; threads 0: physical cores, the counts are the same for any number. Errors: those of the archive; FORMAT for facts of

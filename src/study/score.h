@@ -13,26 +13,34 @@ struct json_t;
 struct reference {
     struct metric_opts o;
     struct moments run[REFERENCE_SCOPES], agent[REFERENCE_SCOPES];
-    struct json_t *runs; /* the keys of its runs */
-    int within;          /* for hypotheses: 0: the scope of each; else 1 + the scope that all have */
+    struct json_t *runs;      /* the keys of its runs */
+    char archive[DIGEST_HEX]; /* hash of the facts of those runs, and of their study; "": they are not of an archive */
+    int planted;              /* what those runs say was planted */
+    int within;               /* for hypotheses: 0: the scope of each; else 1 + the scope that all have */
 };
 /* Scope of a cell: 0 pooled, 1 its language, 2 its model; an index into run and agent. */
 int reference_scope(const struct study *s, const struct cell *c, int which);
 /* Whether the runs of a cell standardise in a scope. */
 int reference_has(const struct study *s, const struct cell *c, int scope);
 int reference_make(struct reference *out, const struct scored *c, const struct metric_opts *o, struct err *e);
-/* {"format": "candor reference/1", "monologue": "graphemes", "hits": "per_1000", "runs": [key…], "run": {scope: {"n", "mean": {part: x},
+/* The same once more, of the runs that r names, if they are runs of this archive by the hash of their facts: 1. 0: they are not, and
+ * *out is left alone. */
+int reference_again(struct reference *out, const struct scored *c, const struct reference *r, struct err *e);
+/* {"format": "candor reference/1", "monologue": "graphemes", "hits": "per_1000", "archive": hash or null, "planted", "runs": [key…], "run": {scope: {"n", "mean": {part: x},
  *  "sd": {…}}}, "agent": {…}} */
 struct json_t *reference_json(const struct reference *r, const struct study *s);
 /* The same back; scopes of languages and models that the study does not have are ignored, missing ones give null scores. */
 int reference_read(struct reference *out, const struct study *s, const struct json_t *j, struct err *e);
 void reference_free(struct reference *r);
 
-/* {"study", "planted", "monologue", "hits", "loss": [{"cell", "id", "planned", "started", "finished", "failed", "excluded", "analysed",
+/* "reference_planted": true stands in it where c is not planted and the runs of r are.
+ * {"study", "planted", "monologue", "hits", "loss": [{"cell", "id", "planned", "started", "finished", "failed", "excluded", "analysed",
  *  "agent_turns": {status: n}, "asked_again", "wrong_language": agent-turns}], "reference", "cells": [{"id", "n", parts, "scores": {"pooled": {"cpi": {"mean", "sd"}, "di"},
  *  "language", "model"}}], "runs": [{"run", "cell", "language", "model", "arm", "replicate", "aligned", "analysed", "counts", parts, "scores":
  *  {"pooled": {"z", "cpi", "di"}, …}}]}; agents: each run has "agents" too. failed: started and not finished. */
 int score_json(struct json_t **out, const struct scored *c, const struct reference *r, int agents, struct err *e);
 /* "test_bed": true into what is made of a council. */
 void study_label(struct json_t *o, const struct study *s);
+/* "reference_planted": true into what is standardised by what others planted. */
+void reference_label(struct json_t *o, const struct scored *c, const struct reference *r);
 #endif
