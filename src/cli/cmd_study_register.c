@@ -47,12 +47,23 @@ static int report(struct args *a, const json_t *r, const struct study *s, struct
     return 0;
 }
 
+/* Read as scores will read it, before any run is paid for. */
+static int open_reference(json_t **out, const struct study *s, struct args *a, struct err *e) {
+    const char *path = arg_str(a, "reference");
+    struct reference r = {0};
+    if (!path) return 0;
+    TRY(read_json(out, path, "a reference", e));
+    int rc = reference_read(&r, s, *out, e);
+    reference_free(&r);
+    return rc < 0 ? err_place(e, rc, path) : 0;
+}
+
 static int make(const struct study *s, struct args *a, const char *path, struct err *e) {
     json_t *reference = NULL, *r = NULL;
     char created[40];
     when(a, created);
-    if (arg_has(a, "reference")) TRY(read_json(&reference, arg_str(a, "reference"), "a reference", e));
-    int rc = study_register(&r, s, created, reference, e);
+    int rc = open_reference(&reference, s, a, e);
+    if (rc >= 0) rc = study_register(&r, s, created, reference, e);
     if (rc >= 0) rc = follow(r, a, e);
     if (rc >= 0) rc = registration_write(r, path, e);
     if (rc >= 0) rc = report(a, r, s, e);
