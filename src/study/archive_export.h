@@ -17,7 +17,7 @@ int archive_export_lines(struct archive *a, int inlined, FILE *out, struct err *
 /* created: RFC 3339, since an archive holds no time among its facts. */
 int archive_export_inspect(struct archive *a, const char *created, FILE *out, struct err *e);
 /* Every sample of an EvalLog (JSON, n bytes) as a fact sample000000 … with its messages as a context; what is not messages (scores,
- * metadata, target, model) stands in the fact. name: for errors. *samples: how many. Samples that are there already are left alone. */
+ * metadata, target, model) stands in the fact. name: for errors. ERR_STATE: the archive is that of a study. *samples: how many. Samples that are there already are left alone. */
 int archive_import_inspect(struct archive *a, const char *name, const char *json, size_t n, int64_t *samples, struct err *e);
 /* JSON between two texts; takes the reference. */
 int archive_write_json(FILE *out, const char *before, struct json_t *j, const char *after, struct err *e);

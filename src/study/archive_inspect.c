@@ -205,6 +205,10 @@ static int import_sample(struct archive *a, size_t i, const json_t *sample, cons
 
 int archive_import_inspect(struct archive *a, const char *name, const char *json, size_t n, int64_t *samples, struct err *e) {
     json_t *log;
+    if (archive_has(a, "study"))
+        return fail_at(e, ERR_STATE, name, -1,
+                       "expected an archive that is new or of imported transcripts, found that of a study: what others said is "
+                       "none of its facts");
     int rc = archive_parse_json(json, n, &log, e);
     if (rc < 0) return err_place(e, rc, name);
     const json_t *list = json_object_get(log, "samples"), *eval = json_object_get(log, "eval");

@@ -201,6 +201,15 @@ static int count_fact(void *user, const char *key, const char *json, size_t n, s
     return 0;
 }
 
+/* Facts of a study are these two and those of its runs. */
+static int foreign_fact(void *user, const char *key, const char *json, size_t n, struct err *e) {
+    struct prover *x = user;
+    (void)json, (void)n, (void)e;
+    if (strcmp(key, "study") != 0 && strcmp(key, "registration") != 0 && strncmp(key, "cell", 4) != 0)
+        found(x, key, "expected facts of the study, its registration and its runs, found another");
+    return 0;
+}
+
 int proof_run(struct proof *out, const struct study *s, struct archive *a, archive_finding_fn *fn, void *user, struct err *e) {
     struct prover x = {.s = s, .a = a, .fn = fn, .user = user, .e = e};
     int64_t there = 0;
@@ -209,6 +218,7 @@ int proof_run(struct proof *out, const struct study *s, struct archive *a, archi
     TRY(archive_each(a, "cell", count_fact, &there, e));
     if (there != x.facts)
         found(&x, "cell", "expected %lld facts that belong to a call, found %lld", (long long)x.facts, (long long)there);
+    TRY(archive_each(a, NULL, foreign_fact, &x, e));
     *out = x.p;
     return 0;
 }
