@@ -1,6 +1,7 @@
 /* candor study export: an archive as text for other programs. */
 #include "base/fs.h"
 #include "cli/open.h"
+#include "cli/outputs.h"
 #include "study/archive_export.h"
 #include <string.h>
 
@@ -20,6 +21,7 @@ static int run(struct args *a, struct err *e) {
     int inspect = !strcmp(format, "inspect");
     if (!inspect && strcmp(format, "jsonl") != 0)
         return usage_error(a, e, "--format: expected jsonl or inspect, found \"%.40s\"", format);
+    TRY(output_apart(a, "output", NULL, e));
     TRY(archive_open(&archive, a->pos[0], ARCHIVE_READ, e));
     int rc = file_out_open(&out, arg_str(a, "output"), e);
     if (rc >= 0) {

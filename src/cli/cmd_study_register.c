@@ -1,4 +1,5 @@
 /* candor study register: freezes a study before it runs. */
+#include "cli/outputs.h"
 #include "cli/studying.h"
 #include "study/terms.h"
 #include <jansson.h>
@@ -10,7 +11,7 @@ static const struct opt opts[] = {
     OPT_LANGUAGES,
     {"output", 'o', "REG", NULL, "the registration, a JSON file that carries its own hash"},
     {"reference", 0, "FILE", NULL, "freeze this z reference too (study score --save-reference)"},
-    {"prior", 0, "REG", NULL, "the registration that this one amends"},
+    {"prior", 0, "REG", NULL, "the registration that this one amends; only it may be written over"},
     {"created", 0, "TIME", NULL, "when it is registered, as 2026-03-05T00:00:00Z (default: now)"},
     OPT_JSON,
     {0},
@@ -72,10 +73,21 @@ static int make(const struct study *s, struct args *a, const char *path, struct 
     return rc;
 }
 
+/* What was registered is not lost by a second command: only its own amendment takes its place. */
+static int check_output(struct args *a, const char *path, struct err *e) {
+    const char *prior = arg_str(a, "prior");
+    TRY(output_apart(a, "output", "prior", e));
+    if (!output_is(path, path) || (prior && output_is(path, prior))) return 0;
+    return fail_at(
+        e, ERR_STATE, path, -1,
+        "expected no file, or the registration that this one amends (--prior), found another: remove it or name another file");
+}
+
 static int run(struct args *a, struct err *e) {
     struct study *s;
     const char *path;
     TRY(arg_need(a, "output", &path, e));
+    TRY(check_output(a, path, e));
     TRY(open_study(&s, a, a->pos[0], e));
     int rc = make(s, a, path, e);
     study_free(s);

@@ -1,4 +1,5 @@
 /* candor study report: what an archive holds, as one page. */
+#include "cli/outputs.h"
 #include "cli/studying.h"
 #include "lab/study_page.h"
 #include "study/again.h"
@@ -45,6 +46,7 @@ static int write_page(const json_t *tree, const char *path, struct err *e) {
 static int go(struct work *w, struct args *a, struct err *e) {
     int64_t reps = 1000, transcripts = 30;
     json_t *tree;
+    TRY(output_apart(a, "output", NULL, e));
     TRY(arg_i64(a, "reps", 10, 100000, &reps, e));
     TRY(arg_i64(a, "transcripts", 0, 1000, &transcripts, e));
     TRY(read_reference(&w->by, a, 1, e));
