@@ -8,6 +8,7 @@
  *   archive_seal.c     writing one, and the exchange of journal for sealed files
  *   archive_refs.c     ids, references inside facts, forbidden secrets
  *   archive_read.c     finding and walking
+ *   archive_inspect.c, archive_inspect_in.c   logs of Inspect AI, out and in
  *   archive_verify.c   looking at everything
  *
  * A record is a type and a payload; the same payloads stand in the journal and in sealed files:
