@@ -1,4 +1,5 @@
 /* candor study register: freezes a study before it runs. */
+#include "cli/created.h"
 #include "cli/outputs.h"
 #include "cli/studying.h"
 #include "study/terms.h"
@@ -17,14 +18,16 @@ static const struct opt opts[] = {
     {0},
 };
 
-static void when(struct args *a, char out[40]) {
-    const char *given = arg_str(a, "created");
+static int when(struct args *a, char out[40], struct err *e) {
+    const char *given;
     time_t now = time(NULL);
     struct tm utc;
+    TRY(arg_time(a, "created", &given, e));
     if (given)
         snprintf(out, 40, "%s", given);
     else
         strftime(out, 40, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    return 0;
 }
 
 static int follow(json_t *r, struct args *a, struct err *e) {
@@ -62,7 +65,7 @@ static int open_reference(json_t **out, const struct study *s, struct args *a, s
 static int make(const struct study *s, struct args *a, const char *path, struct err *e) {
     json_t *reference = NULL, *r = NULL;
     char created[40];
-    when(a, created);
+    TRY(when(a, created, e));
     int rc = open_reference(&reference, s, a, e);
     if (rc >= 0) rc = study_register(&r, s, created, reference, e);
     if (rc >= 0) rc = follow(r, a, e);

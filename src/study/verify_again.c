@@ -1,5 +1,6 @@
 /* A stored analysis against the same one made again: the first place at which they differ, by its path ("hypotheses/0/p"). */
 #include "base/str.h"
+#include "study/shown.h"
 #include "study/verify_int.h"
 #include <jansson.h>
 #include <stdlib.h>
@@ -53,8 +54,6 @@ static void differ(struct place *x, const json_t *was, const json_t *is) {
         x->found = 1, x->was = was, x->is = is;
 }
 
-static char *shown(const json_t *v) { return v ? json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS) : NULL; }
-
 int verify_again(struct verifier *x, const char *record, const json_t *stored, json_t *again) {
     struct place at = {0};
     json_t *is = verify_written(again);
@@ -63,7 +62,7 @@ int verify_again(struct verifier *x, const char *record, const json_t *stored, j
     step(&at, "made_with", json_object_get(stored, "made_with"), json_object_get(is, "made_with"));
     if (!at.found) differ(&at, stored, is);
     if (at.found) {
-        char *a = shown(at.is), *b = shown(at.was);
+        char *a = json_shown(at.is), *b = json_shown(at.was);
         verify_found(x, record, "%.200s: expected %.150s, found %.150s", at.path.s ? at.path.s : "", a ? a : "none",
                      b ? b : "none");
         free(a), free(b);
