@@ -7,13 +7,15 @@
 
 TestSuite(archive, .init = play_tmp, .timeout = HANG_S);
 
-static const char *journal_of(const char *path) {
+static const char *beside(const char *path, const char *tail) {
     static char name[8][160];
     static int turn;
     char *p = name[turn++ & 7];
-    snprintf(p, sizeof name[0], "%s.journal", path);
+    snprintf(p, sizeof name[0], "%s%s", path, tail);
     return p;
 }
+static const char *journal_of(const char *path) { return beside(path, ".journal"); }
+static const char *measured_of(const char *path) { return beside(path, ".measured"); }
 
 static void same_bytes(const char *path, const char *want, size_t n, const char *what) {
     char *have;
@@ -144,7 +146,7 @@ Test(archive, a_journal_cut_at_any_byte_goes_on) {
         OK(archive_seal(a, &e));
         archive_close(a);
         same_bytes(path, want, n, "after a cut");
-        unlink(path);
+        unlink(path), unlink(measured_of(path));
     }
     cr_assert_gt(lost, 100, "the cuts should hit records, not their ends");
     free(want);
@@ -366,5 +368,50 @@ Test(archive, a_full_disk) {
     archive_close(a);
     same_bytes(path, want, n, "after a full disk");
     free(want);
+    tmp_end();
+}
+
+/* Measurements belong to the facts that they were sealed with: gone, given up, of others, without facts. */
+Test(archive, measurements_belong_to_their_facts) {
+    const char *path = fresh(".study"), *other = fresh(".study");
+    char *own, *others;
+    size_t n, m, k;
+    struct archive *a;
+    struct archive_info info;
+    struct archive_report r;
+    free(play_sealed(path, 0, &n));
+    a = play_open(other);
+    OK(play(a, 0, 3, &e));
+    OK(archive_seal(a, &e));
+    archive_close(a);
+    OK(file_read(&own, &m, measured_of(path), 0, &e));
+    OK(file_read(&others, &k, measured_of(other), 0, &e));
+    write_bytes(measured_of(path), others, k);
+    cr_assert_eq(archive_open(&a, path, ARCHIVE_READ, NULL), ERR_FORMAT, "of others");
+    unlink(measured_of(path));
+    struct err why = ERR_INIT;
+    cr_assert_eq(archive_open(&a, path, ARCHIVE_WRITE, &why), ERR_STATE, "gone");
+    cr_assert(strstr(why.msg, "empty file"), "%s", why.msg);
+    OK(archive_verify(path, &r, NULL, NULL, &e));
+    cr_assert_eq(r.findings, 1);
+    OK(archive_open(&a, path, ARCHIVE_READ, &e));
+    archive_info(a, &info);
+    cr_assert(info.lost && info.facts == PLAY_FACTS && info.notes == 0);
+    archive_close(a);
+    write_bytes(measured_of(path), "", 0);
+    a = play_open(path);
+    json_t *note = json_pack("{s:i}", "x", 1);
+    OK(archive_note(a, "late", note, &e));
+    json_decref(note);
+    OK(archive_seal(a, &e));
+    archive_info(a, &info);
+    cr_assert(!info.lost && info.notes == 1, "given up, and begun anew");
+    archive_close(a);
+    write_bytes(measured_of(path), own, m);
+    cr_assert_eq(archive_open(&a, path, ARCHIVE_READ, NULL), 0, "sealed with the same facts");
+    archive_close(a);
+    unlink(path);
+    cr_assert_eq(archive_open(&a, path, ARCHIVE_WRITE, NULL), ERR_FORMAT, "without facts");
+    free(own), free(others);
     tmp_end();
 }

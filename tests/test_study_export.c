@@ -118,6 +118,37 @@ Test(study_export, inspect_and_back) {
     tmp_end();
 }
 
+/* Exported, imported, exported, imported: samples, messages and what stood over them stay; tools keep their calls. */
+Test(study_export, inspect_round_trip) {
+    static const char log[] =
+        "{\"version\":2,\"eval\":{\"model\":\"m\",\"metadata\":{\"planted\":true}},\"samples\":[{\"id\":\"x\",\"epoch\":3,"
+        "\"target\":[\"a\",\"b\"],\"metadata\":{\"k\":[1]},\"messages\":[{\"role\":\"user\",\"content\":\"two and two?\"},"
+        "{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"id\":\"c1\",\"function\":\"add\",\"arguments\":{}}]},"
+        "{\"role\":\"tool\",\"content\":\"4\",\"tool_call_id\":\"c1\"},{\"role\":\"assistant\",\"content\":\"four\"}]}]}";
+    struct archive *a = play_open(fresh(".study")), *b = play_open(fresh(".study"));
+    int64_t samples;
+    size_t n, m;
+    OK(archive_import_inspect(a, "log", log, sizeof log - 1, &samples, &e));
+    char *first = exported(a, 2, &n), *second;
+    OK(archive_import_inspect(b, "log", first, n, &samples, &e));
+    cr_assert_eq(samples, 1);
+    second = exported(b, 2, &m);
+    json_t *was = json_loads(log, 0, NULL), *x = json_loadb(first, n, 0, NULL), *y = json_loadb(second, m, 0, NULL);
+    json_t *sample = json_array_get(json_object_get(was, "samples"), 0), *once = json_array_get(json_object_get(x, "samples"), 0);
+    static const char *const same[] = {"id", "epoch", "target", "metadata", "messages"};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        cr_assert(json_equal(json_object_get(sample, same[i]), json_object_get(once, same[i])), "%s", same[i]);
+    cr_assert_str_eq(json_string_value(json_object_get(json_object_get(once, "output"), "completion")), "four");
+    cr_assert_eq(json_array_size(json_object_get(once, "input")), 1);
+    cr_assert(json_equal(json_object_get(x, "samples"), json_object_get(y, "samples")));
+    const json_t *over = json_object_get(json_object_get(y, "eval"), "metadata");
+    cr_assert(json_is_true(json_object_get(over, "planted")));
+    json_decref(was), json_decref(x), json_decref(y);
+    free(first), free(second);
+    archive_close(a), archive_close(b);
+    tmp_end();
+}
+
 /* A log as Inspect writes it: contents in parts, a tool's message, scores. */
 Test(study_export, a_foreign_log) {
     static const char log[] =

@@ -224,3 +224,42 @@ Test(study_freeze, statistics_and_report_follow) {
     remove_all(path);
     study_free(s);
 }
+
+static struct study *group_of_seed(uint64_t seed) {
+    struct study *s = group();
+    study_reseed(s, seed);
+    return s;
+}
+
+/* A reference is of this archive by the facts of its runs, not by their keys, which are the same in every archive; also when runs were
+ * added since. One that is of planted runs says so wherever it standardises others. */
+Test(study_freeze, a_reference_knows_its_archive) {
+    struct study *s = group(), *t = group_of_seed(8);
+    struct opened_archive x, y;
+    struct reference r, other, again;
+    struct err e = ERR_INIT;
+    char path[100], second[100];
+    path_of(path, sizeof path, "freeze-own"), path_of(second, sizeof second, "freeze-other");
+    remove_all(path), remove_all(second);
+    run_until(s, path, 6), run_until(t, second, 6);
+    look_at(&x, s, path, ARCHIVE_READ), look_at(&y, t, second, ARCHIVE_READ);
+    cr_assert_geq(reference_make(&r, &x.c, &(struct metric_opts){0}, &e), 0);
+    cr_assert_geq(reference_make(&other, &y.c, &(struct metric_opts){0}, &e), 0);
+    cr_assert(strlen(r.archive) == DIGEST_HEX - 1 && strcmp(r.archive, other.archive) != 0);
+    cr_assert_eq(reference_again(&again, &x.c, &other, &e), 0, "of another archive");
+    leave(&x), leave(&y);
+    run_until(s, path, 1000);
+    look_at(&x, s, path, ARCHIVE_READ);
+    cr_assert_eq(reference_again(&again, &x.c, &r, &e), 1, "of the first runs of this one");
+    cr_assert(!strcmp(again.archive, r.archive) && !memcmp(&again.run[0], &r.run[0], sizeof r.run[0]));
+    json_t *j, *label;
+    x.c.planted = 0; /* as if a model had said it */
+    cr_assert_geq(score_json(&j, &x.c, &other, 0, &e), 0);
+    label = json_object_get(j, "reference_planted");
+    cr_assert(json_is_true(label) && json_is_true(json_object_get(json_object_get(j, "reference"), "planted")));
+    json_decref(j);
+    reference_free(&r), reference_free(&other), reference_free(&again);
+    leave(&x);
+    remove_all(path), remove_all(second);
+    study_free(s), study_free(t);
+}

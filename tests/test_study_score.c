@@ -112,9 +112,14 @@ Test(study_score, a_stored_reference_does_not_move) {
 
 Test(study_score, other_files_are_no_references) {
     static const char *const wrong[] = {
-        "{}", "{\"format\": \"x\"}",
+        "{}",
+        "{\"format\": \"x\"}",
         "{\"format\": \"candor reference/1\", \"monologue\": \"tons\", \"hits\": \"raw\", \"runs\": []}",
-        "{\"format\": \"candor reference/1\", \"monologue\": \"acts\", \"hits\": \"raw\"}", "[]"};
+        "{\"format\": \"candor reference/1\", \"monologue\": \"acts\", \"hits\": \"raw\"}",
+        "[]",
+        "{\"format\": \"candor reference/1\", \"monologue\": \"acts\", \"hits\": \"raw\", \"runs\": []}",
+        "{\"format\": \"candor reference/1\", \"monologue\": \"acts\", \"hits\": \"raw\", \"runs\": [], \"archive\": \"77\", "
+        "\"planted\": true}"};
     struct study *s;
     struct err e;
     cr_assert_geq(group_make(&s, 3, 2, "fixed", "all", "author", ARMS, &e), 0, "%s", e.msg);

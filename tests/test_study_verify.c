@@ -76,7 +76,7 @@ Test(study_verify, honest_archives_pass) {
 
 /* ---- tampering ---- */
 
-enum tampering { LEAK_SEEN, LEAK_CONTEXT, OTHER_ACT, OTHER_TEXT, NO_TURN, MORE_FACTS, OTHER_SEAT, TAMPERINGS };
+enum tampering { LEAK_SEEN, LEAK_CONTEXT, OTHER_ACT, OTHER_TEXT, NO_TURN, MORE_FACTS, OTHER_SEAT, FOREIGN_FACT, TAMPERINGS };
 struct copying {
     struct archive *from, *to;
     enum tampering how;
@@ -131,6 +131,7 @@ static int copy_fact(void *user, const char *key, const char *json, size_t n, st
     int rc = c->how == NO_TURN && strstr(key, "cell000/rep000/turn02/agent01") ? 0 : archive_put(c->to, key, fact, e);
     if (rc >= 0 && c->how == MORE_FACTS && !strcmp(key, "cell000/rep000/run"))
         rc = archive_put(c->to, "cell000/rep000/turn09/agent00", fact, e);
+    if (rc >= 0 && c->how == FOREIGN_FACT && !strcmp(key, "study")) rc = archive_put(c->to, "sample000000", fact, e);
     json_decref(fact);
     return rc;
 }
@@ -146,7 +147,8 @@ static void copy_study(struct copying *c) {
 }
 
 Test(study_verify, tampering_is_caught) {
-    static const char *const says[TAMPERINGS] = {"seen", "context", "acts", "acts", "without one", "belong to a call", "agents"};
+    static const char *const says[TAMPERINGS] = {"seen",        "context",          "acts",   "acts",
+                                                 "without one", "belong to a call", "agents", "found another"};
     struct study *s = group("fixed", "author");
     struct archive *from = honest(s, "from");
     for (int how = 0; how <= TAMPERINGS; how++) { /* the last one tampers with nothing */

@@ -2,6 +2,7 @@
 #include "base/fs.h"
 #include "base/progress.h"
 #include "cli/council_table.h"
+#include "cli/outputs.h"
 #include "cli/studying.h"
 #include "study/council_check.h"
 #include "study/council_documents.h"
@@ -62,6 +63,7 @@ static int write_documents(struct council_documents *done, struct study *s, stru
     struct file_out out;
     const char *path;
     TRY(arg_need(a, "output", &path, e));
+    TRY(output_apart(a, "output", NULL, e));
     TRY(council_rates_read(&rates, s, e));
     if (arg_has(a, "misreport") && !o->misreporters) council_rates_set(&rates, RATE_MISREPORT, o->misreport);
     TRY(file_out_open(&out, path, e));

@@ -1,6 +1,8 @@
 /* candor study export: an archive as text for other programs. */
 #include "base/fs.h"
+#include "cli/created.h"
 #include "cli/open.h"
+#include "cli/outputs.h"
 #include "study/archive_export.h"
 #include <string.h>
 
@@ -14,16 +16,18 @@ static const struct opt opts[] = {
 };
 
 static int run(struct args *a, struct err *e) {
-    const char *format = arg_str(a, "format");
+    const char *format = arg_str(a, "format"), *created;
     struct archive *archive;
     struct file_out out;
     int inspect = !strcmp(format, "inspect");
     if (!inspect && strcmp(format, "jsonl") != 0)
         return usage_error(a, e, "--format: expected jsonl or inspect, found \"%.40s\"", format);
+    TRY(output_apart(a, "output", NULL, e));
+    TRY(arg_time(a, "created", &created, e));
     TRY(archive_open(&archive, a->pos[0], ARCHIVE_READ, e));
     int rc = file_out_open(&out, arg_str(a, "output"), e);
     if (rc >= 0) {
-        rc = inspect ? archive_export_inspect(archive, arg_str(a, "created"), out.f, e)
+        rc = inspect ? archive_export_inspect(archive, created, out.f, e)
                      : archive_export_lines(archive, arg_has(a, "inline"), out.f, e);
         if (rc >= 0)
             rc = file_out_commit(&out, e);

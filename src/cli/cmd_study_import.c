@@ -1,6 +1,7 @@
 /* candor study import: transcripts of another program as an archive. */
 #include "base/fs.h"
 #include "cli/open.h"
+#include "cli/outputs.h"
 #include "study/archive_export.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ static int run(struct args *a, struct err *e) {
     struct archive *archive;
     const char *path;
     TRY(arg_need(a, "output", &path, e));
+    TRY(output_apart(a, "output", NULL, e));
     TRY(archive_open(&archive, path, ARCHIVE_WRITE, e));
     int rc = import(archive, a->pos[0], e);
     archive_close(archive);

@@ -1,5 +1,6 @@
 /* candor study judge: a language model scores the transcripts of an archive; how far scores agree. */
 #include "cli/answering.h"
+#include "cli/outputs.h"
 #include "cli/studying.h"
 #include "study/judge.h"
 #include <inttypes.h>
@@ -75,6 +76,7 @@ static int ask(struct work *w, struct args *a, struct err *e) {
     double t0 = clock_s();
     if (a->n_pos > 1) return usage_error(a, e, "expected one archive, found another file; scores are compared with --agreement");
     TRY(arg_need(a, "output", &path, e));
+    TRY(output_apart(a, "output", NULL, e));
     TRY(read_per(a, &o.per_run, e));
     TRY(answering_open(&w->who, NULL, a, e));
     interrupt_watch();

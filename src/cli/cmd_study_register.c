@@ -1,6 +1,8 @@
 /* candor study register: freezes a study before it runs. */
 #include "base/fs.h"
 #include "cli/answering.h"
+#include "cli/created.h"
+#include "cli/outputs.h"
 #include "cli/studying.h"
 #include "study/answered.h"
 #include "study/terms.h"
@@ -17,21 +19,24 @@ static const struct opt opts[] = {
     OPT_ANSWERING,
     {"output", 'o', "REG", NULL, "the registration, a JSON file that carries its own hash"},
     {"reference", 0, "FILE", NULL, "freeze this z reference too (study score --save-reference)"},
-    {"prior", 0, "REG", NULL, "the registration that this one amends"},
-    {"claims", 0, "DIR", NULL, "write each hypothesis there as a PRML manifest too, HYPOTHESIS.prml.yaml and HYPOTHESIS.prml.yaml.sha256"},
-    {"created", 0, "TIME", NULL, "when it is registered, as 2026-03-05T00:00:00Z (default: now)"},
+    {"prior", 0, "REG", NULL, "the registration that this one amends; only it may be written over"},
+    {"claims", 0, "DIR", NULL,
+     "write each hypothesis there as a PRML manifest too, HYPOTHESIS.prml.yaml and HYPOTHESIS.prml.yaml.sha256"},
+    {"created", 0, "TIME", NULL, "when it is registered, a day or a time as 2026-03-05T00:00:00Z (default: now)"},
     OPT_JSON,
     {0},
 };
 
-static void when(struct args *a, char out[40]) {
-    const char *given = arg_str(a, "created");
+static int when(struct args *a, char out[40], struct err *e) {
+    const char *given;
     time_t now = time(NULL);
     struct tm utc;
+    TRY(arg_time(a, "created", &given, e));
     if (given)
         snprintf(out, 40, "%s", given);
     else
         strftime(out, 40, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    return 0;
 }
 
 static int follow(json_t *r, struct args *a, struct err *e) {
@@ -94,12 +99,23 @@ static int who_answers(json_t **out, const struct study *s, struct args *a, stru
     return rc;
 }
 
+/* Read as scores will read it, before any run is paid for. */
+static int open_reference(json_t **out, const struct study *s, struct args *a, struct err *e) {
+    const char *path = arg_str(a, "reference");
+    struct reference r = {0};
+    if (!path) return 0;
+    TRY(read_json(out, path, "a reference", e));
+    int rc = reference_read(&r, s, *out, e);
+    reference_free(&r);
+    return rc < 0 ? err_place(e, rc, path) : 0;
+}
+
 static int make(const struct study *s, struct args *a, const char *path, struct err *e) {
     json_t *reference = NULL, *who = NULL, *r = NULL;
     char created[40];
-    when(a, created);
-    if (arg_has(a, "reference")) TRY(read_json(&reference, arg_str(a, "reference"), "a reference", e));
-    int rc = who_answers(&who, s, a, e);
+    TRY(when(a, created, e));
+    int rc = open_reference(&reference, s, a, e);
+    if (rc >= 0) rc = who_answers(&who, s, a, e);
     if (rc >= 0) rc = study_register(&r, s, created, reference, who, e);
     if (rc >= 0) rc = follow(r, a, e);
     if (rc >= 0) rc = registration_write(r, path, e);
@@ -111,10 +127,21 @@ static int make(const struct study *s, struct args *a, const char *path, struct 
     return rc;
 }
 
+/* What was registered is not lost by a second command: only its own amendment takes its place. */
+static int check_output(struct args *a, const char *path, struct err *e) {
+    const char *prior = arg_str(a, "prior");
+    TRY(output_apart(a, "output", "prior", e));
+    if (!output_is(path, path) || (prior && output_is(path, prior))) return 0;
+    return fail_at(
+        e, ERR_STATE, path, -1,
+        "expected no file, or the registration that this one amends (--prior), found another: remove it or name another file");
+}
+
 static int run(struct args *a, struct err *e) {
     struct study *s;
     const char *path;
     TRY(arg_need(a, "output", &path, e));
+    TRY(check_output(a, path, e));
     TRY(open_study(&s, a, a->pos[0], e));
     int rc = make(s, a, path, e);
     study_free(s);

@@ -1,8 +1,9 @@
 /* candor study report: what an archive holds, as one page. */
+#include "cli/outputs.h"
 #include "cli/studying.h"
 #include "lab/study_page.h"
+#include "study/again.h"
 #include "study/judge.h"
-#include "study/report.h"
 #include <jansson.h>
 
 static const struct opt opts[] = {
@@ -25,20 +26,15 @@ struct work {
     struct counted of;
     struct country_values countries;
     struct asked_reference by;
-    struct judge *j;
-    json_t *judges; /* their agreement; NULL: none were given */
+    const char *judges[JUDGE_MAX_FILES];
 };
 
-static int read_judges(struct work *w, struct args *a, struct err *e) {
-    const char *files[JUDGE_MAX_FILES];
-    char prompt[PATH_SIZE];
+static int judges_of(struct work *w, struct args *a, struct report_files *f, struct err *e) {
     int n = arg_has(a, "judge");
-    if (!n) return 0;
     if (n > JUDGE_MAX_FILES) return usage_error(a, e, "--judge: expected at most %d files, found %d", JUDGE_MAX_FILES, n);
-    for (int i = 0; i < n; i++) files[i] = arg_nth(a, "judge", i);
-    TRY(resolve_judge(arg_str(a, "prompt"), prompt, e));
-    TRY(judge_read(&w->j, prompt, e));
-    return judge_agreement(&w->judges, w->j, &w->of.c, w->of.a, files, n, e);
+    for (int i = 0; i < n; i++) w->judges[i] = arg_nth(a, "judge", i);
+    f->judges = w->judges, f->n_judges = n;
+    return 0;
 }
 
 static int write_page(const json_t *tree, const char *path, struct err *e) {
@@ -52,20 +48,21 @@ static int write_page(const json_t *tree, const char *path, struct err *e) {
 static int go(struct work *w, struct args *a, struct err *e) {
     int64_t reps = 1000, transcripts = 30;
     json_t *tree;
+    TRY(output_apart(a, "output", NULL, e));
     TRY(arg_i64(a, "reps", 10, 100000, &reps, e));
     TRY(arg_i64(a, "transcripts", 0, 1000, &transcripts, e));
     TRY(read_reference(&w->by, a, 1, e));
     if (arg_has(a, "languages") && !arg_has(a, "reference")) w->by.w.own = 1; /* of other dictionaries */
     TRY(counted_open(&w->of, a->pos[0], arg_str(a, "languages"), a, e));
     if (arg_has(a, "pdi")) TRY(read_countries(&w->countries, w->of.s, arg_str(a, "pdi"), e));
-    TRY(read_judges(w, a, e));
+    struct report_files f = {.languages = arg_str(a, "languages"), .prompt = arg_str(a, "prompt"), .find = resolve_judge};
+    TRY(judges_of(w, a, &f, e));
     const struct report_opts o = {.reps = (int)reps,
                                   .transcripts = (int)transcripts,
                                   .countries = arg_has(a, "pdi") ? &w->countries : NULL,
                                   .reference = w->by.w,
                                   .scope = w->by.scope};
-    TRY(study_report(&tree, w->of.a, &w->of.c, &o, e));
-    if (w->judges) json_object_set(tree, "judges", w->judges);
+    TRY(report_with_files(&tree, w->of.a, &w->of.c, &o, &f, e));
     int rc = arg_has(a, "output") ? write_page(tree, arg_str(a, "output"), e) : 0;
     if (rc >= 0 && arg_has(a, "json")) return print_json(tree, e);
     json_decref(tree);
@@ -80,8 +77,7 @@ static int run(struct args *a, struct err *e) {
             e, ERR_STATE,
             "this program was built without report pages: they need Node.js and npm when it is built; --json has the figures");
     int rc = go(&w, a, e);
-    json_decref(w.by.file), json_decref(w.judges);
-    judge_free(w.j);
+    json_decref(w.by.file);
     counted_close(&w.of);
     return rc;
 }

@@ -1,5 +1,6 @@
 /* candor study run: runs a study file into an archive; the same command goes on with what is there. */
 #include "cli/answering.h"
+#include "cli/outputs.h"
 #include "cli/prices.h"
 #include "cli/studying.h"
 #include "study/answered.h"
@@ -151,6 +152,7 @@ static int run(struct args *a, struct err *e) {
     TRY(arg_need(a, "output", &path, e));
     if (arg_has(a, "stamp-deviations") && !arg_has(a, "registration"))
         return usage_error(a, e, "--stamp-deviations: expected --registration with it, found none");
+    TRY(output_apart(a, "output", NULL, e));
     TRY(open_study(&w.s, a, a->pos[0], e));
     int rc = study_say_remarks(w.s, a, e);
     if (rc >= 0) rc = answering_open(&w.who, w.s, a, e);

@@ -1,5 +1,6 @@
 /* candor study score: what agents said in an archive, counted and standardised. */
 #include "base/fs.h"
+#include "cli/outputs.h"
 #include "cli/studying.h"
 #include "study/score.h"
 #include <jansson.h>
@@ -128,6 +129,7 @@ static int choose(struct work *w, struct args *a, struct err *e) {
 
 static int go(struct work *w, struct args *a, struct err *e) {
     json_t *j = NULL;
+    TRY(output_apart(a, "save-reference", NULL, e));
     TRY(counted_open(&w->of, a->pos[0], arg_str(a, "languages"), a, e));
     TRY(choose(w, a, e));
     if (arg_has(a, "save-reference")) TRY(save_reference(w, arg_str(a, "save-reference"), e));

@@ -1,15 +1,24 @@
 /* candor study verify: whether an archive is whole, and whether what it says follows from it. */
+#include "base/fs.h"
 #include "cli/studying.h"
+#include "lab/study_page.h"
+#include "study/again.h"
 #include "study/registration.h"
 #include "study/verify.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 static const struct opt opts[] = {
     {"registration", 0, "REG", NULL, "the registration that the archive must have been begun with"},
     {"score", 0, "FILE", NULL, "what study score --json wrote; it is worked out again and compared"},
+    {"stats", 0, "FILE", NULL, "what study stats --json wrote; made again as it says that it was made, and compared"},
+    {"report", 0, "FILE", NULL, "what study report --json wrote; likewise (files of judges that it names must be there)"},
+    {"page", 0, "FILE", NULL, "with --report: the page that was written with it; drawn again and compared byte by byte"},
+    OPT_TOKENIZER,
     OPT_JSON,
     {0},
 };
@@ -37,10 +46,11 @@ static void show(void *user, const struct archive_finding *f) {
 
 static json_t *study_json(const struct verified *v) {
     const struct proof *p = &v->proof;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:b, s:i, s:i}", "runs", (json_int_t)p->runs, "calls", (json_int_t)p->calls,
-                     "messages_shown", (json_int_t)p->shown, "private_messages_shown", (json_int_t)p->private_shown,
-                     "contexts_compared", (json_int_t)p->contexts, "registered", v->registered, "deviations", v->deviations,
-                     "scores_compared", v->scores);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:b, s:i, s:i, s:s?, s:b, s:i, s:b}", "runs", (json_int_t)p->runs, "calls",
+                     (json_int_t)p->calls, "messages_shown", (json_int_t)p->shown, "private_messages_shown",
+                     (json_int_t)p->private_shown, "contexts_compared", (json_int_t)p->contexts, "registered", v->registered,
+                     "deviations", v->deviations, "scores_compared", v->scores, "score_reference", v->reference,
+                     "reference_planted", v->reference_planted, "analyses_compared", v->analyses, "planted", v->planted);
 }
 
 static int show_json(const struct work *w, struct err *e) {
@@ -72,31 +82,111 @@ static void show_lines(const struct work *w) {
                " stored contexts compared\n%s; %d deviations stamped\n",
                p->runs, p->calls, p->shown, p->private_shown, p->contexts,
                w->v.registered ? "begun with a registration" : "begun without a registration", w->v.deviations);
+    if (w->v.planted) printf("PLANTED: what the agents said was made by rule\n");
     if (w->v.scores) printf("scores of %d runs worked out again\n", w->v.scores);
+    if (w->v.reference)
+        printf("their reference is of %s%s\n", w->v.reference,
+               strcmp(w->v.reference, "this archive") != 0 ? ": taken as it is" : "");
+    if (w->v.reference_planted) printf("PLANTED REFERENCE: it is of runs whose words were made by rule\n");
+    if (w->v.analyses) printf("%d stored analyses made again\n", w->v.analyses);
     printf("%s\n", w->r.findings ? "not whole" : w->v.findings ? "whole, but not verified" : "whole");
+}
+
+/* ---- what stands beside the archive ---- */
+
+struct beside {
+    json_t *registration, *score, *stats, *report, *stats_again, *report_again;
+    struct tokenizer *words_of;
+};
+
+static int read_beside(struct beside *b, struct args *a, struct err *e) {
+    if (arg_has(a, "registration")) TRY(registration_read(&b->registration, arg_str(a, "registration"), e));
+    if (arg_has(a, "score")) TRY(read_json(&b->score, arg_str(a, "score"), "a score", e));
+    if (arg_has(a, "stats")) TRY(read_json(&b->stats, arg_str(a, "stats"), "statistics", e));
+    return arg_has(a, "report") ? read_json(&b->report, arg_str(a, "report"), "a report", e) : 0;
+}
+
+static void beside_free(struct beside *b) {
+    json_decref(b->registration), json_decref(b->score), json_decref(b->stats), json_decref(b->report);
+    json_decref(b->stats_again), json_decref(b->report_again);
+    tokenizer_free(b->words_of);
+}
+
+/* ---- the page ---- */
+
+/* Draws the page beside the one that is there and reads both; the drawn one is removed. */
+static int same_page(int *same, const json_t *tree, const char *path, struct err *e) {
+    char drawn[] = "/tmp/candor-page-XXXXXX", *is = NULL, *was = NULL;
+    struct page *page = NULL;
+    size_t n = 0, m = 0;
+    TRY(file_read(&was, &m, path, 0, e));
+    int fd = mkstemp(drawn), rc = fd < 0 ? fail(e, ERR_IO, "cannot make a temporary file") : 0;
+    if (fd >= 0) close(fd);
+    if (rc >= 0) rc = study_page(&page, tree, e);
+    if (rc >= 0) rc = page_write(page, drawn, e);
+    if (rc >= 0) rc = file_read(&is, &n, drawn, 0, e);
+    *same = rc >= 0 && n == m && !memcmp(is, was, n);
+    if (fd >= 0) unlink(drawn);
+    page_free(page);
+    free(is), free(was);
+    return rc;
+}
+
+static int verify_page(struct work *w, const json_t *tree, const char *path, struct err *e) {
+    int same = 0;
+    if (!path) return 0;
+    TRY(same_page(&same, tree, path, e));
+    w->v.analyses++;
+    if (same) return 0;
+    w->v.findings++;
+    show(w->list, &(struct archive_finding){.file = path,
+                                            .from = -1,
+                                            .to = -1,
+                                            .record = "page",
+                                            .what = "expected the page that follows from the report, found other bytes"});
+    return 0;
+}
+
+/* ---- all ---- */
+
+static int verify_with(struct work *w, struct archive *archive, struct beside *b, struct args *a, struct err *e) {
+    int64_t threads = 0;
+    TRY(arg_i64(a, "threads", 1, 1024, &threads, e));
+    TRY(read_beside(b, a, e));
+    if (!w->is_of_study) {
+        if (!b->registration && !b->score && !b->stats && !b->report) return 0;
+        return fail_at(e, ERR_FORMAT, a->pos[0], -1, "expected an archive of a study, found one without the fact \"study\"");
+    }
+    TRY(open_words(&b->words_of, a, e));
+    if (b->stats) TRY(stats_again(&b->stats_again, b->stats, archive, b->words_of, (int)threads, e));
+    if (b->report) TRY(report_again(&b->report_again, b->report, archive, resolve_judge, b->words_of, (int)threads, e));
+    const struct verify_opts o = {.registration = b->registration,
+                                  .score = b->score,
+                                  .stats = b->stats,
+                                  .report = b->report,
+                                  .stats_again = b->stats_again,
+                                  .report_again = b->report_again,
+                                  .words_of = b->words_of,
+                                  .threads = (int)threads};
+    TRY(study_verify(&w->v, archive, &o, show, w->list, e));
+    return verify_page(w, b->report_again, arg_str(a, "page"), e);
 }
 
 static int verify_study(struct work *w, struct args *a, struct err *e) {
     struct archive *archive;
-    json_t *registration = NULL, *score = NULL;
-    int64_t threads = 0;
-    TRY(arg_i64(a, "threads", 1, 1024, &threads, e));
+    struct beside b = {0};
     TRY(archive_open(&archive, a->pos[0], ARCHIVE_READ, e));
     w->is_of_study = archive_has(archive, "study");
-    int rc = 0;
-    if (arg_has(a, "registration")) rc = registration_read(&registration, arg_str(a, "registration"), e);
-    if (rc >= 0 && arg_has(a, "score")) rc = read_json(&score, arg_str(a, "score"), "a score", e);
-    if (rc >= 0 && !w->is_of_study && (registration || score))
-        rc = fail_at(e, ERR_FORMAT, a->pos[0], -1, "expected an archive of a study, found one without the fact \"study\"");
-    if (rc >= 0 && w->is_of_study)
-        rc = study_verify(&w->v, archive, &(struct verify_opts){registration, score, (int)threads}, show, w->list, e);
-    json_decref(registration);
-    json_decref(score);
+    int rc = verify_with(w, archive, &b, a, e);
+    beside_free(&b);
     archive_close(archive);
     return rc;
 }
 
 static int run(struct args *a, struct err *e) {
+    if (arg_has(a, "page") && !arg_has(a, "report")) return usage_error(a, e, "--page: expected --report FILE too, found none");
+    if (arg_has(a, "page") && !page_available())
+        return fail(e, ERR_STATE, "this program was built without report pages: they need Node.js and npm when it is built");
     struct work w = {.list = arg_has(a, "json") ? json_array() : NULL};
     int rc = archive_verify(a->pos[0], &w.r, show, w.list, e);
     if (rc >= 0 && !w.r.findings) rc = verify_study(&w, a, e);
@@ -109,8 +199,9 @@ static int run(struct args *a, struct err *e) {
 
 const struct command command_study_verify = {
     .name = "study verify",
-    .summary = "whether an archive is whole, no private word was shown to others, and registration and scores follow from it",
-    .usage = "ARCHIVE [--registration REG] [--score FILE] [--json]",
+    .summary = "whether an archive is whole, no private word was shown to others, and registration, scores, statistics and "
+               "report follow from it",
+    .usage = "ARCHIVE [--registration REG] [--score FILE] [--stats FILE] [--report FILE [--page FILE]] [--json]",
     .opts = opts,
     .min_pos = 1,
     .max_pos = 1,

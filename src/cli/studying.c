@@ -64,19 +64,21 @@ int open_study(struct study **out, struct args *a, const char *path, struct err 
     return rc;
 }
 
-static int open_words(struct tokenizer **t, const char *name, struct err *e) {
+int open_words(struct tokenizer **t, struct args *a, struct err *e) {
     char path[PATH_SIZE];
-    TRY(resolve_model(name, path, e));
+    *t = NULL;
+    if (!arg_has(a, "tokenizer")) return 0;
+    TRY(resolve_model(arg_str(a, "tokenizer"), path, e));
     return err_place(e, tokenizer_open(t, path, e), path);
 }
 
 int counted_open(struct counted *x, const char *path, const char *languages, struct args *a, struct err *e) {
     int64_t threads = 0;
-    struct tokenizer *t = NULL;
+    struct tokenizer *t;
     TRY(arg_i64(a, "threads", 1, 1024, &threads, e));
     TRY(archive_open(&x->a, path, ARCHIVE_READ, e));
     TRY(study_from_archive(&x->s, x->a, languages, e));
-    if (arg_has(a, "tokenizer")) TRY(open_words(&t, arg_str(a, "tokenizer"), e));
+    TRY(open_words(&t, a, e));
     int rc = scored_read_tokens(&x->c, x->s, x->a, (int)threads, t, e);
     tokenizer_free(t);
     return rc;
@@ -155,5 +157,6 @@ int study_say_remarks(const struct study *s, struct args *a, struct err *e) {
 
 const char *study_label_text(const json_t *o) {
     if (json_is_true(json_object_get(o, "planted"))) return "PLANTED ";
+    if (json_is_true(json_object_get(o, "reference_planted"))) return "PLANTED REFERENCE ";
     return json_is_true(json_object_get(o, "test_bed")) ? "TEST BED " : "";
 }

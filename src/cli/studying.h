@@ -43,11 +43,13 @@ struct counted {
     struct scored c;
 };
 /* languages: a folder instead of the archive's own, or NULL. Counts by --threads. */
+/* The vocabulary of --tokenizer; NULL where it is not given. tokenizer_free */
+int open_words(struct tokenizer **t, struct args *a, struct err *e);
 int counted_open(struct counted *x, const char *path, const char *languages, struct args *a, struct err *e);
 void counted_close(struct counted *x);
 int open_study(struct study **out, struct args *a, const char *path, struct err *e);
 /* What is to be said of a study before it runs (study/placebo.h), on stderr; nothing with --quiet or --json. */
 int study_say_remarks(const struct study *s, struct args *a, struct err *e);
-/* "PLANTED ", "TEST BED " or "": what stands before the name of a study. */
+/* "PLANTED ", "PLANTED REFERENCE ", "TEST BED " or "": what stands before the name of a study. */
 const char *study_label_text(const struct json_t *o);
 #endif

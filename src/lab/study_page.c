@@ -10,9 +10,11 @@ const struct study_measure study_measures[] = {
 /* ---- labels ---- */
 
 static int is_test_bed(const json_t *tree) { return json_is_true(json_object_get(tree, "test_bed")); }
+static int by_planted(const json_t *tree) { return json_is_true(json_object_get(tree, "reference_planted")); }
 static int maybe_planted(const json_t *tree) { return !json_is_false(json_object_get(tree, "planted")); }
 static const char *label_of(const json_t *tree) {
     const json_t *planted = json_object_get(tree, "planted");
+    if (json_is_false(planted) && by_planted(tree)) return "PLANTED REFERENCE: ";
     if (json_is_false(planted)) return is_test_bed(tree) ? "TEST BED: " : "";
     return json_is_true(planted) ? "PLANTED: " : "POSSIBLY PLANTED: ";
 }
@@ -54,6 +56,12 @@ static int add_top(struct page *p, const json_t *tree, struct err *e) {
                       "and nothing "
                       "here says anything about one.",
                       e));
+    if (by_planted(tree))
+        TRY(page_text(
+            p,
+            "PLANTED REFERENCE: every z, and so CPI and DI, stands on means and standard deviations of runs whose words were "
+            "made by rule.",
+            e));
     if (is_test_bed(tree))
         TRY(page_text(
             p,

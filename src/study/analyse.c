@@ -1,5 +1,6 @@
 /* All hypotheses of an archive, tested, corrected and marked. */
 #include "stats/infer/adjust.h"
+#include "study/again.h"
 #include "study/analyse_int.h"
 #include "study/terms.h"
 #include <jansson.h>
@@ -135,6 +136,17 @@ static int test_all(struct analysis *x, json_t *list, json_t *words) {
 
 /* ---- all ---- */
 
+static json_t *made_of(const struct analysis *x) {
+    json_t *o = made_with(&(struct made){.s = x->c->s,
+                                         .r = &x->r,
+                                         .from = x->from,
+                                         .given = x->o.reference.given,
+                                         .scope = x->o.scope,
+                                         .countries = x->o.countries});
+    json_object_set_new(o, "words", json_boolean(x->o.words));
+    return o;
+}
+
 static int assemble(struct analysis *x, json_t **out) {
     json_t *score = NULL, *list = json_array(), *explored = json_object(), *words = json_array();
     const struct study *s = x->c->s;
@@ -147,9 +159,10 @@ static int assemble(struct analysis *x, json_t **out) {
                           hypothesis_correction_name(s->correction), "hypotheses", list, "reference_from",
                           reference_from_name(x->from), "reference_runs", (json_int_t)json_array_size(x->r.runs), "loss",
                           json_object_get(score, "loss"), "words", x->o.words ? json_incref(words) : NULL);
-    if (o) study_label(o, s);
+    if (o) study_label(o, s), reference_label(o, x->c, &x->r);
     json_decref(score);
     json_decref(words);
+    if (o) json_object_set_new(o, "made_with", made_of(x));
     if (rc >= 0 && (!o || json_object_update(o, explored) < 0)) rc = fail(x->e, ERR_NOMEM, "out of memory for statistics");
     json_decref(explored);
     if (rc < 0)

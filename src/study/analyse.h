@@ -10,7 +10,7 @@
  * "estimate", "z", "p", "why"}], "interactions": [{"metric", "by": "language" or "model", "language": that of a comparison of models, else
  * null, "formula", "null", "estimate", "statistic", "df", "p", "why"}], "effects": [{"metric", "language", "model", "n", "g", "ci95", "p"}]
  * all aligned against none, "reference_from": as reference_from_name, "reference_runs", "loss": [as in score.h], "words": [{"id", "figure": "g" | "estimate" | "statistic", "value", "lo", "hi",
- * "lo_without", "hi_without", "words", "verdict_turned_without"}], "power_distance": the slopes by language against numbers by country, as
+ * "lo_without", "hi_without", "words", "verdict_turned_without"}], "made_with": as again.h, "power_distance": the slopes by language against numbers by country, as
  * countries.h}. What is not there for a kind is null; a word is {"language", "dictionary", "word"}.
  * "words", if they are asked for: each word that was said, in turn, is left out of its dictionary and every hypothesis is tested again;
  * lo and hi are the least and the greatest value, over words of languages that the hypothesis is about. A reference that was given,

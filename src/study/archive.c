@@ -42,7 +42,7 @@ void archive_unload(struct archive *a) {
     texts_free(&a->texts);
     contexts_free(&a->contexts);
     str_free(&a->out);
-    a->cut_bytes = 0, a->broken = 0;
+    a->cut_bytes = 0, a->broken = 0, a->lost = 0;
 }
 
 static void archive_free(struct archive *a) {
@@ -101,6 +101,7 @@ void archive_info(const struct archive *a, struct archive_info *out) {
                                  .texts = (int64_t)a->texts.n,
                                  .contexts = (int64_t)a->contexts.n,
                                  .cut_bytes = a->cut_bytes,
+                                 .lost = a->lost,
                                  .sealed = a->facts_file.open && a->end <= JOURNAL_HEADER && a->out.len == 0};
 }
 

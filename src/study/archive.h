@@ -8,6 +8,8 @@
  * archive_sync also a power cut. archive_open cuts an incomplete last record off and keeps all before it. archive_seal writes the facts,
  * texts and contexts in canonical order to PATH and the measurements to PATH.measured; PATH has the same bytes whatever the order of the
  * puts, and however often the writer was killed. A sealed archive can be continued: a new journal then lies beside it until the next seal.
+ * PATH.measured names the content of the facts that it was sealed with: one of other facts is damage. Where it is gone, PATH can be read, and
+ * written only once that was agreed to (an empty file of its name).
  * docs/archive.md describes the bytes.
  *
  * References: a member of a fact whose name is text_id or ends in _text_id holds the id of a text (64 hexadecimal digits), context_id or
@@ -43,6 +45,7 @@ struct archive_info {
     int64_t facts, notes, texts, contexts;
     int64_t cut_bytes; /* of an incomplete last record, cut off when the archive was opened (READ: ignored) */
     int sealed;        /* nothing lies outside the sealed files */
+    int lost;          /* PATH.measured, and with it every frozen reference, is not there (any more) */
 };
 void archive_info(const struct archive *a, struct archive_info *out);
 

@@ -1,8 +1,7 @@
-/* Logs of Inspect AI (EvalLog, version 2, as JSON): out of an archive and into one.
+/* Logs of Inspect AI (EvalLog, version 2, as JSON) out of an archive (archive_inspect_in.c: into one).
  *
- * The log is written sample by sample; a run of a group is one sample. What Inspect requires and an archive does not have is filled with
- * what is neutral there (an empty target, no scores); nothing is invented. Reading takes the members that make a transcript and keeps the
- * others as they are. */
+ * The log is written sample by sample; a run of a group is one sample, and so is what was imported as one. What Inspect requires and an archive
+ * does not have is filled with what is neutral there (an empty target, no scores); nothing is invented. */
 #include "study/archive_export.h"
 #include "study/archive_int.h"
 #include <errno.h>
@@ -49,23 +48,28 @@ static int end_sample(struct log *l, struct err *e) {
     return put_json(l->out, l->samples++ ? ",\n" : "\n", sample, e);
 }
 
-static int add_input(struct log *l, const json_t *fact, struct err *e) {
+/* The messages of a context, behind those of list. */
+static int add_context(struct log *l, const json_t *fact, const char *plain, json_t *list, struct err *e) {
     const char *hex = json_string_value(json_object_get(fact, "context_id"));
     struct archive_part *parts;
     struct archive_id id;
     struct str text = {0};
     int n, rc = 0;
-    if (!hex || json_array_size(l->input)) return 0;
+    if (!hex) return 0;
     TRY(archive_id_parse(hex, &id, e));
     TRY(archive_context_parts(l->a, id, &parts, &n, e));
     for (int i = 0; i < n && rc >= 0; i++) {
         rc = archive_text_get(l->a, parts[i].text, &text, e);
-        const char *role = parts[i].role == ARCHIVE_PLAIN ? "user" : archive_role_name(parts[i].role);
-        if (rc >= 0) json_array_append_new(l->input, message(role, archive_text_json(text.s, text.len)));
+        const char *role = parts[i].role == ARCHIVE_PLAIN ? plain : archive_role_name(parts[i].role);
+        if (rc >= 0) json_array_append_new(list, message(role, archive_text_json(text.s ? text.s : "", text.len)));
     }
     free(parts);
     str_free(&text);
     return rc;
+}
+
+static int add_input(struct log *l, const json_t *fact, struct err *e) {
+    return json_array_size(l->input) ? 0 : add_context(l, fact, "user", l->input, e);
 }
 
 static int add_turn(struct log *l, const char *key, const char *place, json_t *fact, struct err *e) {
@@ -83,11 +87,82 @@ static int add_turn(struct log *l, const char *key, const char *place, json_t *f
     return 0;
 }
 
+/* ---- what was imported ---- */
+
+/* A member that was kept as JSON text, as JSON again. */
+static json_t *parsed(const json_t *v) {
+    json_t *back = json_is_string(v) ? json_loads(json_string_value(v), 0, NULL) : NULL;
+    return back ? back : json_incref((json_t *)(uintptr_t)v);
+}
+
+static int all_strings(const json_t *list) {
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!json_is_string(json_array_get(list, i))) return 0;
+    return json_is_array(list);
+}
+
+/* What a message has beside its role and content: calls of tools, by the message's number. */
+static void put_calls(json_t *messages, const json_t *fact) {
+    json_t *calls = parsed(json_object_get(fact, "calls")), *more;
+    const char *number;
+    json_object_foreach(calls, number, more)
+        json_object_update(json_array_get(messages, (size_t)strtoul(number, NULL, 10)), more);
+    json_decref(calls);
+}
+
+/* The input is what stands before the first answer, the output the last one. */
+static void put_ends(json_t *sample, const json_t *messages, const char *model) {
+    json_t *input = json_array(), *m;
+    const char *last = "";
+    size_t i;
+    int answered = 0;
+    json_array_foreach((json_t *)(uintptr_t)messages, i, m) {
+        int answer = !strcmp(json_string_value(json_object_get(m, "role")), "assistant");
+        answered |= answer;
+        if (!answered) json_array_append(input, m);
+        if (answer && json_is_string(json_object_get(m, "content"))) last = json_string_value(json_object_get(m, "content"));
+    }
+    json_t *choices = json_pack("[{s:{s:s, s:s}, s:s}]", "message", "role", "assistant", "content", last, "stop_reason", "stop");
+    json_object_set_new(sample, "output", json_pack("{s:s, s:o, s:s}", "model", model, "choices", choices, "completion", last));
+    json_object_set_new(sample, "input", input);
+}
+
+static int put_sample(struct log *l, const char *key, const json_t *fact, struct err *e) {
+    static const char *const kept[] = {"scores", "metadata", "error"};
+    const char *model = json_string_value(json_object_get(fact, "model"));
+    json_t *id = json_object_get(fact, "id"), *epoch = json_object_get(fact, "epoch"), *messages = json_array();
+    json_t *target = parsed(json_object_get(fact, "target"));
+    int rc = add_context(l, fact, "tool", messages, e);
+    if (rc < 0) return json_decref(messages), json_decref(target), rc;
+    put_calls(messages, fact);
+    if (!all_strings(target)) json_decref(target), target = json_incref(json_object_get(fact, "target"));
+    json_t *sample = json_pack("{s:o, s:o, s:o, s:o, s:{}}", "id", id ? json_incref(id) : json_string(key), "epoch",
+                               json_is_integer(epoch) ? json_incref(epoch) : json_integer(1), "target",
+                               target ? target : json_string(""), "messages", messages, "metadata");
+    put_ends(sample, messages, model ? model : "unknown");
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        json_t *v = parsed(json_object_get(fact, kept[i]));
+        if (json_is_object(v)) json_object_set(sample, kept[i], v);
+        json_decref(v);
+    }
+    return put_json(l->out, l->samples++ ? ",\n" : "\n", sample, e);
+}
+
+static int on_sample(struct log *l, const char *key, const char *json, size_t n, struct err *e) {
+    json_t *fact;
+    TRY(archive_parse_json(json, n, &fact, e));
+    int rc = end_sample(l, e);
+    if (rc >= 0) rc = put_sample(l, key, fact, e);
+    json_decref(fact);
+    return rc;
+}
+
 static int on_fact(void *user, const char *key, const char *json, size_t n, struct err *e) {
     struct log *l = user;
     const char *turn = strstr(key, "/turn"), *slash = strrchr(key, '/');
     size_t len = turn ? (size_t)(turn - key) : slash ? (size_t)(slash - key) : 0;
     json_t *fact;
+    if (!strncmp(key, "sample", 6) && !slash) return on_sample(l, key, json, n, e);
     if (len == 0) return 0; /* of the study as a whole */
     if (l->run[0] && (strlen(l->run) != len || strncmp(l->run, key, len) != 0)) TRY(end_sample(l, e));
     snprintf(l->run, sizeof l->run, "%.*s", (int)len, key);
@@ -101,12 +176,55 @@ static int on_fact(void *user, const char *key, const char *json, size_t n, stru
     return rc;
 }
 
-static int put_head(struct log *l, const char *created, struct err *e) {
+/* ---- the head ---- */
+
+/* A fact of the study as a whole with the text that it names ("study", "registration"), into the head's metadata. */
+static int put_whole(struct log *l, json_t *metadata, const char *key, const char *id_key, struct err *e) {
+    struct archive_id id;
+    struct str text = {0};
+    json_t *fact = NULL;
+    TRY(archive_find(l->a, key, &fact, e));
+    const char *hex = json_string_value(json_object_get(fact, id_key));
+    int rc = hex ? archive_id_parse(hex, &id, e) : 0;
+    if (rc >= 0 && hex) rc = archive_text_get(l->a, id, &text, e);
+    if (rc >= 0 && hex) json_object_set_new(fact, "text", archive_text_json(text.s ? text.s : "", text.len));
+    if (rc >= 0 && fact) json_object_set(metadata, key, fact);
+    json_decref(fact);
+    str_free(&text);
+    return rc;
+}
+
+/* What stands over all samples; of an import: what stood over them. */
+static int metadata_of(json_t **out, struct log *l, char model[200], struct err *e) {
     char hex[ARCHIVE_ID_HEX];
+    json_t *log = NULL;
     archive_id_hex(l->a->facts_file.content, hex);
-    json_t *eval = json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:s}, s:{}, s:{s:s}}", "run_id", hex, "created", created, "task",
-                             "candor study", "task_id", hex, "model", "candor/study", "dataset", "name", l->a->path, "config",
-                             "metadata", "archive_content_sha256", hex);
+    TRY(archive_find(l->a, "log", &log, e));
+    json_t *was = parsed(json_object_get(log, "metadata")), *o = json_is_object(was) ? json_copy(was) : json_object();
+    const char *said = json_string_value(json_object_get(log, "model"));
+    snprintf(model, 200, "%s", said ? said : "candor/study");
+    json_object_set_new(o, "archive_content_sha256", json_string(hex));
+    int rc = put_whole(l, o, "study", "study_text_id", e);
+    if (rc >= 0) rc = put_whole(l, o, "registration", "registration_text_id", e);
+    int planted =
+        json_is_true(json_object_get(json_object_get(o, "study"), "planted")) || json_is_true(json_object_get(was, "planted"));
+    json_object_set_new(o, "planted", json_boolean(planted));
+    json_decref(was), json_decref(log);
+    if (rc < 0)
+        json_decref(o);
+    else
+        *out = o;
+    return rc;
+}
+
+static int put_head(struct log *l, const char *created, struct err *e) {
+    char hex[ARCHIVE_ID_HEX], model[200];
+    json_t *metadata = NULL;
+    archive_id_hex(l->a->facts_file.content, hex);
+    TRY(metadata_of(&metadata, l, model, e));
+    json_t *eval =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:s}, s:{}, s:o}", "run_id", hex, "created", created, "task", "candor study",
+                  "task_id", hex, "model", model, "dataset", "name", l->a->path, "config", "metadata", metadata);
     TRY(put_json(l->out, "{\"version\":2,\"status\":\"success\",\"eval\":", eval, e));
     TRY(put_json(l->out, ",\"plan\":", json_pack("{s:s, s:[], s:{}}", "name", "plan", "steps", "config"), e));
     return fputs(",\"samples\":[", l->out) < 0 ? fail(e, ERR_IO, "cannot write: %s", strerror(errno)) : 0;
@@ -128,92 +246,4 @@ int archive_export_inspect(struct archive *a, const char *created, FILE *out, st
     if (rc >= 0 && fputs("}\n", out) < 0) rc = fail(e, ERR_IO, "cannot write: %s", strerror(errno));
     json_decref(l.messages), json_decref(l.input), json_decref(l.rest);
     return rc;
-}
-
-/* ---- in ---- */
-
-static int add_text(struct str *out, const json_t *content, struct err *e) {
-    if (json_is_string(content)) {
-        str_add(out, json_string_value(content), json_string_length(content));
-        return 0;
-    }
-    for (size_t i = 0; i < json_array_size(content); i++) {
-        const json_t *part = json_array_get(content, i), *text = json_object_get(part, "text");
-        if (json_is_string(text)) {
-            str_add(out, json_string_value(text), json_string_length(text));
-            continue;
-        }
-        char *s = json_dumps(part, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY); /* an image, a tool call: as it is */
-        if (!s) return fail(e, ERR_NOMEM, "out of memory for a message");
-        str_puts(out, s);
-        free(s);
-    }
-    return 0;
-}
-
-static enum archive_role role_of(const json_t *m) {
-    const char *name = json_string_value(json_object_get(m, "role"));
-    for (int r = ARCHIVE_SYSTEM; name && r < ARCHIVE_ROLES; r++)
-        if (!strcmp(name, archive_role_name((enum archive_role)r))) return (enum archive_role)r;
-    return ARCHIVE_PLAIN; /* tool */
-}
-
-static int import_messages(struct archive *a, const json_t *messages, struct archive_id *id, struct err *e) {
-    struct str text = {0};
-    int rc = 0;
-    for (size_t i = 0; i < json_array_size(messages) && rc >= 0; i++) {
-        const json_t *m = json_array_get(messages, i);
-        struct archive_part part = {.role = role_of(m)};
-        str_clear(&text);
-        rc = add_text(&text, json_object_get(m, "content"), e);
-        if (rc >= 0 && text.failed) rc = fail(e, ERR_NOMEM, "out of memory for a message");
-        if (rc >= 0) rc = archive_text(a, text.s ? text.s : "", text.len, &part.text, e);
-        if (rc >= 0) rc = archive_context(a, *id, &part, 1, id, e);
-    }
-    str_free(&text);
-    return rc;
-}
-
-/* What an import must not carry over as a reference: members of a stranger's JSON are kept as text. */
-static void keep(json_t *fact, const json_t *sample, const char *name) {
-    const json_t *v = json_object_get(sample, name);
-    char *s = v && !json_is_null(v) ? json_dumps(v, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) : NULL;
-    if (s && (json_is_object(v) || json_is_array(v)))
-        json_object_set_new(fact, name, json_string(s));
-    else if (s)
-        json_object_set(fact, name, (json_t *)(uintptr_t)v);
-    free(s);
-}
-
-static int import_sample(struct archive *a, size_t i, const json_t *sample, const char *model, struct err *e) {
-    static const char *const kept[] = {"id", "epoch", "target", "scores", "metadata", "error"};
-    struct archive_id id = {{0}};
-    char key[32], hex[ARCHIVE_ID_HEX];
-    snprintf(key, sizeof key, "sample%06zu", i);
-    if (archive_has(a, key)) return 0;
-    const json_t *messages = json_object_get(sample, "messages");
-    if (!json_is_array(messages)) return fail(e, ERR_FORMAT, "sample %zu: expected a list of messages, found none", i);
-    TRY(import_messages(a, messages, &id, e));
-    archive_id_hex(id, hex);
-    json_t *fact =
-        json_pack("{s:s, s:I, s:s?}", "context_id", hex, "messages", (json_int_t)json_array_size(messages), "model", model);
-    for (size_t k = 0; fact && k < sizeof kept / sizeof *kept; k++) keep(fact, sample, kept[k]);
-    int rc = fact ? archive_put(a, key, fact, e) : fail(e, ERR_NOMEM, "out of memory for a sample");
-    json_decref(fact);
-    return rc;
-}
-
-int archive_import_inspect(struct archive *a, const char *name, const char *json, size_t n, int64_t *samples, struct err *e) {
-    json_t *log;
-    int rc = archive_parse_json(json, n, &log, e);
-    if (rc < 0) return err_place(e, rc, name);
-    const json_t *list = json_object_get(log, "samples"), *eval = json_object_get(log, "eval");
-    const char *model = json_string_value(json_object_get(eval, "model"));
-    if (!json_is_object(eval) || !json_is_array(list))
-        rc = fail(e, ERR_FORMAT,
-                  "expected a log of Inspect AI with \"eval\" and \"samples\" (as JSON, not .eval), found other JSON");
-    for (size_t i = 0; rc >= 0 && i < json_array_size(list); i++) rc = import_sample(a, i, json_array_get(list, i), model, e);
-    *samples = (int64_t)json_array_size(list);
-    json_decref(log);
-    return err_place(e, rc, name);
 }

@@ -8,6 +8,7 @@
  *   archive_seal.c     writing one, and the exchange of journal for sealed files
  *   archive_refs.c     ids, references inside facts, forbidden secrets
  *   archive_read.c     finding and walking
+ *   archive_inspect.c, archive_inspect_in.c   logs of Inspect AI, out and in
  *   archive_verify.c   looking at everything
  *
  * A record is a type and a payload; the same payloads stand in the journal and in sealed files:
@@ -26,7 +27,7 @@
 enum { RECORD_TEXT = 'T', RECORD_CONTEXT = 'C', RECORD_FACT = 'F', RECORD_NOTE = 'N', RECORD_SEAL = 'S' };
 enum { JOURNAL_HEADER = 56, RECORD_HEADER = 20 };
 enum { FRAME_TARGET = 256 << 10, FRAMES_CACHED = 12, ARCHIVE_SECRETS = 16 };
-enum { SEALED_HEADER = 32, SEALED_FOOTER = 168 };
+enum { SEALED_HEADER = 64, SEALED_FOOTER = 168 };
 
 /* at >= 0: byte of the journal; else ~at = frame << 32 | byte inside the frame */
 struct place {
@@ -128,6 +129,7 @@ struct sealed {
     size_t n_frames;
     uint64_t counts[4]; /* texts, contexts, facts, notes */
     struct archive_id file, content;
+    struct archive_id of; /* of measurements: the content of the facts that they were sealed with */
     struct cached_frame {
         size_t frame;
         unsigned char *bytes;
@@ -143,6 +145,7 @@ struct archive {
     int64_t end;    /* its good bytes; `out` goes behind them */
     struct str out; /* not yet written */
     int64_t cut_bytes;
+    int lost;         /* the measurements of the sealed facts are not there */
     int broken, busy; /* a failed write could not be undone; inside a walk */
     struct sealed facts_file, notes_file;
     struct keyed facts, notes;

@@ -1,12 +1,14 @@
 /* From files to tables: what archive_open and archive_verify do alike.
  *
  * The sealed files come first, then the journal, whose header names the sealed file that it continues. A seal that was interrupted between
- * its two renames is finished here, by the next writer; the journal's last record says with what. */
+ * its two renames is finished here, by the next writer; the journal's last record says with what. Measurements must be those of the sealed
+ * facts: another archive's have the same keys, and a frozen reference among them would be taken for this one's. */
 #include "study/archive_int.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- one record ---- */
@@ -96,6 +98,7 @@ int archive_load_record(struct archive *a, int type, const unsigned char *p, siz
 struct loading {
     struct archive *a;
     struct finder *f;
+    int unfinished;            /* a seal was interrupted between its names, and only a writer may finish it */
     int sealed_now, seal_seen; /* the journal's facts are in the sealed file already; the last record was a seal */
     int64_t seal_from;
     struct archive_id seal[2]; /* facts, measurements */
@@ -181,6 +184,7 @@ static int match(struct loading *l, const struct archive_id *base, int empty, in
     if (empty || memcmp(&have, base, sizeof have) == 0) return !empty;
     int done = finish_seal(l, &have, e);
     TRY(done);
+    l->unfinished = !done;
     *fresh = done && l->a->mode == ARCHIVE_WRITE;
     return !done;
 }
@@ -194,6 +198,42 @@ static void remove_leftovers(const struct archive *a) {
     unlink(name);
 }
 
+/* ---- measurements of these facts ---- */
+
+/* A file of no bytes: whoever put it there goes on without the measurements. */
+static int is_empty(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+}
+
+static int lost_measurements(struct loading *l, struct err *e) {
+    struct archive *a = l->a;
+    int given_up = is_empty(a->measured);
+    a->lost = 1;
+    if (l->f->fn)
+        return archive_found(l->f, -1, -1, "",
+                             "expected the measurements of the sealed facts, and with them frozen references, found %s",
+                             given_up ? "an empty file" : "no file");
+    if (given_up || a->mode != ARCHIVE_WRITE) return 0;
+    return fail_at(e, ERR_STATE, a->measured, -1,
+                   "expected the measurements of the sealed facts, and with them frozen references, found no file; put it back, "
+                   "or, if it is "
+                   "lost, go on without them by making an empty file of this name");
+}
+
+static int check_pair(struct loading *l, struct err *e) {
+    struct archive *a = l->a;
+    l->f->file = a->measured;
+    if (l->unfinished) return 0;
+    if (a->facts_file.open && !a->notes_file.open) return lost_measurements(l, e);
+    if (!a->notes_file.open) return 0;
+    if (!a->facts_file.open)
+        return archive_found(l->f, -1, -1, "", "expected measurements beside sealed facts, found them without (%s)", a->path);
+    if (memcmp(&a->notes_file.of, &a->facts_file.content, sizeof a->notes_file.of) == 0) return 0;
+    return archive_found(l->f, 32, SEALED_HEADER, "header",
+                         "expected the measurements that were sealed with these facts, found those of others");
+}
+
 int archive_load_files(struct archive *a, struct finder *f, struct err *e) {
     struct loading l = {.a = a, .f = f};
     struct archive_id base;
@@ -204,8 +244,11 @@ int archive_load_files(struct archive *a, struct finder *f, struct err *e) {
         return fail_at(e, ERR_IO, a->path, -1, "expected an archive, found neither this file nor its journal (%s)", a->journal);
     int pending = match(&l, &base, empty, &fresh, e);
     TRY(pending);
+    int before = f->n;
     TRY(load_sealed(&l, &a->facts_file, a->path, "facts", e));
-    TRY(load_sealed(&l, &a->notes_file, a->measured, "measured", e));
+    int whole = f->n == before;
+    if (!is_empty(a->measured)) TRY(load_sealed(&l, &a->notes_file, a->measured, "measured", e));
+    if (whole) TRY(check_pair(&l, e));
     a->end = JOURNAL_HEADER;
     if (pending) TRY(load_journal(&l, e));
     struct archive_id have = a->facts_file.file;

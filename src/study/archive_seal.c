@@ -33,6 +33,7 @@ struct sealer {
     ZSTD_CCtx *zstd;
     char *packed;
     size_t packed_cap;
+    struct archive_id sum; /* of all records, at the end */
 };
 
 static int put_out(struct sealer *s, const void *p, size_t n, struct err *e) {
@@ -53,7 +54,8 @@ static void sealer_close(struct sealer *s, int keep) {
     *s = (struct sealer){0};
 }
 
-static int sealer_open(struct sealer *s, const char *path, const char *kind, struct err *e) {
+/* of: what the header names beside the kind; NULL: nothing. */
+static int sealer_open(struct sealer *s, const char *path, const char *kind, const struct archive_id *of, struct err *e) {
     unsigned char header[SEALED_HEADER] = {0};
     size_t n = strlen(path) + sizeof ".sealing";
     *s = (struct sealer){.path = malloc(n), .zstd = ZSTD_createCCtx()};
@@ -70,6 +72,7 @@ static int sealer_open(struct sealer *s, const char *path, const char *kind, str
     digest_begin(&s->content);
     memcpy(header, sealed_magic, 16);
     memcpy(header + 16, kind, strlen(kind));
+    if (of) memcpy(header + 32, of->b, sizeof of->b);
     return put_out(s, header, sizeof header, e);
 }
 
@@ -121,7 +124,8 @@ static int sealer_end(struct sealer *s, struct archive_id *id, struct err *e) {
     set_le(t, s->at, 8), set_le(t + 8, s->index.len, 8), set_le(t + 16, s->frames, 8);
     for (int i = 0; i < 4; i++) set_le(t + 24 + 8 * i, s->counts[i], 8);
     digest_bytes(s->index.s, s->index.len, t + 56);
-    digest_end(&s->content, t + 88);
+    digest_end(&s->content, s->sum.b);
+    memcpy(t + 88, s->sum.b, sizeof s->sum);
     memcpy(t + 120, sealed_end_magic, 16);
     TRY(put_out(s, s->index.s, s->index.len, e));
     TRY(put_out(s, t, 136, e));
@@ -285,9 +289,9 @@ int archive_seal(struct archive *a, struct err *e) {
     TRY(archive_sync(a, e));
     archive_info(a, &info);
     if (info.sealed) return 0;
-    int rc = sealer_open(&facts, a->path, "facts", e);
-    if (rc >= 0) rc = sealer_open(&notes, a->measured, "measured", e);
+    int rc = sealer_open(&facts, a->path, "facts", NULL, e);
     if (rc >= 0) rc = seal_facts(a, &facts, &ids[0], e);
+    if (rc >= 0) rc = sealer_open(&notes, a->measured, "measured", &facts.sum, e);
     if (rc >= 0) rc = seal_notes(a, &notes, &ids[1], e);
     if (rc >= 0) rc = exchange(a, &facts, &notes, ids, e);
     keep = rc >= 0 || a->broken;

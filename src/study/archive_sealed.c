@@ -1,6 +1,7 @@
 /* Reading a sealed file.
  *
- *   header   "candor-archive-1", 8 bytes kind ("facts" or "measured"), 8 zero bytes
+ *   header   "candor-archive-1", 8 bytes kind ("facts" or "measured"), 8 zero bytes, 32 bytes: of measurements the hash of all records
+ *            (unpacked) of the facts that they were sealed with, of facts zero
  *   frames   zstd, each of whole records (byte type, varint length, payload), about 256 KiB of them
  *   index    per frame: u64 byte, u32 packed bytes, u32 raw bytes, u32 records, 32 bytes SHA-256 of the packed bytes, byte length and
  *            bytes of the name of its first record
@@ -45,10 +46,12 @@ static int check_ends(struct sealed *s, const char *kind, struct footer *t, int 
     *usable = 0;
     memcpy(want, sealed_magic, 16);
     memcpy(want + 16, kind, strlen(kind));
+    int measured = !strcmp(kind, "measured");
     if (foot < SEALED_HEADER)
         return archive_found(f, 0, size, "", "expected an archive of %d bytes or more, found %lld", SEALED_HEADER + SEALED_FOOTER,
                              (long long)size);
-    if (memcmp(p, want, sizeof want) != 0)
+    if (measured) memcpy(s->of.b, p + 32, sizeof s->of);
+    if (memcmp(p, want, measured ? 32 : sizeof want) != 0)
         TRY(archive_found(f, 0, SEALED_HEADER, "header", "expected \"%.16s\" and \"%s\", found other bytes", sealed_magic, kind));
     if (memcmp(p + foot + 120, sealed_end_magic, 16) != 0)
         return archive_found(f, foot, size, "footer", "expected \"%.16s\" near the end, found other bytes: truncated?",

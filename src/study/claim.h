@@ -4,7 +4,7 @@
  * hypothesis, else 1; the claim is directional_p < alpha, which is what "holds" means (analyse.h). dataset is the study file (its SHA-256),
  * metric_args name hypothesis, test and correction. What PRML cannot say (cells, sample sizes, exclusions) stands in the registration.
  * The claim id is of the time of registration and, in place of randomness, of the study file and the hypothesis: the same registration has the same bytes.
- * Thread: pure functions. Errors: FORMAT (created_at is no RFC 3339 time with seconds), NOMEM. */
+ * PRML has times in UTC and whole seconds; a date is its midnight. Thread: pure functions. Errors: FORMAT (created_at is no date or time of RFC 3339), NOMEM. */
 #ifndef STUDY_CLAIM_H
 #define STUDY_CLAIM_H
 #include "base/str.h"

@@ -3,6 +3,7 @@
 #include "study/answered.h"
 #include "study/archive.h"
 #include "study/claim.h"
+#include "study/shown.h"
 #include "study/terms.h"
 #include "study/yaml.h"
 #include <jansson.h>
@@ -67,8 +68,7 @@ static void name_content(void *user, const char *name, const char *what) {
 }
 
 static void say(struct naming *n, const json_t *was, const json_t *is) {
-    char *a = was ? json_dumps(was, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    char *b = is ? json_dumps(is, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    char *a = was ? json_shown(was) : NULL, *b = is ? json_shown(is) : NULL;
     json_array_append_new(
         n->list, json_sprintf("%s: registered %.200s, found %.200s", n->path.s ? n->path.s : "", a ? a : "none", b ? b : "none"));
     free(a);

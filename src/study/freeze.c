@@ -80,6 +80,17 @@ static int registered(json_t **out, struct archive *a, struct err *e) {
     return 0;
 }
 
+/* Without them nobody can say whether a reference was frozen, and another one must not take its place in silence. */
+static int expect_measurements(struct archive *a, struct err *e) {
+    struct archive_info i;
+    archive_info(a, &i);
+    if (!i.lost) return 0;
+    return fail(e, ERR_STATE,
+                "expected the measurements of the archive (its file .measured), where frozen references are kept, found none: "
+                "put the file "
+                "back, or say which reference is meant (--reference FILE or own)");
+}
+
 static int choose(struct reference *out, enum reference_from *from, const struct reference_choice *w, const struct scored *c,
                   struct archive *a, struct err *e) {
     json_t *found = NULL;
@@ -88,6 +99,7 @@ static int choose(struct reference *out, enum reference_from *from, const struct
         return reference_read(out, c->s, w->given, e);
     }
     if (!w->own && !w->number) TRY(registered(&found, a, e));
+    if (!w->own && !found) TRY(expect_measurements(a, e));
     *from = found ? FROM_REGISTERED : FROM_FROZEN;
     if (!w->own && !found) TRY(reference_frozen(&found, a, &w->o, w->number > 0 ? w->number : 0, e));
     if (!found && w->number) return fail(e, ERR_RANGE, "expected a frozen reference in the archive, found none");

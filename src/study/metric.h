@@ -17,6 +17,7 @@
 #define STUDY_METRIC_H
 #include "study/answered.h"
 #include "study/dictionary.h"
+#include "study/digest.h"
 #include "study/runner.h"
 
 enum { METRIC_DICTIONARIES = 3, METRIC_MAX_FORMS = 1000 }; /* dictionaries: in the order of DICTIONARY_MAP */
@@ -88,7 +89,8 @@ struct scored_run {
     int there, finished, excluded; /* there: at least one agent-turn */
     int tried, failed; /* from measurements: a call was made; one failed and was not answered since, so that it is not finished */
     struct counts all;
-    struct counts *agent;    /* [n_agents]; NULL: not there */
+    struct counts *agent;            /* [n_agents]; NULL: not there */
+    unsigned char sum[DIGEST_BYTES]; /* of its facts, by scored_read */
     struct form_count *form; /* [n_agents][forms_of(language)]; NULL: not there, or the language has more than METRIC_MAX_FORMS */
 };
 enum { SCORED_TOKENIZER = 96 };
@@ -96,8 +98,10 @@ struct tokenizer;
 struct scored {
     const struct study *s;
     int planted;
-    int *first;             /* [n_cells + 1]: runs of cell c are [first[c], first[c + 1]) */
-    struct scored_run *run; /* in the order of cells and replicates */
+    int summed;                      /* sums are there: it was read from an archive */
+    unsigned char sum[DIGEST_BYTES]; /* of the fact "study" */
+    int *first;                      /* [n_cells + 1]: runs of cell c are [first[c], first[c + 1]) */
+    struct scored_run *run;          /* in the order of cells and replicates */
     int64_t n;
     struct identities who;            /* what the replies say of themselves */
     char tokenizer[SCORED_TOKENIZER]; /* whose tokens were counted; "": none were */

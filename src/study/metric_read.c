@@ -45,6 +45,8 @@ struct counting {
     const struct tokenizer *words_of; /* NULL: no tokens are counted */
     int64_t *place;                   /* [runs]: in the run order */
     int n;
+    struct digest sum;          /* of the facts of `summing` so far */
+    struct scored_run *summing; /* NULL: none yet */
 };
 
 /* Where an agent-turn is counted. */
@@ -212,12 +214,24 @@ static int gather(struct counting *x, const char *key, const char *json, size_t 
     return ++x->n == GATHERED ? count_gathered(x, e) : 0;
 }
 
+/* Facts come in the order of their keys, so those of a run come together. r NULL: there are no more. */
+static void sum_fact(struct counting *x, struct scored_run *r, const char *key, const char *json, size_t n) {
+    if (x->summing && r != x->summing) digest_end(&x->sum, x->summing->sum);
+    if (r && r != x->summing) digest_begin(&x->sum);
+    x->summing = r;
+    if (!r) return;
+    digest_add(&x->sum, key, strlen(key) + 1);
+    digest_add(&x->sum, json, n);
+    digest_add(&x->sum, "", 1);
+}
+
 static int count_fact(void *user, const char *key, const char *json, size_t n, struct err *e) {
     struct counting *x = user;
     const char *rest = "";
     int cell = 0, agent = 0;
     struct scored_run *r = run_of(x->c, key, &cell, &rest);
     if (!r) return fail_at(e, ERR_FORMAT, key, -1, "expected a run of the study, found another key");
+    sum_fact(x, r, key, json, n);
     if (!strcmp(rest, "run")) {
         r->finished = 1;
         return 0;
@@ -254,6 +268,10 @@ static int begin(struct scored *c, const struct study *s, struct archive *a, str
     int rc = archive_find(a, "study", &fact, e);
     if (rc < 0) return scored_free(c), rc;
     c->planted = json_is_true(json_object_get(fact, "planted"));
+    char *text = json_dumps(fact, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    if (text) digest_bytes(text, strlen(text), c->sum);
+    c->summed = text != NULL;
+    free(text);
     json_decref(fact);
     return 0;
 }
@@ -290,6 +308,7 @@ static int count_all(struct counting *x, const struct study *s, struct archive *
     TRY(make_scratch(x, s, e));
     TRY(make_places(x, s, e));
     TRY(archive_each(a, "cell", count_fact, x, e));
+    sum_fact(x, NULL, "", "", 0);
     TRY(count_gathered(x, e));
     TRY(archive_each_note(a, "cell", count_note, x, e));
     for (int i = 0; i < pool_size(x->pool); i++) TRY(identities_join(&x->c->who, &x->scratch[i].who, e));

@@ -203,6 +203,22 @@ static int count_fact(void *user, const char *key, const char *json, size_t n, s
     return 0;
 }
 
+static int of_study(const char *key) {
+    static const char *const names[] = {"study", "registration", "languages"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(key, names[i])) return 1;
+    return !strncmp(key, "cell", 4);
+}
+
+/* Facts of a study are those by name and those of its runs. */
+static int foreign_fact(void *user, const char *key, const char *json, size_t n, struct err *e) {
+    struct prover *x = user;
+    (void)json, (void)n, (void)e;
+    if (!of_study(key))
+        found(x, key, "expected facts of the study, its registration, languages and runs, found another");
+    return 0;
+}
+
 int proof_run(struct proof *out, const struct study *s, struct archive *a, archive_finding_fn *fn, void *user, struct err *e) {
     struct prover x = {.s = s, .a = a, .fn = fn, .user = user, .e = e};
     int64_t there = 0;
@@ -211,6 +227,7 @@ int proof_run(struct proof *out, const struct study *s, struct archive *a, archi
     TRY(archive_each(a, "cell", count_fact, &there, e));
     if (there != x.facts)
         found(&x, "cell", "expected %lld facts that belong to a call, found %lld", (long long)x.facts, (long long)there);
+    TRY(archive_each(a, NULL, foreign_fact, &x, e));
     *out = x.p;
     return 0;
 }

@@ -5,7 +5,7 @@
  *   - the stored context, where there is one, has the same parts, by the hashes of their texts;
  *   - what the fact says was spoken is what its text says;
  *   - no monologue of another agent and no whisper between others is in it, by a rule stated here anew and not the one that made it.
- * Facts that belong to no call of the study, and runs that are over without all their agent-turns, are findings too.
+ * Facts that belong to no call of the study, facts of another kind, and runs that are over without all their agent-turns, are findings too.
  * What is found is named with the key of its fact. Findings are no errors. Errors: those of the archive, NOMEM. Thread: one. */
 #ifndef STUDY_PROOF_H
 #define STUDY_PROOF_H

@@ -1,4 +1,5 @@
 /* A study's report from top to bottom: scores under the chosen way, then every part of the tree. */
+#include "study/again.h"
 #include "study/analyse.h"
 #include "study/report_int.h"
 #include <math.h>
@@ -140,6 +141,14 @@ static int fill(json_t *tree, struct archive *a, struct reporting *r, const stru
     return report_transcripts(tree, a, r->c, o->transcripts, e);
 }
 
+static json_t *made_of(const struct reporting *r, enum reference_from from, const struct report_opts *o) {
+    json_t *made = made_with(&(struct made){
+        .s = r->c->s, .r = r->by, .from = from, .given = o->reference.given, .scope = o->scope, .countries = o->countries});
+    json_object_set_new(made, "reps", json_integer(r->how.reps));
+    json_object_set_new(made, "transcripts", json_integer(o->transcripts));
+    return made;
+}
+
 int study_report(json_t **out, struct archive *a, const struct scored *c, const struct report_opts *o, struct err *e) {
     size_t n = (size_t)c->n + 1;
     struct reference by = {0};
@@ -156,6 +165,8 @@ int study_report(json_t **out, struct archive *a, const struct scored *c, const 
                             json_pack("{s:s, s:s, s:I}", "from", reference_from_name(from), "scope",
                                       hypothesis_scope_name((enum hypothesis_scope)r.scope), "runs",
                                       (json_int_t)json_array_size(by.runs)));
+        reference_label(tree, c, &by);
+        json_object_set_new(tree, "made_with", made_of(&r, from, o));
         rc = fill(tree, a, &r, o, e);
     }
     reference_free(&by);

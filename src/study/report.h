@@ -16,6 +16,7 @@
  *  "agents": [{"language", "by", "group", "n", M}] by persona and by prefix; n: runs,
  *  "texts": [{"language", "graphemes", "expansion", "placebo_ratio", "worst_part", "worst_ratio", "neutral_hits", "wrong"}] as parity.h,
  *  "judges": what judge_agreement (judge.h) says of files of scores; the command adds it where they are given,
+ *  "made_with": as again.h, "reference_planted": true where planted runs of another archive standardise,
  *  "cells", "transcripts": [{"label", "planted", "turns": [{"turn", "event", "said": [{"who", "note", "acts": [{"channel", "to", "text"}]}]}]}]}
  * M: "cpi", "di", "monologue", "boundary", "protective", each {"value", "lo", "hi"}, 95 %, percentile bootstrap of runs (of means and g within
  * their condition, of slopes and agents over all runs of the language); null where there is nothing to say. Indices are standardised by the reference, within its scope (choices that change what is counted: by one made of the runs so counted). Transcripts are of the first analysed replicate of

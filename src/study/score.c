@@ -35,6 +35,10 @@ void study_label(json_t *o, const struct study *s) {
     if (s->council.options) json_object_set_new(o, "test_bed", json_true());
 }
 
+void reference_label(json_t *o, const struct scored *c, const struct reference *r) {
+    if (r->planted && !c->planted) json_object_set_new(o, "reference_planted", json_true());
+}
+
 /* ---- counts ---- */
 
 static json_t *channels_json(const int64_t *v) {
@@ -192,7 +196,7 @@ int score_json(json_t **out, const struct scored *c, const struct reference *r, 
     if (rc >= 0 && !o) rc = fail(e, ERR_NOMEM, "out of memory for scores");
     if (o && *c->tokenizer) json_object_set_new(o, "tokenizer", json_string(c->tokenizer));
     if (o) json_object_set_new(o, "answered", identities_json(&c->who, c->s));
-    if (o) study_label(o, c->s);
+    if (o) study_label(o, c->s), reference_label(o, c, r);
     if (rc < 0)
         json_decref(o);
     else

@@ -14,6 +14,8 @@ struct reference {
     struct metric_opts o;
     struct moments run[REFERENCE_SCOPES], agent[REFERENCE_SCOPES];
     struct json_t *runs;              /* the keys of its runs */
+    char archive[DIGEST_HEX];         /* hash of the facts of those runs, and of their study; "": they are not of an archive */
+    int planted;                      /* what those runs say was planted */
     char tokenizer[SCORED_TOKENIZER]; /* of a share in tokens: whose */
     int within;                       /* for hypotheses: 0: the scope of each; else 1 + the scope that all have */
 };
@@ -22,7 +24,10 @@ int reference_scope(const struct study *s, const struct cell *c, int which);
 /* Whether the runs of a cell standardise in a scope. */
 int reference_has(const struct study *s, const struct cell *c, int scope);
 int reference_make(struct reference *out, const struct scored *c, const struct metric_opts *o, struct err *e);
-/* {"format": "candor reference/1", "monologue": "graphemes", "tokenizer": of "tokens": whose, "hits": "per_1000", "runs": [key…], "run": {scope: {"n", "mean": {part: x},
+/* The same once more, of the runs that r names, if they are runs of this archive by the hash of their facts: 1. 0: they are not, and
+ * *out is left alone. */
+int reference_again(struct reference *out, const struct scored *c, const struct reference *r, struct err *e);
+/* {"format": "candor reference/1", "monologue": "graphemes", "tokenizer": of "tokens": whose, "hits": "per_1000", "archive": hash or null, "planted", "runs": [key…], "run": {scope: {"n", "mean": {part: x},
  *  "sd": {…}}}, "agent": {…}} */
 struct json_t *reference_json(const struct reference *r, const struct study *s);
 /* The same back; scopes of languages and models that the study does not have are ignored, missing ones give null scores. */
@@ -31,7 +36,8 @@ int reference_read(struct reference *out, const struct study *s, const struct js
 int reference_equal(const struct reference *a, const struct reference *b, const struct study *s);
 void reference_free(struct reference *r);
 
-/* {"study", "planted", "monologue", "hits", "loss": [{"cell", "id", "planned", "started", "finished", "failed", "unfinished",
+/* "reference_planted": true stands in it where c is not planted and the runs of r are.
+ * {"study", "planted", "monologue", "hits", "loss": [{"cell", "id", "planned", "started", "finished", "failed", "unfinished",
  *  "refused", "excluded", "analysed", "agent_turns": {status: n}, "asked_again", "wrong_language": agent-turns}], "answered": who says that it
  *  answered (identities_json), "tokenizer": whose tokens are counted, if they are, "reference", "cells": [{"id", "n", parts, "scores": {"pooled": {"cpi": {"mean", "sd"}, "di"},
  *  "language", "model"}}], "runs": [{"run", "cell", "language", "model", "arm", "replicate", "aligned", "analysed", "counts", parts, "scores":
@@ -40,4 +46,6 @@ void reference_free(struct reference *r);
 int score_json(struct json_t **out, const struct scored *c, const struct reference *r, int agents, struct err *e);
 /* "test_bed": true into what is made of a council. */
 void study_label(struct json_t *o, const struct study *s);
+/* "reference_planted": true into what is standardised by what others planted. */
+void reference_label(struct json_t *o, const struct scored *c, const struct reference *r);
 #endif

@@ -64,6 +64,22 @@ static json_t *run_list(const struct scored *c) {
     return list;
 }
 
+/* Of the study and of the runs that standardise; "" where there are no sums. */
+static void sum_runs(char hex[DIGEST_HEX], const struct scored *c) {
+    const struct study *s = c->s;
+    unsigned char sum[DIGEST_BYTES];
+    struct digest d;
+    *hex = 0;
+    if (!c->summed) return;
+    digest_begin(&d);
+    digest_add(&d, c->sum, sizeof c->sum);
+    for (int i = 0; i < s->n_cells; i++)
+        for (int r = c->first[i]; r < c->first[i + 1]; r++)
+            if (scored_in(&c->run[r]) && reference_has(s, &s->cell[i], 0)) digest_add(&d, c->run[r].sum, sizeof c->run[r].sum);
+    digest_end(&d, sum);
+    digest_hex(sum, hex);
+}
+
 int reference_make(struct reference *out, const struct scored *c, const struct metric_opts *o, struct err *e) {
     struct reference r = {.o = *o, .runs = run_list(c)};
     struct rows x = {.run = calloc((size_t)c->n + 1, sizeof *x.run),
@@ -78,8 +94,43 @@ int reference_make(struct reference *out, const struct scored *c, const struct m
     free(x.agent);
     if (!ok) return reference_free(&r), fail(e, ERR_NOMEM, "out of memory for a reference");
     if (o->monologue == UNIT_TOKENS) memcpy(r.tokenizer, c->tokenizer, sizeof r.tokenizer);
+    r.planted = c->planted;
+    sum_runs(r.archive, c);
     *out = r;
     return 0;
+}
+
+/* few: room for runs; only those that are named are finished in it. 1 if all that are named are there. */
+static int only_named(struct scored *few, const struct scored *c, const json_t *runs) {
+    char key[RUN_KEY_BYTES];
+    size_t k = 0;
+    for (int i = 0; i < c->s->n_cells; i++)
+        for (int r = c->first[i]; r < c->first[i + 1]; r++) {
+            const char *name = json_string_value(json_array_get(runs, k));
+            snprintf(key, sizeof key, "cell%03d/rep%03d", i, r - c->first[i]);
+            few->run[r] = c->run[r];
+            if (name && !strcmp(name, key))
+                k++;
+            else
+                few->run[r].finished = 0;
+        }
+    return k == json_array_size(runs);
+}
+
+int reference_again(struct reference *out, const struct scored *c, const struct reference *r, struct err *e) {
+    struct scored few = *c;
+    struct reference made = {0};
+    few.run = calloc((size_t)c->n + 1, sizeof *few.run);
+    if (!few.run) return fail(e, ERR_NOMEM, "out of memory for a reference");
+    int own = *r->archive && only_named(&few, c, r->runs), rc = own ? reference_make(&made, &few, &r->o, e) : 0;
+    free(few.run);
+    TRY(rc);
+    own = own && !strcmp(made.archive, r->archive);
+    if (own)
+        *out = made;
+    else
+        reference_free(&made);
+    return own;
 }
 
 /* ---- written ---- */
@@ -103,10 +154,10 @@ static json_t *scopes_json(const struct moments *m, const struct study *s) {
 }
 
 json_t *reference_json(const struct reference *r, const struct study *s) {
-    return json_pack("{s:s, s:s, s:s*, s:s, s:O, s:o, s:o}", "format", "candor reference/1", "monologue",
+    return json_pack("{s:s, s:s, s:s*, s:s, s:s?, s:b, s:O, s:o, s:o}", "format", "candor reference/1", "monologue",
                      metric_unit_name(r->o.monologue), "tokenizer", *r->tokenizer ? r->tokenizer : NULL, "hits",
-                     r->o.raw ? "raw" : "per_1000", "runs", r->runs, "run", scopes_json(r->run, s), "agent",
-                     scopes_json(r->agent, s));
+                     r->o.raw ? "raw" : "per_1000", "archive", *r->archive ? r->archive : NULL, "planted", r->planted, "runs",
+                     r->runs, "run", scopes_json(r->run, s), "agent", scopes_json(r->agent, s));
 }
 
 /* Through JSON, where what there is not is null. */
@@ -141,6 +192,7 @@ int reference_read(struct reference *out, const struct study *s, const json_t *j
     const char *format = json_string_value(json_object_get(j, "format")),
                *unit = json_string_value(json_object_get(j, "monologue"));
     const char *hits = json_string_value(json_object_get(j, "hits"));
+    const json_t *of = json_object_get(j, "archive"), *planted = json_object_get(j, "planted");
     json_t *runs = json_object_get(j, "runs");
     struct reference r = {0};
     int u = 0;
@@ -150,6 +202,10 @@ int reference_read(struct reference *out, const struct study *s, const json_t *j
     while (unit && u < METRIC_UNITS && strcmp(metric_unit_name((enum metric_unit)u), unit) != 0) u++;
     if (!unit || u == METRIC_UNITS || !hits || !json_is_array(runs))
         return fail(e, ERR_FORMAT, "expected a reference with monologue, hits and runs, found another object");
+    if (!of || !(json_is_null(of) || json_string_length(of) == DIGEST_HEX - 1) || !json_is_boolean(planted))
+        return fail(e, ERR_FORMAT, "expected a reference that says of which archive it is, and whether planted, found none");
+    snprintf(r.archive, sizeof r.archive, "%s", json_is_null(of) ? "" : json_string_value(of));
+    r.planted = json_is_true(planted);
     r.o = (struct metric_opts){.monologue = (enum metric_unit)u, .raw = !strcmp(hits, "raw")};
     const char *whose = json_string_value(json_object_get(j, "tokenizer"));
     if (r.o.monologue == UNIT_TOKENS) snprintf(r.tokenizer, sizeof r.tokenizer, "%s", whose ? whose : "none");
