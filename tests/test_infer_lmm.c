@@ -193,6 +193,42 @@ Test(infer_lmm, likelihood_ratio) {
     lmm_free(&a), lmm_free(&b), design_free(&full), design_free(&null), frame_free(f);
 }
 
+static const struct {
+    const char *null, *full, *outside; /* NULL: within */
+} nestings[] = {{"y ~ day + (1 | id)", "y ~ day * grp + (1 + day | id)", NULL},
+                {"y ~ 1 + (day | id)", "y ~ day + (1 + day | id) + (1 | item)", NULL},
+                {"y ~ day + (1 | id)", "y ~ day + (day || id)", NULL},
+                {"y ~ day + (day || id)", "y ~ day + (1 + day | id)", NULL},
+                {"y ~ 0 + grp + (1 | id)", "y ~ grp + day + (0 + grp | id)", NULL}, /* the same span, other columns */
+                {"y ~ day + (1 | class:id)", "y ~ day + (1 + day | id:class)", NULL},
+                {"y ~ 1 + (1 | id)", "y ~ 1 + (1 | class/id)", NULL}, /* each id is in one class */
+                {"y ~ grp + (1 | id)", "y ~ day + (1 + day | id)", "the fixed effect grpB"},
+                {"y ~ 1 + (1 | id)", "y ~ 0 + day + (1 + day | id)", "the fixed effect (Intercept)"},
+                {"y ~ 1 + (1 | item)", "y ~ day + (1 + day | id)", "random effects ((Intercept)) of item"},
+                {"y ~ 1 + (0 + day | id)", "y ~ day + (1 | id) + (1 | item)", "random effects (day) of id"},
+                {"y ~ 1 + (1 + day | id)", "y ~ day * grp + (day || id)", "random effects ((Intercept), …) of id"},
+                {"y ~ 1 + (1 | class)", "y ~ day + (1 + day | id)", "random effects ((Intercept)) of class"},
+                {"day ~ 1 + (1 | id)", "y ~ grp + (1 + grp | id)", "models of one response"}};
+
+/* What a likelihood ratio may compare: never the number of parameters alone. */
+Test(infer_lmm, models_within_models) {
+    struct frame *f = table();
+    for (size_t i = 0; i < sizeof nestings / sizeof *nestings; i++) {
+        struct design full, null;
+        struct err e = ERR_INIT;
+        const char *outside = nestings[i].outside;
+        design(&full, f, nestings[i].full, NULL), design(&null, f, nestings[i].null, NULL);
+        int rc = design_nested(&null, &full, &e);
+        cr_expect_eq(rc, outside ? ERR_ARG : 0, "%s in %s: %s", nestings[i].null, nestings[i].full, e.msg);
+        cr_expect(!outside || strstr(e.msg, outside), "%s", e.msg);
+        struct replication how = {2, 1, 9, NULL};
+        struct lmm_compared c;
+        if (outside) cr_expect_eq(lmm_bootstrap(&c, &null, &full, &how, NULL), ERR_ARG);
+        design_free(&full), design_free(&null);
+    }
+    frame_free(f);
+}
+
 /* Other units, another origin and another order of rows are the same model. */
 Test(infer_lmm, reparametrised) {
     struct frame *f = table(), *g;

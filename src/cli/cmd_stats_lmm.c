@@ -5,13 +5,12 @@
 #include <jansson.h>
 #include <stdio.h>
 
-static const struct opt opts[] = {
-    OPT_STATS_FORMULA,
-    {"ml", 0, NULL, NULL, "maximum likelihood instead of restricted maximum likelihood (REML)"},
-    {"null", 0, "F0", NULL, "a smaller model of the same response: likelihood-ratio test, both by ML"},
-    {"bootstrap", 0, "N", "0", "draws from the smaller model for the p of that ratio"},
-    OPT_STATS_JSON,
-    {0}};
+static const struct opt opts[] = {OPT_STATS_FORMULA,
+                                  {"ml", 0, NULL, NULL, "maximum likelihood instead of restricted maximum likelihood (REML)"},
+                                  {"null", 0, "F0", NULL, "a smaller model within the first: likelihood-ratio test, both by ML"},
+                                  {"bootstrap", 0, "N", "0", "draws from the smaller model for the p of that ratio"},
+                                  OPT_STATS_JSON,
+                                  {0}};
 
 struct shown {
     struct lmm m;
@@ -126,10 +125,12 @@ const struct command command_stats_lmm = {
     .min_pos = 1,
     .max_pos = 1,
     .run = run,
-    .notes = "Right of ~: columns, 0 or 1 for the intercept, + - * : and parentheses. Random terms: (a | g), (a || g) without "
-             "correlations, g:h and g/h\n"
-             "as grouping factors. Words are coded against their first level. z and p are Wald's. Variances are in the units of "
-             "the data squared, as is\n"
-             "`residual`; `loglik` is the restricted one under REML. A singular fit is reported as such; one that does not "
-             "converge is an error.\n" STATS_CSV_NOTE,
+    .notes =
+        "Right of ~: columns, 0 or 1 for the intercept, + - * : and parentheses. Random terms: (a | g), (a || g) without "
+        "correlations, g:h and g/h\n"
+        "as grouping factors. Words are coded against their first level. z and p are Wald's. Variances are in the units of "
+        "the data squared, as is\n"
+        "`residual`; `loglik` is the restricted one under REML. A singular fit is reported as such; one that does not "
+        "converge is an error.\n"
+        "The fixed effects of --null must be given by those of --formula, its random effects be among them.\n" STATS_CSV_NOTE,
 };

@@ -5,7 +5,9 @@
 
 static int build(struct stats_model *o, const char *cluster, struct err *e) {
     TRY(design_build(&o->full, o->f, o->m, o->null, cluster, e));
-    return o->null ? design_build(&o->small, o->f, o->null, o->m, cluster, e) : 0;
+    if (!o->null) return 0;
+    TRY(design_build(&o->small, o->f, o->null, o->m, cluster, e));
+    return design_nested(&o->small, &o->full, e);
 }
 
 static int parse(struct formula **out, struct args *a, const char *text, struct err *e) {

@@ -38,4 +38,7 @@ struct design {
 int design_build(struct design *out, struct frame *f, const struct formula *m, const struct formula *also, const char *cluster,
                  struct err *e);
 void design_free(struct design *d);
+/* 0 where `null` is a model within `full`, both of the same rows: its fixed columns in the span of the other's, its random effects among the
+ * other's. Else ERR_ARG with what lies outside. */
+int design_nested(const struct design *null, const struct design *full, struct err *e);
 #endif

@@ -35,14 +35,15 @@ void lmm_free(struct lmm *m);
 struct rng;
 int lmm_draw(double *y, const struct lmm *m, const struct design *d, struct rng *r, struct err *e);
 
-/* Likelihood ratio of two nested models of the same rows, both by maximum likelihood. */
+/* Likelihood ratio of two models of the same rows, both by maximum likelihood, the first within the second (design_nested tells). */
 struct lmm_compared {
     double chi2, df, p;
     double p_boot; /* NaN without bootstrap */
     int reps, failed;
 };
 int lmm_compare(struct lmm_compared *out, const struct lmm *null, const struct lmm *full, struct err *e);
-/* Parametric bootstrap of that ratio: p = (1 + those at least as large) / (1 + those that could be fitted). */
+/* Parametric bootstrap of that ratio: p = (1 + those at least as large) / (1 + those that could be fitted). ERR_ARG where the first is not
+ * within the second. */
 struct replication;
 int lmm_bootstrap(struct lmm_compared *out, const struct design *null, const struct design *full, const struct replication *how,
                   struct err *e);

@@ -114,6 +114,7 @@ int lmm_bootstrap(struct lmm_compared *out, const struct design *null, const str
     struct lmm a, b = {0};
     struct lmm_compared c;
     if (how->reps < 1) return fail(e, ERR_RANGE, "expected at least one replication, found %d", how->reps);
+    TRY(design_nested(null, full, e));
     TRY(lmm_fit(&a, null, 0, e));
     int rc = lmm_fit(&b, full, 0, e);
     if (!rc) rc = lmm_compare(&c, &a, &b, e);
