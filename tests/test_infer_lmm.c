@@ -307,6 +307,22 @@ Test(infer_lmm, least_squares_against_r) {
     design_free(&d), frame_free(f);
 }
 
+/* Without an intercept R squared is against 0, as R has it: summary(lm(y ~ 0 + grp + day, d)). */
+Test(infer_lmm, least_squares_without_an_intercept) {
+    struct frame *f = table();
+    struct design d;
+    struct ols o;
+    design(&d, f, "y ~ 0 + grp + day", NULL);
+    cr_assert_eq(ols_fit(&o, &d, OLS_CLASSICAL, NULL), 0);
+    near("r2", o.r2, 0.977858348562, 1e-9);
+    near("sigma", o.sigma, 44.0041193009, 1e-9);
+    ols_free(&o), design_free(&d);
+    design(&d, f, "y ~ day * grp", "class"); /* four clusters, four coefficients */
+    cr_expect_eq(ols_fit(&o, &d, OLS_CR1, NULL), ERR_RANGE);
+    cr_expect_eq(ols_fit(&o, &d, OLS_CR2, NULL), ERR_RANGE);
+    design_free(&d), frame_free(f);
+}
+
 /* A planted interaction of a group of languages with a ratio: power rises with it, is the level without it, and one seed is one answer. */
 Test(infer_lmm, power_of_an_interaction) {
     enum { LANGUAGES = 8, RATIOS = 5, RUNS = 2, ROWS = LANGUAGES * RATIOS * RUNS };

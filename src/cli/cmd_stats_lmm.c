@@ -62,6 +62,7 @@ static void print_random(const struct lmm *m) {
 
 static int print_fit(const struct shown *s, struct err *e) {
     const struct lmm *m = &s->m;
+    char p[32];
     printf("Linear mixed model by %s: %zu rows, log likelihood %.6f\n  %-28s %13s %13s %10s %12s\n", m->reml ? "REML" : "ML",
            m->n, m->loglik, "fixed effects", "estimate", "se", "z", "p");
     for (size_t i = 0; i < m->n_fixed; i++)
@@ -70,7 +71,8 @@ static int print_fit(const struct shown *s, struct err *e) {
     if (m->singular) printf("singular: a variance is 0 or a correlation is 1; the data do not carry all random terms\n");
     if (s->compared) printf("likelihood ratio: chi2 %.6g, df %.0f, p %.6g\n", s->c.chi2, s->c.df, s->c.p);
     if (s->compared && s->c.reps)
-        printf("parametric bootstrap: p %.6g of %d draws, %d not fitted\n", s->c.p_boot, s->c.reps, s->c.failed);
+        printf("parametric bootstrap: p %s of %d draws, %d not fitted\n", stats_number(p, sizeof p, s->c.p_boot), s->c.reps,
+               s->c.failed);
     return print_bytes("", 0, e);
 }
 

@@ -42,7 +42,8 @@ struct lmm_compared {
     int reps, failed;
 };
 int lmm_compare(struct lmm_compared *out, const struct lmm *null, const struct lmm *full, struct err *e);
-/* Parametric bootstrap of that ratio: p = (1 + those at least as large) / (1 + those that could be fitted). ERR_ARG where the first is not
+/* Parametric bootstrap of that ratio: p = (1 + those at least as large) / (1 + those that could be fitted), NaN where
+ * none could. ERR_ARG where the first is not
  * within the second. */
 struct replication;
 int lmm_bootstrap(struct lmm_compared *out, const struct design *null, const struct design *full, const struct replication *how,

@@ -105,7 +105,7 @@ static int bootstrap(struct lmm_compared *c, const struct pair *p, const struct 
     }
     free(value);
     c->reps = how->reps;
-    c->p_boot = above / (1 + (double)(how->reps - c->failed));
+    c->p_boot = c->failed < how->reps ? above / (1 + (double)(how->reps - c->failed)) : NAN;
     return rc;
 }
 
