@@ -78,21 +78,13 @@ static int print_fit(const struct shown *s, struct err *e) {
 
 static int compare(struct shown *s, const struct stats_model *m, struct args *a, struct err *e) {
     struct resampling drawn;
-    struct lmm null, full;
     int64_t threads = 0;
     TRY(stats_resampling(a, "bootstrap", &drawn, e));
     TRY(arg_i64(a, "threads", 1, 1024, &threads, e));
     s->compared = 1;
     const struct replication how = {drawn.reps, (int)threads, drawn.seed, interrupted};
     if (drawn.reps) return lmm_bootstrap(&s->c, &m->small, &m->full, &how, e);
-    TRY(lmm_fit(&null, &m->small, 0, e));
-    int rc = lmm_fit(&full, &m->full, 0, e);
-    if (!rc) {
-        rc = lmm_compare(&s->c, &null, &full, e);
-        lmm_free(&full);
-    }
-    lmm_free(&null);
-    return rc;
+    return lmm_ratio(&s->c, &m->small, &m->full, e);
 }
 
 static int fit(struct args *a, const struct stats_model *m, struct err *e) {

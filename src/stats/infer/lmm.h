@@ -42,6 +42,7 @@ struct lmm_compared {
     int reps, failed;
 };
 int lmm_compare(struct lmm_compared *out, const struct lmm *null, const struct lmm *full, struct err *e);
+int lmm_ratio(struct lmm_compared *out, const struct design *null, const struct design *full, struct err *e); /* fits both */
 /* Parametric bootstrap of that ratio: p = (1 + those at least as large) / (1 + those that could be fitted), NaN where
  * none could. ERR_ARG where the first is not
  * within the second. */
