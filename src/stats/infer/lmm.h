@@ -27,7 +27,7 @@ struct lmm {
     int reml, singular; /* singular: a variance is 0, or a correlation is ±1 */
     int evaluations;
 };
-/* ERR_RANGE where the data cannot tell the parameters apart, ERR_LIMIT where it does not converge. */
+/* ERR_RANGE where the data cannot tell the parameters apart (by REML also where the fixed columns give a random one in each of its levels), ERR_LIMIT where it does not converge. */
 int lmm_fit(struct lmm *out, const struct design *d, int reml, struct err *e);
 void lmm_free(struct lmm *m);
 
