@@ -1,31 +1,10 @@
 /* Models against lme4, sandwich and clubSandwich: the table and the values are made by tests/r/lmm.R. */
-#include "base/fs.h"
 #include "base/rng.h"
-#include "infer_tests.h"
-#include "stats/infer/lmm.h"
+#include "infer_models.h"
 #include "stats/infer/ols.h"
 #include "stats/infer/power.h"
-#include "stats/infer/replicate.h"
 
 TestSuite(infer_lmm, .timeout = HANG_S);
-
-static struct frame *table(void) {
-    char *text;
-    size_t n;
-    struct frame *f;
-    cr_assert_eq(file_read(&text, &n, "tests/r/lmm.csv", 0, NULL), 0);
-    cr_assert_eq(frame_parse(&f, text, n, "lmm.csv", NULL), 0);
-    free(text);
-    return f;
-}
-
-static void design(struct design *d, struct frame *f, const char *formula, const char *cluster) {
-    struct formula *m;
-    struct err e = ERR_INIT;
-    cr_assert_eq(formula_parse(&m, formula, &e), 0, "%s", e.msg);
-    cr_assert_eq(design_build(d, f, m, NULL, cluster, &e), 0, "%s", e.msg);
-    formula_free(m);
-}
 
 struct fixed {
     const char *name;
@@ -200,69 +179,6 @@ Test(infer_lmm, random_effects_that_the_fixed_give) {
         cr_expect(!of[i].given || strstr(e.msg, "random effects beyond the fixed ones"), "%s", e.msg);
         if (!rc) lmm_free(&m);
         design_free(&d);
-    }
-    frame_free(f);
-}
-
-static void fit(struct lmm *m, struct design *d, struct frame *f, const char *formula, int reml) {
-    struct err e = ERR_INIT;
-    design(d, f, formula, NULL);
-    cr_assert_eq(lmm_fit(m, d, reml, &e), 0, "%s", e.msg);
-}
-
-/* The likelihood ratio test, and its bootstrap at two numbers of threads. */
-Test(infer_lmm, likelihood_ratio) {
-    struct frame *f = table();
-    struct design full, null;
-    struct lmm a, b;
-    struct lmm_compared c, d;
-    fit(&a, &full, f, "y ~ day * grp + (1 + day | id)", 0);
-    fit(&b, &null, f, "y ~ day + grp + (1 + day | id)", 0);
-    cr_assert_eq(lmm_compare(&c, &b, &a, NULL), 0);
-    cr_expect(c.df == 1);
-    near("chi2", c.chi2, 0.02084261796, 1e-4);
-    near("p", c.p, 0.885208521, 1e-4);
-    cr_expect_eq(lmm_compare(&c, &a, &b, NULL), ERR_ARG);
-    struct replication how = {40, 1, 9, NULL};
-    cr_assert_eq(lmm_bootstrap(&c, &null, &full, &how, NULL), 0);
-    how.threads = 3;
-    cr_assert_eq(lmm_bootstrap(&d, &null, &full, &how, NULL), 0);
-    cr_expect(c.p_boot == d.p_boot && c.failed == d.failed && c.p_boot > 0.6, "%g %g", c.p_boot, d.p_boot);
-    lmm_free(&a), lmm_free(&b), design_free(&full), design_free(&null), frame_free(f);
-}
-
-static const struct {
-    const char *null, *full, *outside; /* NULL: within */
-} nestings[] = {{"y ~ day + (1 | id)", "y ~ day * grp + (1 + day | id)", NULL},
-                {"y ~ 1 + (day | id)", "y ~ day + (1 + day | id) + (1 | item)", NULL},
-                {"y ~ day + (1 | id)", "y ~ day + (day || id)", NULL},
-                {"y ~ day + (day || id)", "y ~ day + (1 + day | id)", NULL},
-                {"y ~ 0 + grp + (1 | id)", "y ~ grp + day + (0 + grp | id)", NULL}, /* the same span, other columns */
-                {"y ~ day + (1 | class:id)", "y ~ day + (1 + day | id:class)", NULL},
-                {"y ~ 1 + (1 | id)", "y ~ 1 + (1 | class/id)", NULL}, /* each id is in one class */
-                {"y ~ grp + (1 | id)", "y ~ day + (1 + day | id)", "the fixed effect grpB"},
-                {"y ~ 1 + (1 | id)", "y ~ 0 + day + (1 + day | id)", "the fixed effect (Intercept)"},
-                {"y ~ 1 + (1 | item)", "y ~ day + (1 + day | id)", "random effects ((Intercept)) of item"},
-                {"y ~ 1 + (0 + day | id)", "y ~ day + (1 | id) + (1 | item)", "random effects (day) of id"},
-                {"y ~ 1 + (1 + day | id)", "y ~ day * grp + (day || id)", "random effects ((Intercept), …) of id"},
-                {"y ~ 1 + (1 | class)", "y ~ day + (1 + day | id)", "random effects ((Intercept)) of class"},
-                {"day ~ 1 + (1 | id)", "y ~ grp + (1 + grp | id)", "models of one response"}};
-
-/* What a likelihood ratio may compare: never the number of parameters alone. */
-Test(infer_lmm, models_within_models) {
-    struct frame *f = table();
-    for (size_t i = 0; i < sizeof nestings / sizeof *nestings; i++) {
-        struct design full, null;
-        struct err e = ERR_INIT;
-        const char *outside = nestings[i].outside;
-        design(&full, f, nestings[i].full, NULL), design(&null, f, nestings[i].null, NULL);
-        int rc = design_nested(&null, &full, &e);
-        cr_expect_eq(rc, outside ? ERR_ARG : 0, "%s in %s: %s", nestings[i].null, nestings[i].full, e.msg);
-        cr_expect(!outside || strstr(e.msg, outside), "%s", e.msg);
-        struct replication how = {2, 1, 9, NULL};
-        struct lmm_compared c;
-        if (outside) cr_expect_eq(lmm_bootstrap(&c, &null, &full, &how, NULL), ERR_ARG);
-        design_free(&full), design_free(&null);
     }
     frame_free(f);
 }

@@ -1,7 +1,6 @@
 /* Power of mixed models on a pilot with other numbers of groups. The rows are balanced, so what a simulation should find is known: means of
  * groups are independent normal values, and Wald's z and the likelihood ratio are functions of their t or F. */
-#include "infer_tests.h"
-#include "stats/infer/lmm.h"
+#include "infer_models.h"
 #include "stats/infer/power.h"
 
 TestSuite(infer_power, .timeout = HANG_S);
@@ -25,14 +24,6 @@ static struct frame *pilot(const char *groups) {
     return f;
 }
 
-static void design(struct design *d, struct frame *f, const char *formula) {
-    struct formula *m;
-    struct err e = ERR_INIT;
-    cr_assert_eq(formula_parse(&m, formula, &e), 0, "%s", e.msg);
-    cr_assert_eq(design_build(d, f, m, NULL, NULL, &e), 0, "%s", e.msg);
-    formula_free(m);
-}
-
 /* Within what chance does to 2,000 data sets in 999 of 1,000 seeds. */
 static void found(const struct power *w, double want) {
     double slack = 3.3 * sqrt(want * (1 - want) / w->reps);
@@ -49,7 +40,7 @@ Test(infer_power, two_kinds_of_groups) {
     struct power w;
     struct replication how = {2000, 2, 5, NULL};
     const double fixed[2] = {0, 1.1}, sd[1] = {1};
-    design(&d, f, "y ~ kind + (1 | g)"), design(&d0, f, "y ~ 1 + (1 | g)");
+    design(&d, f, "y ~ kind + (1 | g)", NULL), design(&d0, f, "y ~ 1 + (1 | g)", NULL);
     cr_assert_eq(lmm_plant(&truth, &d, fixed, sd, 1, NULL), 0);
     cr_assert_eq(design_with_groups(&more, &d, &d, 40, NULL), 0);
     cr_expect(more.n == 40 * EACH && more.part->n_levels == 40);
@@ -72,7 +63,7 @@ Test(infer_power, three_kinds_by_likelihood_ratio) {
     struct power w;
     struct replication how = {2000, 2, 8, NULL};
     const double fixed[3] = {0, 0.5, 1}, sd[1] = {1};
-    design(&d, f, "y ~ kind + (1 | g)"), design(&d0, f, "y ~ 1 + (1 | g)");
+    design(&d, f, "y ~ kind + (1 | g)", NULL), design(&d0, f, "y ~ 1 + (1 | g)", NULL);
     cr_assert_eq(lmm_plant(&truth, &d, fixed, sd, 1, NULL), 0);
     cr_assert_eq(design_with_groups(&more, &d, &d, 42, NULL), 0);
     cr_assert_eq(design_with_groups(&null, &d0, &d, 42, NULL), 0);
@@ -86,7 +77,7 @@ Test(infer_power, dealt_groups) {
     static const size_t wanted[] = {2, 3, 4, 6, 7, 12, 13, 30};
     struct frame *f = pilot("aabbbb"); /* two of six */
     struct design d, more;
-    design(&d, f, "y ~ kind * x + (1 + x | g) + (1 | item) + (1 | g:part)");
+    design(&d, f, "y ~ kind * x + (1 + x | g) + (1 | item) + (1 | g:part)", NULL);
     for (size_t k = 0; k < sizeof wanted / sizeof *wanted; k++) {
         size_t n = wanted[k];
         double of_b = 0;

@@ -125,7 +125,8 @@ const struct command command_stats_lmm = {
         "as grouping factors. Words are coded against their first level. z and p are Wald's. Variances are in the units of "
         "the data squared, as is\n"
         "`residual`; `loglik` is the restricted one under REML. A singular fit is reported as such; one that does not "
-        "converge is an error, by REML also one whose "
-        "random effects the fixed ones give.\n"
-        "The fixed effects of --null must be given by those of --formula, its random effects be among them.\n" STATS_CSV_NOTE,
+        "converge is an error, by REML\n"
+        "also one whose random effects the fixed ones give. The fixed effects of --null must be given by those of --formula, "
+        "its random effects be\n"
+        "among them.\n" STATS_CSV_NOTE,
 };
