@@ -165,6 +165,17 @@ Test(infer_table, designs_that_say_nothing) {
     frame_free(f);
 }
 
+/* A column of both formulas is named once among what is missing. */
+Test(infer_table, missing_in_two_models) {
+    struct frame *f = parsed("y,x,g\n1,1,u\n,2,v\n3,,u\n4,2,v\n");
+    struct formula *m;
+    struct design d;
+    cr_assert_eq(formula_parse(&m, "y ~ x", NULL), 0);
+    cr_assert_eq(design_build(&d, f, m, m, NULL, NULL), 0);
+    cr_expect_str_eq(d.left.why, "y missing in 1, x missing in 1");
+    design_free(&d), formula_free(m), frame_free(f);
+}
+
 /* Against R: power.t.test(n = 15, delta = 0.8)$power = 0.5618; without a difference the level comes back. */
 Test(infer_table, power_of_two_groups) {
     struct power a, b;

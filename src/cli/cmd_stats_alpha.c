@@ -1,17 +1,20 @@
 /* candor stats alpha: agreement of raters. */
 #include "cli/stats_table.h"
 #include "stats/infer/agreement.h"
+#include <math.h>
 
 static const struct opt opts[] = {{"unit", 0, "COLUMN", NULL, "what was rated; one row per rating"},
                                   {"value", 0, "COLUMN", NULL, "the rating"},
                                   {"metric", 0, "NAME", "nominal", "nominal, ordinal, interval or ratio"},
-                                  {"bootstrap", 0, "N", "1000", "resamples of units for the interval; 0: none"},
+                                  {"bootstrap", 0, "N", "1000", "resamples of units for the interval, 100 or more; 0: none"},
                                   OPT_STATS_JSON,
                                   {0}};
 
 static int show(struct args *a, const struct alpha *r, const struct left_out *left, struct err *e) {
-    const struct fact f[] = {FACT("alpha", "alpha", r->alpha),
-                             FACT_CI("ci95", "95 % interval (bootstrap of units)", r->ci),
+    static const char same[] = "all ratings are the same: there is no disagreement to expect";
+    const char *none = isnan(r->alpha) ? same : r->units < 2 ? "needs two units" : "--bootstrap 0";
+    const struct fact f[] = {FACT_OR("alpha", "alpha", r->alpha, same),
+                             FACT_CI_OR("ci95", "95 % interval (bootstrap of units)", r->ci, none),
                              FACT("observed", "disagreement observed", r->observed),
                              FACT("expected", "disagreement expected", r->expected),
                              FACT_N("units", "units with two ratings or more", r->units),
@@ -25,7 +28,7 @@ static int compute(struct args *a, struct frame *f, const char *unit, const char
     struct ratings_of r;
     struct resampling how;
     struct alpha out;
-    TRY(stats_resampling(a, "bootstrap", &how, e));
+    TRY(stats_bootstrap(a, "bootstrap", &how, e));
     TRY(select_ratings(&r, f, unit, value, metric != ALPHA_NOMINAL, e));
     int rc = krippendorff_alpha(&out, r.unit, r.code, r.n, r.n_units, r.value, r.n_levels, metric, how.reps ? &how : NULL, e);
     ratings_free(&r);

@@ -5,13 +5,12 @@
 #include <jansson.h>
 #include <stdio.h>
 
-static const struct opt opts[] = {
-    OPT_STATS_FORMULA,
-    {"ml", 0, NULL, NULL, "maximum likelihood instead of restricted maximum likelihood (REML)"},
-    {"null", 0, "F0", NULL, "a smaller model of the same response: likelihood-ratio test, both by ML"},
-    {"bootstrap", 0, "N", "0", "draws from the smaller model for the p of that ratio"},
-    OPT_STATS_JSON,
-    {0}};
+static const struct opt opts[] = {OPT_STATS_FORMULA,
+                                  {"ml", 0, NULL, NULL, "maximum likelihood instead of restricted maximum likelihood (REML)"},
+                                  {"null", 0, "F0", NULL, "a smaller model within the first: likelihood-ratio test, both by ML"},
+                                  {"bootstrap", 0, "N", "0", "draws from the smaller model for the p of that ratio"},
+                                  OPT_STATS_JSON,
+                                  {0}};
 
 struct shown {
     struct lmm m;
@@ -63,6 +62,7 @@ static void print_random(const struct lmm *m) {
 
 static int print_fit(const struct shown *s, struct err *e) {
     const struct lmm *m = &s->m;
+    char p[32];
     printf("Linear mixed model by %s: %zu rows, log likelihood %.6f\n  %-28s %13s %13s %10s %12s\n", m->reml ? "REML" : "ML",
            m->n, m->loglik, "fixed effects", "estimate", "se", "z", "p");
     for (size_t i = 0; i < m->n_fixed; i++)
@@ -71,27 +71,20 @@ static int print_fit(const struct shown *s, struct err *e) {
     if (m->singular) printf("singular: a variance is 0 or a correlation is 1; the data do not carry all random terms\n");
     if (s->compared) printf("likelihood ratio: chi2 %.6g, df %.0f, p %.6g\n", s->c.chi2, s->c.df, s->c.p);
     if (s->compared && s->c.reps)
-        printf("parametric bootstrap: p %.6g of %d draws, %d not fitted\n", s->c.p_boot, s->c.reps, s->c.failed);
+        printf("parametric bootstrap: p %s of %d draws, %d not fitted\n", stats_number(p, sizeof p, s->c.p_boot), s->c.reps,
+               s->c.failed);
     return print_bytes("", 0, e);
 }
 
 static int compare(struct shown *s, const struct stats_model *m, struct args *a, struct err *e) {
     struct resampling drawn;
-    struct lmm null, full;
     int64_t threads = 0;
     TRY(stats_resampling(a, "bootstrap", &drawn, e));
     TRY(arg_i64(a, "threads", 1, 1024, &threads, e));
     s->compared = 1;
     const struct replication how = {drawn.reps, (int)threads, drawn.seed, interrupted};
     if (drawn.reps) return lmm_bootstrap(&s->c, &m->small, &m->full, &how, e);
-    TRY(lmm_fit(&null, &m->small, 0, e));
-    int rc = lmm_fit(&full, &m->full, 0, e);
-    if (!rc) {
-        rc = lmm_compare(&s->c, &null, &full, e);
-        lmm_free(&full);
-    }
-    lmm_free(&null);
-    return rc;
+    return lmm_ratio(&s->c, &m->small, &m->full, e);
 }
 
 static int fit(struct args *a, const struct stats_model *m, struct err *e) {
@@ -126,10 +119,14 @@ const struct command command_stats_lmm = {
     .min_pos = 1,
     .max_pos = 1,
     .run = run,
-    .notes = "Right of ~: columns, 0 or 1 for the intercept, + - * : and parentheses. Random terms: (a | g), (a || g) without "
-             "correlations, g:h and g/h\n"
-             "as grouping factors. Words are coded against their first level. z and p are Wald's. Variances are in the units of "
-             "the data squared, as is\n"
-             "`residual`; `loglik` is the restricted one under REML. A singular fit is reported as such; one that does not "
-             "converge is an error.\n" STATS_CSV_NOTE,
+    .notes =
+        "Right of ~: columns, 0 or 1 for the intercept, + - * : and parentheses. Random terms: (a | g), (a || g) without "
+        "correlations, g:h and g/h\n"
+        "as grouping factors. Words are coded against their first level. z and p are Wald's. Variances are in the units of "
+        "the data squared, as is\n"
+        "`residual`; `loglik` is the restricted one under REML. A singular fit is reported as such; one that does not "
+        "converge is an error, by REML\n"
+        "also one whose random effects the fixed ones give. The fixed effects of --null must be given by those of --formula, "
+        "its random effects be\n"
+        "among them.\n" STATS_CSV_NOTE,
 };

@@ -2,6 +2,7 @@
 #include "cli/stats_model.h"
 #include "stats/infer/ols.h"
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,13 +24,16 @@ static int print_model_json(const struct ols *o, const char *errors, struct err 
 }
 
 static int print_model(struct args *a, const struct ols *o, const char *errors, struct err *e) {
+    int lost = 0;
     stats_dropped(a, (const char *const *)o->dropped, o->n_dropped);
     if (arg_has(a, "json")) return print_model_json(o, errors, e);
     printf("Least squares: %zu rows, %s errors\n  %-28s %13s %13s %10s %12s\n", o->n, errors, "", "estimate", "se", "t", "p");
-    for (size_t i = 0; i < o->p; i++) stats_coefficient(o->name[i], o->estimate[i], o->se[i], o->t[i], o->pvalue[i]);
+    for (size_t i = 0; i < o->p; i++)
+        stats_coefficient(o->name[i], o->estimate[i], o->se[i], o->t[i], o->pvalue[i]), lost |= isnan(o->se[i]);
     printf("  %.6g degrees of freedom, residual sd %.6g, R squared %.6g", o->df, o->sigma, o->r2);
     if (o->clusters) printf(", %zu clusters", o->clusters);
     printf("\n");
+    if (lost) printf("  -: the clusters leave nothing to estimate this error by\n");
     return print_bytes("", 0, e);
 }
 
@@ -37,9 +41,9 @@ static int run(struct args *a, struct err *e) {
     struct stats_model m;
     struct ols o;
     const char *cluster = arg_str(a, "cluster"), *errors = cluster ? arg_str(a, "errors") : "classical";
-    int cr2 = !strcmp(errors, "cr2");
-    if (cluster && !cr2 && strcmp(errors, "cr1"))
-        return usage_error(a, e, "--errors: expected cr1 or cr2, found \"%.40s\"", errors);
+    int cr2 = stats_choice(a, "errors", (const char *const[]){"cr1", "cr2", NULL}, e);
+    TRY(cr2);
+    if (!cluster && arg_has(a, "errors")) return usage_error(a, e, "--errors: expected --cluster with it, found none");
     TRY(stats_model_open(&m, a, NULL, cluster, e));
     int rc = m.full.n_parts ? usage_error(a, e, "--formula: expected no random terms, found %zu (candor stats lmm fits them)",
                                           m.full.n_parts)
@@ -69,5 +73,6 @@ const struct command command_stats_ols = {
     .run = run,
     .notes = "Words are coded against their first level. cr1 scales by G/(G - 1) (n - 1)/(n - p), cr2 is Bell and McCaffrey's; "
              "both go with a t of "
-             "G - 1 degrees of freedom.\n" STATS_CSV_NOTE,
+             "G - 1 degrees of freedom\n"
+             "and need more clusters than coefficients.\n" STATS_CSV_NOTE,
 };

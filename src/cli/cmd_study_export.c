@@ -3,11 +3,13 @@
 #include "cli/created.h"
 #include "cli/open.h"
 #include "cli/outputs.h"
+#include "cli/run_table.h"
 #include "study/archive_export.h"
 #include <string.h>
 
 static const struct opt opts[] = {
-    {"format", 0, "F", "jsonl", "jsonl: one line a fact; inspect: a log of Inspect AI (JSON), one sample a run"},
+    {"format", 0, "F", "jsonl",
+     "jsonl: one line a fact; inspect: a log of Inspect AI (JSON), one sample a run; csv: one row an analysed run"},
     {"inline", 0, NULL, NULL, "jsonl: put the texts into each fact, not before all of them"},
     {"created", 0, "TIME", "1970-01-01T00:00:00+00:00",
      "inspect: when the study was run; archives hold no time among their facts"},
@@ -19,16 +21,17 @@ static int run(struct args *a, struct err *e) {
     const char *format = arg_str(a, "format"), *created;
     struct archive *archive;
     struct file_out out;
-    int inspect = !strcmp(format, "inspect");
-    if (!inspect && strcmp(format, "jsonl") != 0)
-        return usage_error(a, e, "--format: expected jsonl or inspect, found \"%.40s\"", format);
+    int inspect = !strcmp(format, "inspect"), table = !strcmp(format, "csv");
+    if (!inspect && !table && strcmp(format, "jsonl") != 0)
+        return usage_error(a, e, "--format: expected jsonl, inspect or csv, found \"%.40s\"", format);
     TRY(output_apart(a, "output", NULL, e));
     TRY(arg_time(a, "created", &created, e));
     TRY(archive_open(&archive, a->pos[0], ARCHIVE_READ, e));
     int rc = file_out_open(&out, arg_str(a, "output"), e);
     if (rc >= 0) {
-        rc = inspect ? archive_export_inspect(archive, created, out.f, e)
-                     : archive_export_lines(archive, arg_has(a, "inline"), out.f, e);
+        rc = table     ? run_table_write(a, out.f, e)
+             : inspect ? archive_export_inspect(archive, created, out.f, e)
+                       : archive_export_lines(archive, arg_has(a, "inline"), out.f, e);
         if (rc >= 0)
             rc = file_out_commit(&out, e);
         else
@@ -40,8 +43,8 @@ static int run(struct args *a, struct err *e) {
 
 const struct command command_study_export = {
     .name = "study export",
-    .summary = "an archive as JSON lines or as a log of Inspect AI",
-    .usage = "ARCHIVE [--format jsonl|inspect] [--inline] [-o FILE]",
+    .summary = "an archive as JSON lines, as a log of Inspect AI or as a table of runs",
+    .usage = "ARCHIVE [--format jsonl|inspect|csv] [--inline] [-o FILE]",
     .opts = opts,
     .min_pos = 1,
     .max_pos = 1,

@@ -1,11 +1,14 @@
 /* Opening models for `candor stats ols` and `candor stats lmm`. */
 #include "cli/stats_model.h"
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 
 static int build(struct stats_model *o, const char *cluster, struct err *e) {
     TRY(design_build(&o->full, o->f, o->m, o->null, cluster, e));
-    return o->null ? design_build(&o->small, o->f, o->null, o->m, cluster, e) : 0;
+    if (!o->null) return 0;
+    TRY(design_build(&o->small, o->f, o->null, o->m, cluster, e));
+    return design_nested(&o->small, &o->full, e);
 }
 
 static int parse(struct formula **out, struct args *a, const char *text, struct err *e) {
@@ -45,8 +48,10 @@ struct json_t *stats_names_json(const char *const *name, size_t n) {
 }
 
 void stats_coefficient(const char *name, double estimate, double se, double ratio, double p) {
-    char buf[100];
-    printf("  %-28s %13.6g %13.6g %10.4g %12.6g\n", stats_name(buf, sizeof buf, name), estimate, se, ratio, p);
+    char buf[100], s[4][32];
+    snprintf(s[2], sizeof s[2], isfinite(ratio) ? "%.4g" : "-", ratio);
+    printf("  %-28s %13s %13s %10s %12s\n", stats_name(buf, sizeof buf, name), stats_number(s[0], sizeof s[0], estimate),
+           stats_number(s[1], sizeof s[1], se), s[2], stats_number(s[3], sizeof s[3], p));
 }
 
 struct json_t *stats_coefficient_json(const char *key, double estimate, double se, double value, double p) {

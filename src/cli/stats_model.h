@@ -12,8 +12,8 @@ struct stats_model {
     struct formula *m, *null; /* null: NULL without --null */
     struct design full, small;
 };
-/* Opens the table and builds the design of --formula, and that of a smaller model where `null` is one; rows missing for either are left out of
- * both. cluster: a column or NULL. */
+/* Opens the table and builds the design of --formula, and that of a smaller model where `null` is one, which must lie within it; rows missing
+ * for either are left out of both. cluster: a column or NULL. */
 int stats_model_open(struct stats_model *o, struct args *a, const char *null, const char *cluster, struct err *e);
 void stats_model_close(struct stats_model *o);
 void stats_dropped(const struct args *a, const char *const *name, size_t n); /* a remark on columns that were left out */

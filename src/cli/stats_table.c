@@ -69,7 +69,19 @@ int stats_resampling(struct args *a, const char *name, struct resampling *out, s
     return 0;
 }
 
+int stats_bootstrap(struct args *a, const char *name, struct resampling *out, struct err *e) {
+    TRY(stats_resampling(a, name, out, e));
+    if (!out->reps || out->reps >= STATS_LEAST_RESAMPLES) return 0;
+    return usage_error(a, e, "--%s: expected at least %d resamples for an interval, found %d", name, STATS_LEAST_RESAMPLES,
+                       out->reps);
+}
+
 /* ---- facts ---- */
+
+const char *stats_number(char *buf, size_t size, double x) {
+    snprintf(buf, size, isfinite(x) ? "%.6g" : "-", x);
+    return buf;
+}
 
 const char *stats_name(char *buf, size_t size, const char *name) {
     snprintf(buf, size, "%s", name);
@@ -104,16 +116,24 @@ struct json_t *stats_json(const struct fact *f, size_t n, const struct selected 
     return j;
 }
 
+static int shown(const struct fact *f) { return isfinite(f->a) || (f->kind != FACT_NUMBER && isfinite(f->b)); }
+
 static void print_fact(const struct fact *f) {
+    char a[32], b[32];
     if (!f->label) return;
     printf("  %-34s ", f->label);
-    switch (f->kind) {
-    case FACT_COUNT: printf("%.0f\n", f->a); break;
-    case FACT_YES: printf("%s\n", f->a != 0 ? "yes" : "no"); break;
-    case FACT_INTERVAL: printf("[%.6g, %.6g]\n", f->a, f->b); break;
-    case FACT_PAIR: printf("%.6g, %.6g\n", f->a, f->b); break;
-    default: printf("%.6g\n", f->a);
-    }
+    stats_number(a, sizeof a, f->a), stats_number(b, sizeof b, f->b);
+    if (!shown(f))
+        printf("-%s%s", f->why ? "  " : "", f->why ? f->why : "");
+    else if (f->kind == FACT_COUNT)
+        printf("%.0f", f->a);
+    else if (f->kind == FACT_YES)
+        printf("%s", f->a != 0 ? "yes" : "no");
+    else if (f->kind == FACT_NUMBER)
+        printf("%s", a);
+    else
+        printf(f->kind == FACT_INTERVAL ? "[%s, %s]" : "%s, %s", a, b);
+    printf("\n");
 }
 
 int stats_print(struct args *a, const char *title, const struct fact *f, size_t n, const struct selected *s, struct err *e) {

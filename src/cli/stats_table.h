@@ -32,17 +32,22 @@ struct fact {
     const char *key, *label; /* label NULL: in JSON alone */
     enum fact_kind kind;
     double a, b;
+    const char *why; /* may be NULL: said where the value is not finite, which is shown as "-" and is null in JSON */
 };
 #define FACT(key, label, x) \
-    { key, label, FACT_NUMBER, (x), 0 }
+    { key, label, FACT_NUMBER, (x), 0, NULL }
 #define FACT_N(key, label, x) \
-    { key, label, FACT_COUNT, (double)(x), 0 }
+    { key, label, FACT_COUNT, (double)(x), 0, NULL }
 #define FACT_CI(key, label, ci) \
-    { key, label, FACT_INTERVAL, (ci).lo, (ci).hi }
+    { key, label, FACT_INTERVAL, (ci).lo, (ci).hi, NULL }
+#define FACT_OR(key, label, x, why) \
+    { key, label, FACT_NUMBER, (x), 0, why }
+#define FACT_CI_OR(key, label, ci, why) \
+    { key, label, FACT_INTERVAL, (ci).lo, (ci).hi, why }
 #define FACT_2(key, label, x, y) \
-    { key, label, FACT_PAIR, (x), (y) }
+    { key, label, FACT_PAIR, (x), (y), NULL }
 #define FACT_IS(key, label, x) \
-    { key, label, FACT_YES, (x), 0 }
+    { key, label, FACT_YES, (x), 0, NULL }
 /* One JSON object, or lines of label and value under a title. s (may be NULL): its groups, sizes and rows left out are facts too. */
 int stats_print(struct args *a, const char *title, const struct fact *f, size_t n, const struct selected *s, struct err *e);
 #define STATS_PRINT(a, title, f, s, e) stats_print((a), (title), (f), sizeof(f) / sizeof *(f), (s), (e))
@@ -52,6 +57,10 @@ struct json_t *stats_json(const struct fact *f, size_t n, const struct selected 
 int stats_choice(struct args *a, const char *name, const char *const *of, struct err *e);
 /* --seed and --NAME resamples; reps 0 where it was not asked for. */
 int stats_resampling(struct args *a, const char *name, struct resampling *out, struct err *e);
+/* The same for an interval: none, or as many resamples as its ends need. */
+enum { STATS_LEAST_RESAMPLES = 100 };
+int stats_bootstrap(struct args *a, const char *name, struct resampling *out, struct err *e);
+const char *stats_number(char *buf, size_t size, double x); /* "-" where it is not finite */
 /* A name from a table, fit for a terminal: control characters are '?'. */
 const char *stats_name(char *buf, size_t size, const char *name);
 #endif

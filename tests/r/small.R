@@ -1,4 +1,4 @@
-# Reference values of tests/test_infer.c: Rscript tests/r/small.R (R 4.2, packages clubSandwich and sandwich).
+# Reference values of tests/test_infer.c: Rscript tests/r/small.R (R 4.2, packages clubSandwich, sandwich and effectsize 0.8.3).
 options(digits = 15)
 x <- c(23.1, 19.4, 25.0, 30.2, 21.7, 26.3, 24.4, 28.8)
 y <- c(18.2, 20.1, 17.5, 22.9, 19.4, 16.0, 21.3)
@@ -12,12 +12,14 @@ sp <- sqrt(((n1 - 1) * var(x) + (n2 - 1) * var(y)) / (n1 + n2 - 2))
 say("g, ci", g((mean(x) - mean(y)) / sp, n1 + n2 - 2, sqrt(n1 * n2 / (n1 + n2))))
 d <- x[1:7] - y
 say("g paired, ci", g(mean(d) / sd(d), 6, sqrt(7)))
+e <- c(3, 5, 4, 4, 2, 6, 5, 5); f <- c(4, 4, 1, 2, 3, 4, 2)
+for (s in list(effectsize::hedges_g(x, y), effectsize::hedges_g(x[1:7], y, paired = TRUE), effectsize::hedges_g(e, f)))
+  cat(sprintf("effectsize g, ci %s\n", paste(sprintf("%.15g", unlist(as.data.frame(s)[c(1, 3, 4)])), collapse = " ")))
 say("J 28, 48", J(c(28, 48)))
 say("pt(2, 10, 1)", pt(2, 10, 1)); say("pt(-1, 3, -2)", pt(-1, 3, -2)); say("pt(30, 20, 25)", pt(30, 20, 25))
 say("pt(.5, 1, 0)", pt(.5, 1, 0)); say("pt(1, 200, 1.5)", pt(1, 200, 1.5))
 
 w <- t.test(x, y); say("welch t df p ci", c(w$statistic, w$parameter, w$p.value, w$conf.int))
-e <- c(3, 5, 4, 4, 2, 6, 5, 5); f <- c(4, 4, 1, 2, 3, 4, 2)
 w <- wilcox.test(e, f, exact = FALSE); say("mwu ties W p", c(w$statistic, w$p.value))
 w <- wilcox.test(x, y, exact = FALSE); say("mwu approx W p", c(w$statistic, w$p.value))
 w <- wilcox.test(c(x + .01, 40:50 + .25), c(y, 31:44 + .5), exact = TRUE); say("mwu exact W p", c(w$statistic, w$p.value))

@@ -15,8 +15,8 @@ static double largest(const double *x, size_t n, double m) {
 static int pearson(double *r, const double *x, const double *y, size_t n, struct err *e) {
     double mx = mean(x, n), my = mean(y, n), ux = largest(x, n, mx), uy = largest(y, n, my);
     double xx = 0, yy = 0, xy = 0;
-    TRY(varies(ux, e));
-    TRY(varies(uy, e));
+    TRY(varies(ux, constant(x, n), "one value throughout x", e));
+    TRY(varies(uy, constant(y, n), "one value throughout y", e));
     for (size_t i = 0; i < n; i++) {
         double a = (x[i] - mx) / ux, b = (y[i] - my) / uy;
         xx += a * a, yy += b * b, xy += a * b;
@@ -25,13 +25,15 @@ static int pearson(double *r, const double *x, const double *y, size_t n, struct
     return 0;
 }
 
+static int on_a_line(double r) { return 1 - fabs(r) < 1e-14; }
+
 struct interval fisher_interval(double r, size_t n, double level) {
-    if (n < 4) return (struct interval){NAN, NAN};
+    if (n < 4 || on_a_line(r)) return (struct interval){NAN, NAN};
     double z = atanh(r), half = normal_quantile((1 + level) / 2) / sqrt((double)n - 3);
     return (struct interval){tanh(z - half), tanh(z + half)};
 }
 
-static double t_of(double r, double df) { return r * sqrt(df / (1 - r * r)); }
+static double t_of(double r, double df) { return on_a_line(r) ? NAN : r * sqrt(df / (1 - r * r)); }
 
 static int spearman(double *rho, const double *x, const double *y, size_t n, struct err *e) {
     double *rank = malloc(2 * n * sizeof *rank);

@@ -3,7 +3,8 @@
 #define STATS_INFER_CORRELATION_H
 #include "stats/stats.h"
 
-/* p: t of n − 2; ci: Fisher's z, NaN for n < 4. rho on midranks, its p by the same t (R's exact = FALSE). n >= 3. */
+/* p: t of n − 2; ci: Fisher's z, NaN for n < 4. rho on midranks, its p by the same t (R's exact = FALSE). n >= 3. A correlation of ±1 leaves
+ * no error to measure it by: its t, p and interval are NaN. */
 struct correlation {
     double r, t, df, p;
     struct interval ci;

@@ -38,4 +38,10 @@ struct design {
 int design_build(struct design *out, struct frame *f, const struct formula *m, const struct formula *also, const char *cluster,
                  struct err *e);
 void design_free(struct design *d);
+/* The rows of `d` dealt so that the first random part of `as` has `groups` groups (enlarge.c says how): columns and random parts of the same
+ * names, a response of zeros. as: d itself, or a model of the same rows that d is to be compared with. ERR_RANGE for fewer than two groups. */
+int design_with_groups(struct design *out, const struct design *d, const struct design *as, size_t groups, struct err *e);
+/* 0 where `null` is a model within `full`, both of the same rows: its fixed columns in the span of the other's, its random effects among the
+ * other's. Else ERR_ARG with what lies outside. */
+int design_nested(const struct design *null, const struct design *full, struct err *e);
 #endif

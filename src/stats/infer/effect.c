@@ -28,7 +28,7 @@ int hedges_g(struct effect *out, const double *x, size_t n1, size_t n2, double l
     TRY(sample_ok(x, n1, 2, "the first group", e));
     TRY(sample_ok(x + n1, n2, 2, "the second group", e));
     double sd = pooled_sd(x, n1, n2), a = (double)n1, b = (double)n2;
-    TRY(varies(sd, e));
+    TRY(varies(sd, constant(x, n1) && constant(x + n1, n2), "one value throughout each group", e));
     return finish(out, (mean(x, n1) - mean(x + n1, n2)) / sd, a + b - 2, sqrt(a * b / (a + b)), level, e);
 }
 
@@ -36,8 +36,9 @@ int hedges_g_paired(struct effect *out, const double *x, const double *y, size_t
     double *d;
     TRY(differences(&d, x, y, n, 3, e));
     double sd = sqrt(variance(d, n)), m = mean(d, n);
+    int same = constant(d, n);
     free(d);
-    TRY(varies(sd, e));
+    TRY(varies(sd, same, "the same difference in all pairs", e));
     return finish(out, m / sd, (double)n - 1, sqrt((double)n), level, e);
 }
 
@@ -46,6 +47,13 @@ struct two {
     size_t n1;
     double j;
 };
+
+/* A resample of one value over and over in both groups has no g. */
+static int drawn_vary(const struct two *s, const size_t *idx, size_t n) {
+    for (size_t i = 1; i < n; i++)
+        if (i != s->n1 && s->x[idx[i]] != s->x[idx[i - 1]]) return 1;
+    return 0;
+}
 
 static void g_of(double *out, size_t k, const void *data, const size_t *idx, size_t n) {
     const struct two *s = data;
@@ -57,7 +65,7 @@ static void g_of(double *out, size_t k, const void *data, const size_t *idx, siz
         ss[i >= s->n1] += d * d;
     }
     double sd = sqrt((ss[0] + ss[1]) / ((double)n - 2));
-    *out = sd > 0 ? s->j * (m[0] - m[1]) / sd : NAN; /* a resample of one value over and over has none */
+    *out = sd > 0 && drawn_vary(s, idx, n) ? s->j * (m[0] - m[1]) / sd : NAN;
 }
 
 int hedges_g_bootstrap(struct interval *out, const double *x, size_t n1, size_t n2, const struct resampling *how, struct err *e) {

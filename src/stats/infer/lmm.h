@@ -27,7 +27,7 @@ struct lmm {
     int reml, singular; /* singular: a variance is 0, or a correlation is ±1 */
     int evaluations;
 };
-/* ERR_RANGE where the data cannot tell the parameters apart, ERR_LIMIT where it does not converge. */
+/* ERR_RANGE where the data cannot tell the parameters apart (by REML also where the fixed columns give a random one in each of its levels), ERR_LIMIT where it does not converge. */
 int lmm_fit(struct lmm *out, const struct design *d, int reml, struct err *e);
 void lmm_free(struct lmm *m);
 
@@ -35,14 +35,17 @@ void lmm_free(struct lmm *m);
 struct rng;
 int lmm_draw(double *y, const struct lmm *m, const struct design *d, struct rng *r, struct err *e);
 
-/* Likelihood ratio of two nested models of the same rows, both by maximum likelihood. */
+/* Likelihood ratio of two models of the same rows, both by maximum likelihood, the first within the second (design_nested tells). */
 struct lmm_compared {
     double chi2, df, p;
     double p_boot; /* NaN without bootstrap */
     int reps, failed;
 };
 int lmm_compare(struct lmm_compared *out, const struct lmm *null, const struct lmm *full, struct err *e);
-/* Parametric bootstrap of that ratio: p = (1 + those at least as large) / (1 + those that could be fitted). */
+int lmm_ratio(struct lmm_compared *out, const struct design *null, const struct design *full, struct err *e); /* fits both */
+/* Parametric bootstrap of that ratio: p = (1 + those at least as large) / (1 + those that could be fitted), NaN where
+ * none could. ERR_ARG where the first is not
+ * within the second. */
 struct replication;
 int lmm_bootstrap(struct lmm_compared *out, const struct design *null, const struct design *full, const struct replication *how,
                   struct err *e);

@@ -68,17 +68,15 @@ struct pair {
     const struct lmm *fitted;
 };
 
-static int ratio(double *out, const struct design *null, const struct design *full, struct err *e) {
+int lmm_ratio(struct lmm_compared *out, const struct design *null, const struct design *full, struct err *e) {
     struct lmm a, b;
-    struct lmm_compared c;
     TRY(lmm_fit(&a, null, 0, e));
     int rc = lmm_fit(&b, full, 0, e);
     if (!rc) {
-        rc = lmm_compare(&c, &a, &b, e);
+        rc = lmm_compare(out, &a, &b, e);
         lmm_free(&b);
     }
     lmm_free(&a);
-    if (!rc) *out = c.chi2;
     return rc;
 }
 
@@ -86,11 +84,13 @@ static int ratio(double *out, const struct design *null, const struct design *fu
 static int redraw(double *value, const void *ctx, struct rng *r, struct err *e) {
     const struct pair *p = ctx;
     struct design null = *p->null, full = *p->full;
+    struct lmm_compared c;
     double *y = malloc((null.n + 1) * sizeof *y);
     if (!y) return fail(e, ERR_NOMEM, "no memory for a draw");
     int rc = lmm_draw(y, p->fitted, p->null, r, e);
     null.y = full.y = y;
-    if (!rc) rc = ratio(value, &null, &full, e);
+    if (!rc) rc = lmm_ratio(&c, &null, &full, e);
+    if (!rc) *value = c.chi2;
     free(y);
     return rc == ERR_RANGE || rc == ERR_LIMIT ? 0 : rc;
 }
@@ -105,7 +105,7 @@ static int bootstrap(struct lmm_compared *c, const struct pair *p, const struct 
     }
     free(value);
     c->reps = how->reps;
-    c->p_boot = above / (1 + (double)(how->reps - c->failed));
+    c->p_boot = c->failed < how->reps ? above / (1 + (double)(how->reps - c->failed)) : NAN;
     return rc;
 }
 
@@ -114,6 +114,7 @@ int lmm_bootstrap(struct lmm_compared *out, const struct design *null, const str
     struct lmm a, b = {0};
     struct lmm_compared c;
     if (how->reps < 1) return fail(e, ERR_RANGE, "expected at least one replication, found %d", how->reps);
+    TRY(design_nested(null, full, e));
     TRY(lmm_fit(&a, null, 0, e));
     int rc = lmm_fit(&b, full, 0, e);
     if (!rc) rc = lmm_compare(&c, &a, &b, e);

@@ -85,6 +85,33 @@ static int identifiable(const struct lmm_problem *m, const struct block *b, stru
     return 0;
 }
 
+/* Do the fixed columns give column j of the block in every level by itself? Then the restricted likelihood says nothing about its variance. */
+static int given(const struct lmm_problem *m, const struct block *b, size_t j, double *part, double *whole, double *by_fixed) {
+    const double *z = b->z + j * m->n;
+    memset(whole, 0, b->n_levels * sizeof *whole), memset(by_fixed, 0, b->n_levels * sizeof *by_fixed);
+    for (size_t i = 0; i < m->n; i++) whole[b->level[i]] += z[i] * z[i];
+    for (size_t c = 0; c < m->p; c++) {
+        memset(part, 0, b->n_levels * sizeof *part);
+        for (size_t i = 0; i < m->n; i++) part[b->level[i]] += z[i] * m->x[c * m->n + i];
+        for (size_t l = 0; l < b->n_levels; l++) by_fixed[l] += part[l] * part[l];
+    }
+    for (size_t l = 0; l < b->n_levels; l++)
+        if (by_fixed[l] < (1 - 1e-10) * whole[l]) return 0;
+    return 1;
+}
+
+static int beyond_fixed(const struct lmm_problem *m, const struct block *b, struct err *e) {
+    size_t j = 0, n = b->n_levels;
+    double *room = m->reml ? malloc(3 * n * sizeof *room) : NULL;
+    if (m->reml && !room) return no_memory(e);
+    while (room && j < b->k && !given(m, b, j, room, room + n, room + 2 * n)) j++;
+    free(room);
+    if (!m->reml || j == b->k) return 0;
+    return fail(e, ERR_RANGE,
+                "expected random effects beyond the fixed ones, found that these give %.40s of %.40s in every level", b->name[j],
+                b->group);
+}
+
 static int set_blocks(struct lmm_problem *m, struct err *e) {
     const struct design *d = m->d;
     if (!d->n_parts) return fail(e, ERR_ARG, "expected a random term such as (1 | g) in the formula, found none");
@@ -101,6 +128,7 @@ static int set_blocks(struct lmm_problem *m, struct err *e) {
         TRY(block_room(&m->block[b], m->n, e));
         for (size_t i = 0; i < d->n_parts; i++)
             if (!strcmp(d->part[i].group, m->block[b].group)) TRY(add_part(m, &m->block[b], &d->part[i], width, e));
+        TRY(beyond_fixed(m, &m->block[b], e));
         m->block[b].tail_at = m->q;
         if (b) m->q += width * m->block[b].n_levels;
     }

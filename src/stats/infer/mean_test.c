@@ -9,7 +9,7 @@ int welch_t(struct welch *out, const double *x, size_t n1, size_t n2, double lev
     TRY(sample_ok(x + n1, n2, 2, "the second group", e));
     double v1 = variance(x, n1), v2 = variance(x + n1, n2), a = v1 / (double)n1, b = v2 / (double)n2;
     struct welch w = {.mean = {mean(x, n1), mean(x + n1, n2)}, .sd = {sqrt(v1), sqrt(v2)}, .se = sqrt(a + b)};
-    TRY(varies(w.se, e));
+    TRY(varies(w.se, constant(x, n1) && constant(x + n1, n2), "one value throughout each group", e));
     double share = a / (a + b), rest = b / (a + b); /* (a + b)² itself may underflow */
     w.diff = w.mean[0] - w.mean[1];
     w.t = w.diff / w.se;

@@ -12,6 +12,7 @@ struct work {
     size_t n, p, k; /* k: columns given, p: kept */
     double *q, *r, *residual, *qy, *m, *group, *value, *vec;
     unsigned char *alias;
+    double rss;
 };
 
 static void work_free(struct work *w) {
@@ -89,17 +90,20 @@ static void sandwich(struct work *w, enum ols_errors errors) {
     }
 }
 
+static int has_intercept(const struct design *d) { return d->x.k && !strcmp(d->x.name[0], "(Intercept)"); }
+
 static void fit(struct work *w, struct ols *o) {
-    double rss = 0, tss = 0, m = 0;
+    double tss = 0, m = 0;
     memcpy(w->residual, w->d->y, w->n * sizeof(double));
     for (size_t j = 0; j < w->p; j++) {
         double c = dot(w->q + j * w->n, w->residual, w->n);
         o->estimate[j] = c;
         for (size_t i = 0; i < w->n; i++) w->residual[i] -= c * w->q[j * w->n + i];
     }
-    for (size_t i = 0; i < w->n; i++) m += w->d->y[i] / (double)w->n;
-    for (size_t i = 0; i < w->n; i++) rss += w->residual[i] * w->residual[i], tss += (w->d->y[i] - m) * (w->d->y[i] - m);
-    o->sigma = sqrt(rss / (double)(w->n - w->p)), o->r2 = 1 - rss / tss;
+    for (size_t i = 0; i < w->n && has_intercept(w->d); i++) m += w->d->y[i] / (double)w->n;
+    for (size_t i = 0; i < w->n; i++) tss += (w->d->y[i] - m) * (w->d->y[i] - m);
+    w->rss = dot(w->residual, w->residual, w->n);
+    o->sigma = sqrt(w->rss / (double)(w->n - w->p)), o->r2 = 1 - w->rss / tss;
     back(w, o->estimate, 1);
 }
 
@@ -109,9 +113,12 @@ static void errors_of(struct work *w, struct ols *o, enum ols_errors errors) {
     if (errors != OLS_CLASSICAL) sandwich(w, errors);
     for (size_t c = 0; c < p; c++) back(w, w->m + c, p);     /* columns */
     for (size_t a = 0; a < p; a++) back(w, w->m + a * p, 1); /* rows */
+    memset(w->group, 0, p * p * sizeof *w->group);           /* becomes R⁻¹: its rows tell the errors of independent rows */
+    for (size_t c = 0; c < p; c++) w->group[c * p + c] = 1, back(w, w->group + c, p);
     o->df = errors == OLS_CLASSICAL ? (double)(o->n - p) : (double)o->clusters - 1;
     for (size_t a = 0; a < p; a++) {
         o->se[a] = sqrt(w->m[a * p + a]);
+        if (!(o->se[a] > 1e-7 * o->sigma * sqrt(dot(w->group + a * p, w->group + a * p, p)))) o->se[a] = NAN;
         o->t[a] = o->estimate[a] / o->se[a];
         o->pvalue[a] = t_two_sided(o->t[a], o->df);
     }
@@ -134,7 +141,14 @@ static int compute(struct ols *o, struct work *w, enum ols_errors errors, struct
     if (!w->p || w->p >= w->n)
         return fail(e, ERR_RANGE, "expected more rows than coefficients and at least one of these, found %zu and %zu", w->n,
                     w->p);
+    if (errors != OLS_CLASSICAL && o->clusters <= w->p)
+        return fail(e, ERR_RANGE, "expected more clusters than coefficients, found %zu and %zu: their errors cannot be estimated",
+                    o->clusters, w->p);
+    if (constant(d->y, w->n) && (has_intercept(d) || d->y[0] == 0))
+        return fail(e, ERR_RANGE, "expected a response that varies, found one value throughout %.60s", d->response);
     fit(w, o);
+    if (!(w->rss > 1e-24 * dot(d->y, d->y, w->n)))
+        return fail(e, ERR_RANGE, "expected a response that varies beyond its columns, found one that they give exactly");
     errors_of(w, o, errors);
     return 0;
 }

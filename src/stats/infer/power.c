@@ -70,7 +70,8 @@ int power_two_groups(struct power *out, double delta, size_t n1, size_t n2, doub
 struct redrawn {
     const struct lmm *truth;
     const struct design *d;
-    const char *tested;
+    const char *tested;        /* by Wald */
+    const struct design *null; /* by likelihood ratio */
 };
 
 static int draw_response(void **data, const void *ctx, struct rng *r, struct err *e) {
@@ -94,13 +95,32 @@ static int test_fixed(double *p, const void *data, const void *ctx, struct err *
     return 0;
 }
 
+static int test_ratio(double *p, const void *data, const void *ctx, struct err *e) {
+    const struct redrawn *x = ctx;
+    struct design d = *x->d, null = *x->null;
+    struct lmm_compared c;
+    d.y = null.y = (double *)data;
+    int rc = lmm_ratio(&c, &null, &d, e);
+    if (rc == ERR_RANGE || rc == ERR_LIMIT) return *p = NAN, 0;
+    *p = rc ? NAN : c.p;
+    return rc;
+}
+
 int power_lmm(struct power *out, const struct lmm *truth, const struct design *d, const char *tested, double alpha,
               const struct replication *how, struct err *e) {
-    const struct redrawn x = {truth, d, tested};
+    const struct redrawn x = {truth, d, tested, NULL};
     const struct planted p = {draw_response, test_fixed, free, &x};
     size_t i = 0;
     while (i < truth->n_fixed && strcmp(truth->fixed[i].name, tested)) i++;
     if (i == truth->n_fixed) return fail(e, ERR_ARG, "expected a fixed effect \"%.60s\", found none of that name", tested);
+    return power_simulate(out, &p, alpha, how, e);
+}
+
+int power_lmm_ratio(struct power *out, const struct lmm *truth, const struct design *null, const struct design *d, double alpha,
+                    const struct replication *how, struct err *e) {
+    const struct redrawn x = {truth, d, NULL, null};
+    const struct planted p = {draw_response, test_ratio, free, &x};
+    TRY(design_nested(null, d, e));
     return power_simulate(out, &p, alpha, how, e);
 }
 

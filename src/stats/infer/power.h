@@ -31,6 +31,9 @@ int power_two_groups(struct power *out, double delta, size_t n1, size_t n2, doub
 struct lmm;
 int power_lmm(struct power *out, const struct lmm *truth, const struct design *d, const char *tested, double alpha,
               const struct replication *how, struct err *e);
+/* The same with the likelihood ratio of `null`, a model within d on the same rows, both by ML: tests effects of several columns at once. */
+int power_lmm_ratio(struct power *out, const struct lmm *truth, const struct design *null, const struct design *d, double alpha,
+                    const struct replication *how, struct err *e);
 /* A model out of nothing: fixed[d->x.k] coefficients, sd of every random term, part by part, without correlations, and of the residual.
  * lmm_free. */
 int lmm_plant(struct lmm *out, const struct design *d, const double *fixed, const double *sd, double residual_sd, struct err *e);

@@ -1,5 +1,6 @@
 /* Checks of samples, and ranks. */
 #include "stats/infer/sample.h"
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -15,8 +16,25 @@ int sample_ok(const double *x, size_t n, size_t least, const char *what, struct 
     return 0;
 }
 
-int varies(double sd, struct err *e) {
-    return sd > 0 ? 0 : fail(e, ERR_RANGE, "expected values that vary, found the same value throughout");
+int constant(const double *x, size_t n) {
+    for (size_t i = 1; i < n; i++)
+        if (x[i] != x[0]) return 0;
+    return 1;
+}
+
+int varies(double sd, int same, const char *found, struct err *e) {
+    if (!same && sd > 0) return 0;
+    return fail(e, ERR_RANGE, "expected values that vary, found %s", same ? found : "differences too small to be squared");
+}
+
+/* Differences of 0.3 - 0.1 and 0.4 - 0.2 are not the same number, but for what the digits say. */
+static void settle_rounding(double *d, const double *x, const double *y, size_t n) {
+    double size = 0, least = d[0], most = d[0];
+    for (size_t i = 0; i < n; i++) {
+        size = fmax(size, fmax(fabs(x[i]), fabs(y[i])));
+        least = fmin(least, d[i]), most = fmax(most, d[i]);
+    }
+    for (size_t i = 0; i < n && most - least <= 4 * DBL_EPSILON * size; i++) d[i] = d[0];
 }
 
 int differences(double **d, const double *x, const double *y, size_t n, size_t least, struct err *e) {
@@ -25,6 +43,7 @@ int differences(double **d, const double *x, const double *y, size_t n, size_t l
     TRY(sample_ok(y, n, least, "the second of the pairs", e));
     if (!(z = malloc((n + 1) * sizeof *z))) return fail(e, ERR_NOMEM, "no memory for %zu pairs", n);
     for (size_t i = 0; i < n; i++) z[i] = x[i] - y[i];
+    settle_rounding(z, x, y, n);
     int rc = sample_ok(z, n, least, "the differences of pairs", e);
     if (rc < 0)
         free(z);

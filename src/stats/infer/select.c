@@ -17,7 +17,9 @@ void count_missing(struct left_out *out, unsigned char *keep, const struct frame
         if (keep) keep[i] = !any;
     }
     for (size_t j = 0; j < k; j++) {
-        if (!c[j]->missing || at + 1 >= sizeof out->why) continue;
+        size_t before = 0;
+        while (c[before] != c[j]) before++;
+        if (before < j || !c[j]->missing || at + 1 >= sizeof out->why) continue;
         int n = snprintf(out->why + at, sizeof out->why - at, "%s%s missing in %zu", at ? ", " : "", c[j]->name, c[j]->missing);
         at += (size_t)n;
     }
