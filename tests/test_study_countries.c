@@ -91,16 +91,24 @@ Test(study_countries, correlations_are_those_of_room_stats) {
     study_free(s);
 }
 
-/* Published: r = 0.474 of 16 languages; t(14) = 2.014, p = .0636, interval −0.028 to 0.785. */
-Test(study_countries, the_published_interval_follows_from_r_and_n) {
-    struct study *s = five(FIVE);
+/* What was published stands beside them where the study has it, as it has it, and nowhere else. */
+Test(study_countries, the_published_one_is_the_studys) {
+    struct str text = {0};
+    str_printf(
+        &text,
+        "%spublished: [{what: W, beside: correlation, metric: cpi, value: 0.5, lo: 0.25, hi: 0.75, p: 0.125, n: 9, source: "
+        "S}]\n",
+        FIVE);
+    struct study *with = five(text.s), *without = five(FIVE);
     const struct country_values v = {{1, 2, 3, 4, 5}};
     const struct language_figure f = {"m", "g", "cpi", {1, 3, 2, 5, 4}};
-    json_t *tree = json_object();
-    OK(countries_add(tree, s, &v, &f, &e));
+    json_t *tree = json_object(), *plain = json_object();
+    OK(countries_add(tree, with, &v, &f, &e));
+    OK(countries_add(plain, without, &v, &f, &e));
     const json_t *o = json_object_get(tree, "published");
-    cr_assert_float_eq(number(o, "lo"), -0.028, 5e-4);
-    cr_assert_float_eq(number(o, "hi"), 0.785, 5e-4);
-    json_decref(tree);
-    study_free(s);
+    cr_assert(number(o, "r") == 0.5 && number(o, "lo") == 0.25 && number(o, "p") == 0.125 && number(o, "n") == 9);
+    cr_assert_null(json_object_get(plain, "published"));
+    json_decref(tree), json_decref(plain);
+    study_free(with), study_free(without);
+    str_free(&text);
 }

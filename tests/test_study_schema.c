@@ -74,6 +74,7 @@ static const struct place {
     {"exclude", HEAD MODEL ARMS "exclude: {zz: 1}\n", ""},
     {"choices/[]", HEAD MODEL ARMS "choices: [{zz: 1}]\n", ""},
     {"hypotheses/[]", HEAD MODEL ARMS "hypotheses: [{zz: 1}]\n", ""},
+    {"published/[]", HEAD MODEL ARMS "published: [{zz: 1}]\n", ""},
     {"council", HEAD MODEL ARMS "council: {zz: 1}\n", ""},
     {"planted", HEAD MODEL ARMS "planted: {zz: 1}\n", "council"},
     {"planted/boundary", HEAD MODEL ARMS "planted: {boundary: {zz: 1}}\n", ""},

@@ -38,13 +38,25 @@ static const char *shown(char buf[32], const json_t *v, const char *format) {
     return buf;
 }
 
+/* "chi2(15) = 26.076, ", or nothing. */
+static const char *statistic(char buf[64], const json_t *o) {
+    const json_t *v = json_object_get(o, "statistic"), *df = json_object_get(o, "df");
+    const char *name = text(o, "statistic_name");
+    *buf = 0;
+    if (json_is_number(v) && json_is_number(df))
+        snprintf(buf, 64, "%.20s(%.4g) = %.3f, ", name, json_number_value(df), json_number_value(v));
+    else if (json_is_number(v))
+        snprintf(buf, 64, "%.20s = %.3f, ", name, json_number_value(v));
+    return buf;
+}
+
 static void print_hypothesis(const json_t *h) {
-    char b[6][32];
+    char b[6][32], of[64];
     const json_t *ci = json_object_get(h, "ci95");
-    printf("%-26s %-12s %-11s %9s %8s [%s, %s] %10s %10s  %s\n", text(h, "id"), text(h, "status"), text(h, "metric"),
+    printf("%-26s %-12s %-11s %9s %8s [%s, %s] %10s %10s  %s%s\n", text(h, "id"), text(h, "status"), text(h, "metric"),
            shown(b[0], json_object_get(h, "estimate"), "%.4f"), shown(b[1], json_object_get(h, "g"), "%.3f"),
            shown(b[2], json_array_get(ci, 0), "%.3f"), shown(b[3], json_array_get(ci, 1), "%.3f"),
-           shown(b[4], json_object_get(h, "p"), "%.3g"), shown(b[5], json_object_get(h, "p_adjusted"), "%.3g"),
+           shown(b[4], json_object_get(h, "p"), "%.3g"), shown(b[5], json_object_get(h, "p_adjusted"), "%.3g"), statistic(of, h),
            *text(h, "why")                             ? text(h, "why")
            : json_is_true(json_object_get(h, "holds")) ? "holds"
                                                        : "does not hold");
@@ -85,7 +97,11 @@ static void print_distance(const json_t *o) {
     json_t *c;
     char b[6][32];
     if (!o) return;
-    printf("\nslopes by language against numbers by country (published: r 0.474, p 0.064, 16 languages)\n");
+    const json_t *p = json_object_get(o, "published");
+    printf("\nslopes by language against numbers by country\n");
+    if (p)
+        printf("published: r %s, p %s, %" JSON_INTEGER_FORMAT " languages\n", shown(b[0], json_object_get(p, "r"), "%.3f"),
+               shown(b[1], json_object_get(p, "p"), "%.3f"), json_integer_value(json_object_get(p, "n")));
     json_array_foreach(json_object_get(o, "missing"), i, c)
         printf("%s left out: no number for \"%s\"\n", text(c, "language"), text(c, "country"));
     json_array_foreach(json_object_get(o, "correlations"), i, c)
@@ -101,20 +117,20 @@ static const char *model_of(const json_t *o) { return *text(o, "model") ? text(o
 static void print_explored(const json_t *j) {
     size_t i;
     json_t *h;
-    char b[3][32];
-    printf("\nslopes from no to all agents aligned (exploratory)\n");
+    char b[3][32], of[64];
+    printf("\nslopes from no to all agents aligned (exploratory); of arms that vary nothing but the share of aligned agents\n");
     json_array_foreach(json_object_get(j, "slopes"), i, h)
-        printf("%-4s %-6s %-24s %9s z %8s p %s\n", text(h, "metric"), text(h, "language"), model_of(h),
+        printf("%-4s %-6s %-24s %9s z %8s p %s  %s\n", text(h, "metric"), text(h, "language"), model_of(h),
                shown(b[0], json_object_get(h, "estimate"), "%.4f"), shown(b[1], json_object_get(h, "z"), "%.3f"),
-               shown(b[2], json_object_get(h, "p"), "%.3g"));
+               shown(b[2], json_object_get(h, "p"), "%.3g"), text(h, "why"));
     json_array_foreach(json_object_get(j, "interactions"), i, h)
-        printf("%-4s %-6s share x %s: %s, p %s\n", text(h, "metric"), text(h, "language"), text(h, "by"),
-               shown(b[0], json_object_get(h, "statistic"), "%.3f"), shown(b[1], json_object_get(h, "p"), "%.3g"));
+        printf("%-4s %-6s share x %s: %sp %s  %s\n", text(h, "metric"), text(h, "language"), text(h, "by"), statistic(of, h),
+               shown(b[1], json_object_get(h, "p"), "%.3g"), text(h, "why"));
     printf("\nHedges' g of all agents aligned against none (exploratory)\n");
     json_array_foreach(json_object_get(j, "effects"), i, h)
-        printf("%-4s %-6s %-24s %9s [%s, %s]\n", text(h, "metric"), text(h, "language"), text(h, "model"),
+        printf("%-4s %-6s %-24s %9s [%s, %s]  %s\n", text(h, "metric"), text(h, "language"), text(h, "model"),
                shown(b[0], json_object_get(h, "g"), "%.3f"), shown(b[1], json_array_get(json_object_get(h, "ci95"), 0), "%.3f"),
-               shown(b[2], json_array_get(json_object_get(h, "ci95"), 1), "%.3f"));
+               shown(b[2], json_array_get(json_object_get(h, "ci95"), 1), "%.3f"), text(h, "why"));
 }
 
 static void print_stats(const json_t *j) {

@@ -94,19 +94,19 @@ static void show_lines(const struct work *w) {
 
 /* ---- what stands beside the archive ---- */
 
-struct beside {
+struct given {
     json_t *registration, *score, *stats, *report, *stats_again, *report_again;
     struct tokenizer *words_of;
 };
 
-static int read_beside(struct beside *b, struct args *a, struct err *e) {
+static int read_beside(struct given *b, struct args *a, struct err *e) {
     if (arg_has(a, "registration")) TRY(registration_read(&b->registration, arg_str(a, "registration"), e));
     if (arg_has(a, "score")) TRY(read_json(&b->score, arg_str(a, "score"), "a score", e));
     if (arg_has(a, "stats")) TRY(read_json(&b->stats, arg_str(a, "stats"), "statistics", e));
     return arg_has(a, "report") ? read_json(&b->report, arg_str(a, "report"), "a report", e) : 0;
 }
 
-static void beside_free(struct beside *b) {
+static void beside_free(struct given *b) {
     json_decref(b->registration), json_decref(b->score), json_decref(b->stats), json_decref(b->report);
     json_decref(b->stats_again), json_decref(b->report_again);
     tokenizer_free(b->words_of);
@@ -149,7 +149,7 @@ static int verify_page(struct work *w, const json_t *tree, const char *path, str
 
 /* ---- all ---- */
 
-static int verify_with(struct work *w, struct archive *archive, struct beside *b, struct args *a, struct err *e) {
+static int verify_with(struct work *w, struct archive *archive, struct given *b, struct args *a, struct err *e) {
     int64_t threads = 0;
     TRY(arg_i64(a, "threads", 1, 1024, &threads, e));
     TRY(read_beside(b, a, e));
@@ -174,7 +174,7 @@ static int verify_with(struct work *w, struct archive *archive, struct beside *b
 
 static int verify_study(struct work *w, struct args *a, struct err *e) {
     struct archive *archive;
-    struct beside b = {0};
+    struct given b = {0};
     TRY(archive_open(&archive, a->pos[0], ARCHIVE_READ, e));
     w->is_of_study = archive_has(archive, "study");
     int rc = verify_with(w, archive, &b, a, e);

@@ -58,12 +58,12 @@ static int add_correlations(struct titled *s, struct err *e) {
                        cell_number(x, "n"), r_cell(x), cell_number(x, "p"), cell_number(x, "rho"), cell_number(x, "rho_p"),
                        cell_text(x, "why")),
              2);
-    if (json_array_size(rows)) rows_add(rows, published_row(json_object_get(tree, "published")), 4);
-    return study_table(
-        s, "Correlations of languages with numbers by country, beside the published one",
-        "Published: arXiv 2603.04904, Hofstede's Power Distance Index, r = 0.474, p = .064, 16 languages; its interval "
-        "is made from r and n. With so few languages a correlation is hardly known.",
-        columns, COUNT(columns), rows, e);
+    const json_t *published = json_object_get(tree, "published");
+    if (json_array_size(rows) && published) rows_add(rows, published_row(published), 4);
+    return study_table(s,
+                       published ? "Correlations of languages with numbers by country, beside the published one (exploratory)"
+                                 : "Correlations of languages with numbers by country (exploratory)",
+                       "With so few languages a correlation is hardly known.", columns, COUNT(columns), rows, e);
 }
 
 static int add_missing(struct page *p, const json_t *tree, const struct titled *s, struct err *e) {
@@ -85,10 +85,10 @@ int study_countries(struct page *p, const json_t *tree, struct err *e) {
                         "stands for a language is a choice of the study, made before it ran.",
                         0},
                        tree};
-    TRY(add_points(&s, "g", "cpi", "Effect on CPI by number of the country", "g", e));
-    TRY(add_points(&s, "g", "di", "Effect on DI by number of the country", "g", e));
-    TRY(add_points(&s, "slope", "cpi", "Slope of CPI by number of the country", "z per 0 to 100 %", e));
-    TRY(add_points(&s, "slope", "di", "Slope of DI by number of the country", "z per 0 to 100 %", e));
+    TRY(add_points(&s, "g", "cpi", "Effect on CPI by number of the country (exploratory)", "g", e));
+    TRY(add_points(&s, "g", "di", "Effect on DI by number of the country (exploratory)", "g", e));
+    TRY(add_points(&s, "slope", "cpi", "Slope of CPI by number of the country (exploratory)", "z per 0 to 100 %", e));
+    TRY(add_points(&s, "slope", "di", "Slope of DI by number of the country (exploratory)", "z per 0 to 100 %", e));
     TRY(add_correlations(&s, e));
     return add_missing(p, tree, &s, e);
 }

@@ -14,15 +14,21 @@ int study_choices(struct page *p, const json_t *tree, struct err *e) {
     struct titled s = {
         {p, "Under other choices", "sensitivity",
          "The same effect, 100 % against 0 %, if one choice had been another: a part dropped from the indices, hits raw, "
-         "monologue in other "
-         "units, another reference of the z, a kind of dictionary words not counted.",
+         "monologue in other units, another reference of the z, a kind of dictionary words not counted. Each row differs from "
+         "what "
+         "is reported in that one thing.",
          0},
         tree};
+    char caption[400];
+    if (study_lacks_indices(tree)) return 0;
+    snprintf(caption, sizeof caption,
+             "\"no boundary: threat\": words of that kind are not counted; %s. Other units: by a reference made of the runs so "
+             "counted. Where a choice turns the sign, the finding is the choice's.",
+             study_anew(tree));
     for (int m = 0; m < 2; m++) {
         struct page_plot pl = {.chart = PAGE_DOT,
                                .title = titles[m],
-                               .caption = "\"no boundary: threat\": words of that kind are not counted. Where a choice turns the "
-                                          "sign, the finding is the choice's.",
+                               .caption = caption,
                                .data = {columns, COUNT(columns), NULL},
                                .x = study_measures[m].key,
                                .y = "variant",
@@ -35,7 +41,7 @@ int study_choices(struct page *p, const json_t *tree, struct err *e) {
         }
         TRY(study_plot(&s, pl, page_rows(list, columns, COUNT(columns), 0), e));
     }
-    return study_table(&s, "Effects on both indices under other choices", NULL, columns, COUNT(columns),
+    return study_table(&s, "Effects on both indices under other choices", caption, columns, COUNT(columns),
                        page_rows(list, columns, COUNT(columns), 0), e);
 }
 
@@ -62,20 +68,22 @@ static int add_hypotheses(struct titled *s, struct err *e) {
         TEXT_COLUMN("metric", "Of"),
         NUMBER_COLUMN("estimate", "Estimate", "units of the metric"),
         {.name = "g", .label = "g", .type = PAGE_NUMBER, .unit = "g", .interval = 1, .note = "95 %, noncentral t"},
+        TEXT_COLUMN("statistic", "Statistic"),
         NUMBER_COLUMN("p", "p", ""),
         NUMBER_COLUMN("p_adjusted", "p, corrected", ""),
         TEXT_COLUMN("verdict", "Verdict")};
     json_t *rows = json_array(), *h;
     size_t i;
-    char caption[300];
+    char caption[400], text[60];
     EACH_OF(json_object_get(s->tree, "hypotheses"), i, h)
     rows_add(rows,
-             json_pack("[o,o,o,o,o,o,o,s]", cell_text(h, "id"), cell_text(h, "status"), cell_text(h, "metric"),
-                       cell_number(h, "estimate"), effect_cell(h), cell_number(h, "p"), cell_number(h, "p_adjusted"),
-                       verdict_of(h)),
+             json_pack("[o,o,o,o,o,s,o,o,s]", cell_text(h, "id"), cell_text(h, "status"), cell_text(h, "metric"),
+                       cell_number(h, "estimate"), effect_cell(h), study_statistic(text, h), cell_number(h, "p"),
+                       cell_number(h, "p_adjusted"), verdict_of(h)),
              0);
     snprintf(caption, sizeof caption,
-             "p is two-sided, corrected over all hypotheses (%.40s). Exploratory: the archive does not stand on a registration "
+             "p is two-sided, corrected over all hypotheses (%.40s). A likelihood ratio (chi2) of several slopes has no "
+             "estimate. Exploratory: the archive does not stand on a registration "
              "that it keeps in every respect.",
              text_of(s->tree, "correction"));
     return study_table(s, "What was claimed, and what holds", caption, columns, COUNT(columns), rows, e);
@@ -247,20 +255,22 @@ static int add_word_table(struct titled *s, struct err *e) {
 }
 
 int study_words(struct page *p, const json_t *tree, struct err *e) {
+    char about[400];
     struct titled hypotheses = {{p, "Hypotheses", "hypotheses",
                                  "What the study claimed before it ran, tested as it was registered, and how far each finding "
                                  "hangs on a single word of the "
                                  "dictionaries.",
                                  0},
                                 tree};
-    struct titled s = {
-        {p, "Without one word", "words",
-         "The effect of 100 % against 0 % aligned agents, and the slope, if one word were not in its dictionary: every "
-         "word in turn, scored anew with a reference of its own.",
-         0},
-        tree};
+    struct titled s = {{p, "Without one word", "words", about, 0}, tree};
+    snprintf(
+        about, sizeof about,
+        "The effect of 100 %% against 0 %% aligned agents, and the slope, if one word were not in its dictionary: every word in "
+        "turn, %s.",
+        study_anew(tree));
     TRY(add_hypotheses(&hypotheses, e));
     TRY(add_hypothesis_words(&hypotheses, e));
+    if (study_lacks_indices(tree)) return 0;
     TRY(add_ranges(&s, "g", "Effects without one word", "g", e));
     TRY(add_ranges(&s, "slope", "Slopes without one word", "z per 0 to 100 %", e));
     TRY(add_range_table(&s, e));

@@ -5,6 +5,7 @@
 #include "study/terms.h"
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,11 +78,38 @@ static int choose_reference(struct analysis *x) {
 static const struct tested untested = {
     .estimate = NAN, .g = NAN, .lo = NAN, .hi = NAN, .statistic = NAN, .df = NAN, .p = NAN, .p_adjusted = NAN};
 
+/* A part that is the same in every run of the reference has no z, and then there is no index: said, and not left as a missing number. */
+static int lacks_index(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h) {
+    const struct study *s = c->s;
+    if (h->metric != OF_CPI && h->metric != OF_DI) return 0;
+    for (int p = 0; p < METRIC_PARTS; p++) {
+        int cells = 0, constant = 0;
+        for (int i = 0; i < s->n_cells; i++) {
+            const struct cell *at = &s->cell[i];
+            if (!(h->languages >> at->language & 1) || !(h->models >> at->model & 1) || !(h->arms >> at->arm & 1)) continue;
+            int scope = reference_scope(s, at, r->within ? r->within - 1 : (int)h->scope);
+            cells++, constant += (h->kind == KIND_AGENTS ? &r->agent[scope] : &r->run[scope])->sd[p] == 0;
+        }
+        if (!cells || constant < cells) continue;
+        snprintf(t->why, sizeof t->why, "%s is the same in every run of the reference: it has no z, and CPI and DI no value",
+                 metric_part_name((enum metric_part)p));
+        return 1;
+    }
+    return 0;
+}
+
 int test_one(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e) {
     *t = untested;
+    if (lacks_index(t, c, r, h)) return 0;
     if (h->kind == KIND_CONTRAST) return test_contrast(t, c, r, h, e);
     if (h->kind == KIND_AGENTS) return test_agents(t, c, r, h, e);
     return test_model(t, c, r, h, e);
+}
+
+const char *statistic_name(const struct hypothesis *h) {
+    if (h->test == BY_PERMUTATION) return "difference";
+    if (h->kind == KIND_CONTRAST || h->kind == KIND_AGENTS) return "t";
+    return *hypothesis_null(h) ? "chi2" : "z";
 }
 
 /* What the hypothesis claims to be below alpha (claim.h). */
@@ -115,6 +143,7 @@ static json_t *tested_json(const struct analysis *x, const struct hypothesis *h,
     json_object_set_new(o, "g", number(t->g));
     json_object_set_new(o, "ci95", interval_json(t));
     json_object_set_new(o, "statistic", number(t->statistic));
+    json_object_set_new(o, "statistic_name", json_string(statistic_name(h)));
     json_object_set_new(o, "df", number(t->df));
     json_object_set_new(o, "p", number(t->p));
     json_object_set_new(o, "p_adjusted", number(t->p_adjusted));

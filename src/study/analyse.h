@@ -2,13 +2,13 @@
  *
  * A hypothesis is confirmatory if the archive was begun with a registration, nothing deviates from it, every planned run is finished, and
  * the scores stand on the registered reference; else it is exploratory, and why is said. Slopes by language and model, their interactions
- * and the effects of each model are given for CPI and DI whether somebody claimed something about them or not; they are exploratory.
+ * and the effects of each model, of the arms that vary nothing but the share of aligned agents (sweep.h), are given for CPI and DI whether somebody claimed something about them or not; they are exploratory.
  *
  * {"study", "planted", "registration": hash or null, "why_exploratory": [sentence], "remarks": [sentence], "correction", "hypotheses": [{"id", "status":
- * "confirmatory" | "exploratory", the members of its terms, "n", "estimate", "g", "ci95", "statistic", "df", "p", "p_adjusted", "directional_p", "holds",
+ * "confirmatory" | "exploratory", the members of its terms, "n", "estimate", "g", "ci95", "statistic", "statistic_name": "t", "z", "chi2" or "difference", "df", "p", "p_adjusted", "directional_p", "holds",
  * "why": why it could not be computed, or ""}], "slopes": [{"metric", "language", "model": id or null (all, each a level of a factor),
  * "estimate", "z", "p", "why"}], "interactions": [{"metric", "by": "language" or "model", "language": that of a comparison of models, else
- * null, "formula", "null", "estimate", "statistic", "df", "p", "why"}], "effects": [{"metric", "language", "model", "n", "g", "ci95", "p"}]
+ * null, "formula", "null", "estimate", "statistic", "statistic_name", "df", "p", "why"}], "effects": [{"metric", "language", "model", "n", "g", "ci95", "p"}]
  * all aligned against none, "reference_from": as reference_from_name, "reference_runs", "loss": [as in score.h], "words": [{"id", "figure": "g" | "estimate" | "statistic", "value", "lo", "hi",
  * "lo_without", "hi_without", "words", "verdict_turned_without"}], "made_with": as again.h, "power_distance": the slopes by language against numbers by country, as
  * countries.h}. What is not there for a kind is null; a word is {"language", "dictionary", "word"}.

@@ -1,8 +1,9 @@
 /* What is tested though nobody claimed it: slopes by language and model, whether they differ, and the effect of everybody aligned against
  * nobody in each language with each model. */
 #include "study/analyse_int.h"
-#include "study/report_int.h"
+#include "study/sweep.h"
 #include "study/terms.h"
+#include <jansson.h>
 #include <math.h>
 
 static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
@@ -13,7 +14,7 @@ static struct hypothesis about(const struct study *s, int metric, enum hypothesi
                                .test = BY_LMM,
                                .direction = IS_DIFFERENT,
                                .prefix = PREFIX_ALIGNMENT,
-                               .arms = s->n_arms == 64 ? ~0ull : (1ull << s->n_arms) - 1,
+                               .arms = sweep_arms(s, PREFIX_ALIGNMENT),
                                .languages = (1ull << s->n_languages) - 1,
                                .models = (1ull << s->n_models) - 1};
 }
@@ -41,11 +42,12 @@ static int add_interaction(struct analysis *x, json_t *list, int metric, int lan
     struct tested t;
     if (language >= 0) h.by = ACROSS_MODEL, h.languages = 1ull << language;
     TRY(test_one(&t, x->c, &x->r, &h, x->e));
-    json_array_append_new(list, json_pack("{s:s, s:s, s:s?, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "metric",
-                                          hypothesis_metric_name(h.metric), "by", hypothesis_by_name(h.by), "language",
-                                          language < 0 ? NULL : s->language[language]->code, "formula", hypothesis_formula(&h),
-                                          "null", hypothesis_null(&h), "estimate", number(t.estimate), "statistic",
-                                          number(t.statistic), "df", number(t.df), "p", number(t.p), "why", t.why));
+    json_array_append_new(list,
+                          json_pack("{s:s, s:s, s:s?, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:s}", "metric",
+                                    hypothesis_metric_name(h.metric), "by", hypothesis_by_name(h.by), "language",
+                                    language < 0 ? NULL : s->language[language]->code, "formula", hypothesis_formula(&h), "null",
+                                    hypothesis_null(&h), "estimate", number(t.estimate), "statistic", number(t.statistic),
+                                    "statistic_name", statistic_name(&h), "df", number(t.df), "p", number(t.p), "why", t.why));
     return 0;
 }
 
@@ -54,7 +56,7 @@ static int add_effect(struct analysis *x, json_t *list, int metric, int language
     struct hypothesis h = about(s, metric, KIND_CONTRAST);
     struct tested t;
     int none, all;
-    if (!contrast_cells(s, language, model, &none, &all)) return 0;
+    if (!sweep_ends(s, language, model, &none, &all)) return 0;
     h.test = BY_WELCH, h.languages = 1ull << language, h.models = 1ull << model;
     h.arm[0] = s->cell[all].arm, h.arm[1] = s->cell[none].arm;
     h.arms = 1ull << h.arm[0] | 1ull << h.arm[1];

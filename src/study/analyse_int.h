@@ -34,6 +34,8 @@ double run_value(const struct scored *c, const struct reference *r, const struct
                  const struct hypothesis *h, int of_agent);
 int rows_of(struct rows *out, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);
 void rows_free(struct rows *x);
+/* What its statistic is: "t", "z", "chi2" of a likelihood ratio, "difference" of means. */
+const char *statistic_name(const struct hypothesis *h);
 /* Whether it is as registered: adjusted p below alpha, the sign as claimed. */
 int hypothesis_holds(const struct hypothesis *h, const struct tested *t);
 /* fixed: r stays what it is when a word is left out; else it is made anew. full: with all words. */

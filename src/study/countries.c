@@ -1,4 +1,4 @@
-/* Correlations of languages with numbers by country. The published one is Pearson's r of 16 languages; its interval follows from both. */
+/* Correlations of languages with numbers by country, beside the published one where the study file has it. */
 #include "study/countries.h"
 #include "stats/infer/correlation.h"
 #include "stats/infer/frame.h"
@@ -6,11 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* arXiv 2603.04904: Hofstede's Power Distance Index; neither the countries nor the figure of a language are published. */
-static const struct {
-    double r, p;
-    size_t n;
-} published = {0.474, 0.064, 16};
+static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 
 /* ---- the table ---- */
 
@@ -46,8 +42,6 @@ int country_values(struct country_values *out, const struct study *s, struct fra
 
 /* ---- correlations ---- */
 
-static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
-
 static json_t *correlation_json(const struct language_figure *f, const double *x, const double *y, size_t n) {
     struct correlation c = {NAN, NAN, NAN, NAN, {NAN, NAN}, NAN, NAN};
     struct err why = ERR_INIT;
@@ -65,21 +59,24 @@ static json_t *list_of(json_t *tree, const char *key) {
 }
 
 static void begin(json_t *tree, const struct study *s, const struct country_values *v) {
-    struct interval ci = fisher_interval(published.r, published.n, 0.95);
     json_t *missing = list_of(tree, "missing");
     for (int i = 0; i < s->n_languages; i++)
         if (!isfinite(v->at[i]))
             json_array_append_new(missing, json_pack("{s:s, s:s}", "language", s->language[i]->code, "country", s->country[i]));
-    json_object_set_new(tree, "published",
-                        json_pack("{s:f, s:f, s:f, s:f, s:I}", "r", published.r, "lo", ci.lo, "hi", ci.hi, "p", published.p, "n",
-                                  (json_int_t)published.n));
+    for (int i = 0; i < s->n_published; i++) {
+        const struct published *p = &s->published[i];
+        if (p->beside == BESIDE_CORRELATION)
+            json_object_set_new(tree, "published",
+                                json_pack("{s:o, s:o, s:o, s:o, s:I}", "r", number(p->value), "lo", number(p->lo), "hi",
+                                          number(p->hi), "p", number(p->p), "n", (json_int_t)p->n));
+    }
 }
 
 int countries_add(json_t *tree, const struct study *s, const struct country_values *v, const struct language_figure *f,
                   struct err *e) {
     double x[STUDY_MAX_LANGUAGES], y[STUDY_MAX_LANGUAGES];
     size_t n = 0;
-    if (!json_object_get(tree, "published")) begin(tree, s, v);
+    if (!json_object_get(tree, "missing")) begin(tree, s, v);
     json_t *points = list_of(tree, "points");
     for (int i = 0; i < s->n_languages; i++) {
         if (!isfinite(v->at[i]) || !isfinite(f->at[i])) continue;

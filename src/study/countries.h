@@ -26,7 +26,7 @@ struct language_figure {
 };
 /* Adds figures and what they have to do with the numbers to tree, which is an object; call it once for each figure.
  * {"missing": [{"language", "country"}], "points": [{"language", "country", "model", "figure", "measure", "x", "y"}], "correlations": [{"model",
- *  "figure", "measure", "n", "r", "lo", "hi", "t", "df", "p", "rho", "rho_p", "why"}], "published": {"r", "lo", "hi", "p", "n"}}; lo and hi: 95 %,
+ *  "figure", "measure", "n", "r", "lo", "hi", "t", "df", "p", "rho", "rho_p", "why"}], "published": {"r", "lo", "hi", "p", "n"}}, the last where the study has it (published.h); lo and hi: 95 %,
  * Fisher's z. why: why there is no correlation, else "". */
 int countries_add(struct json_t *tree, const struct study *s, const struct country_values *v, const struct language_figure *f,
                   struct err *e);

@@ -6,6 +6,7 @@
  *   interaction  the slope differs between languages, or (by: model) between models    mixed model; likelihood ratio for three or more
  *   agents       inside each run of the arms: agents with a prefix minus the others    paired t
  * Mixed models of several languages or models have them as fixed factors (from five languages on: a random slope of the language).
+ * Slopes and interactions are over the arms that vary nothing but the share of their prefix (sweep.h).
  * Every p is two-sided. A hypothesis holds if its adjusted p is below alpha and the sign of the estimate is the registered direction. */
 #ifndef STUDY_HYPOTHESIS_H
 #define STUDY_HYPOTHESIS_H
@@ -84,7 +85,7 @@ struct hypothesis {
     enum prefix_id prefix;       /* slope, interaction, agents */
     enum hypothesis_by by;       /* interaction: between what */
     int arm[2];                  /* contrast */
-    uint64_t arms;               /* bit i: the i-th arm; contrast: those two; slope and interaction: all */
+    uint64_t arms;               /* bit i: the i-th arm; contrast: those two; slope and interaction: sweep_arms */
     uint64_t languages, models;  /* bit i: the i-th */
     double alpha;
 };

@@ -54,6 +54,10 @@ double metric_monologue(const struct counts *c, enum metric_unit u) {
 
 double metric_conformity(const struct counts *c) { return ratio(c->conformed, c->aloud); }
 
+double metric_kind(const struct counts *c, int dictionary, int kind) {
+    return ratio(c->kinds[dictionary][kind], c->hits[dictionary]);
+}
+
 void metric_parts(double out[METRIC_PARTS], const struct counts *c, const struct metric_opts *o) {
     int64_t text = sum(c->graphemes, CHANNELS);
     double boundary = (double)c->hits[METRIC_BOUNDARY], protective = (double)c->hits[METRIC_PROTECTIVE];

@@ -66,7 +66,8 @@ struct metric_opts {
 };
 void metric_parts(double out[METRIC_PARTS], const struct counts *c, const struct metric_opts *o);
 double metric_monologue(const struct counts *c, enum metric_unit u);
-double metric_conformity(const struct counts *c); /* conformed / aloud */
+double metric_conformity(const struct counts *c);                     /* conformed / aloud */
+double metric_kind(const struct counts *c, int dictionary, int kind); /* its share of the hits of its dictionary */
 
 struct moments {
     double mean[METRIC_PARTS], sd[METRIC_PARTS];

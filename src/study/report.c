@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 const char *measure_name(int m) {
+    if (m == MEASURE_CONFORMITY) return "conformity";
     return m == MEASURE_CPI ? "cpi" : m == MEASURE_DI ? "di" : metric_part_name((enum metric_part)(m - MEASURE_PARTS));
 }
 
@@ -33,6 +34,7 @@ static void fill_values(double (*out)[MEASURES], const struct scored *c, const s
             if (!scored_in(&c->run[r])) continue;
             metric_parts(parts, &c->run[r].all, &v->o);
             run_values(out[r], parts, &ref->run[reference_scope(c->s, &c->s->cell[i], v->scope)], v->drop);
+            out[r][MEASURE_CONFORMITY] = metric_conformity(&c->run[r].all);
         }
 }
 
@@ -53,22 +55,6 @@ int variant_values(double (*out)[MEASURES], const struct scored *c, const struct
 }
 
 /* ---- cells ---- */
-
-int arm_in_sweep(const struct arm *a) {
-    return a->same_as < 0 && a->with[PREFIX_PLACEBO] == 0 && a->with[PREFIX_INDIVIDUATION] == 0;
-}
-
-int contrast_cells(const struct study *s, int language, int model, int *none, int *all) {
-    *none = *all = -1;
-    for (int i = s->n_cells - 1; i >= 0; i--) {
-        const struct cell *c = &s->cell[i];
-        const struct arm *a = &s->arm[c->arm];
-        if (c->language != language || c->model != model || !arm_in_sweep(a)) continue;
-        if (a->with[PREFIX_ALIGNMENT] == 0) *none = i;
-        if (a->with[PREFIX_ALIGNMENT] == s->n_agents) *all = i;
-    }
-    return *none >= 0 && *all >= 0;
-}
 
 size_t cell_sample(const struct scored *c, double (*value)[MEASURES], int cell, int measure, double *x) {
     size_t n = 0;
@@ -113,9 +99,14 @@ static int about(json_t **out, struct archive *a, const struct scored *c, int re
 
 /* What study stats says: loss, and the hypotheses with each word left out. */
 static int add_stats(json_t *tree, struct archive *a, const struct scored *c, const struct report_opts *o, struct err *e) {
-    static const char *const keys[][2] = {
-        {"loss", "loss"},       {"hypotheses", "hypotheses"}, {"why_exploratory", "why_exploratory"},
-        {"remarks", "remarks"}, {"correction", "correction"}, {"words", "hypothesis_words"}};
+    static const char *const keys[][2] = {{"loss", "loss"},
+                                          {"hypotheses", "hypotheses"},
+                                          {"why_exploratory", "why_exploratory"},
+                                          {"remarks", "remarks"},
+                                          {"correction", "correction"},
+                                          {"words", "hypothesis_words"},
+                                          {"interactions", "interactions"},
+                                          {"registration", "registration"}};
     json_t *stats;
     TRY(study_analyse(&stats, c, &(struct analyse_opts){.reference = o->reference, .scope = o->scope, .words = 1}, a, e));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) json_object_set(tree, keys[i][1], json_object_get(stats, keys[i][0]));
@@ -124,16 +115,31 @@ static int add_stats(json_t *tree, struct archive *a, const struct scored *c, co
     return 0;
 }
 
-/* Choices of units that the reference does not have, and of other words, are standardised by themselves. */
+/* Units that the reference does not have are standardised by themselves. Where words are not counted, one rule for kinds and single words: a
+ * reference that is given, registered or frozen stays; the archive's own follows from what is counted and is made anew. */
 void variant_by(struct variant *v, const struct reporting *r) {
     const struct metric_opts *o = &r->by->o;
-    v->by = v->dictionary < 0 && v->o.monologue == o->monologue && v->o.raw == o->raw ? r->by : NULL;
+    int same = v->o.monologue == o->monologue && v->o.raw == o->raw;
+    v->by = same && (v->dictionary < 0 || r->fixed) ? r->by : NULL;
+}
+
+/* Parts that never vary within the scope of some cell: there is no z of them, and no index. */
+static json_t *constant_parts(const struct reporting *r) {
+    const struct study *s = r->c->s;
+    json_t *list = json_array();
+    for (int p = 0; p < METRIC_PARTS; p++)
+        for (int i = 0, found = 0; i < s->n_cells && !found; i++)
+            if (r->by->run[reference_scope(s, &s->cell[i], r->scope)].sd[p] == 0) {
+                json_array_append_new(list, json_pack("{s:s}", "part", metric_part_name((enum metric_part)p)));
+                found = 1;
+            }
+    return list;
 }
 
 static int fill(json_t *tree, struct archive *a, struct reporting *r, const struct report_opts *o, struct err *e) {
-    static int (*const parts[])(json_t *, const struct reporting *,
-                                struct err *) = {report_points,      report_slopes, report_effects, report_countries,
-                                                 report_sensitivity, report_words,  report_agents,  report_languages};
+    static int (*const parts[])(json_t *, const struct reporting *, struct err *) = {
+        report_points,      report_slopes, report_effects, report_countries, report_kinds,
+        report_sensitivity, report_words,  report_agents,  report_published, report_languages};
     TRY(add_stats(tree, a, r->c, o, e));
     const struct variant reported = {.o = r->by->o, .scope = r->scope, .drop = -1, .dictionary = -1, .by = r->by};
     TRY(variant_values(r->value, r->c, &reported, e));
@@ -162,9 +168,11 @@ int study_report(json_t **out, struct archive *a, const struct scored *c, const 
     if (rc >= 0) {
         r.by = &by, r.fixed = from != FROM_OWN, r.scope = o->scope ? o->scope - 1 : 0;
         json_object_set_new(tree, "reference",
-                            json_pack("{s:s, s:s, s:I}", "from", reference_from_name(from), "scope",
+                            json_pack("{s:s, s:s, s:I, s:s, s:s}", "from", reference_from_name(from), "scope",
                                       hypothesis_scope_name((enum hypothesis_scope)r.scope), "runs",
-                                      (json_int_t)json_array_size(by.runs)));
+                                      (json_int_t)json_array_size(by.runs), "monologue", metric_unit_name(by.o.monologue), "hits",
+                                      by.o.raw ? "raw" : "per_1000"));
+        json_object_set_new(tree, "constant", constant_parts(&r));
         reference_label(tree, c, &by);
         json_object_set_new(tree, "made_with", made_of(&r, from, o));
         rc = fill(tree, a, &r, o, e);

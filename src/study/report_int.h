@@ -3,9 +3,10 @@
 #define STUDY_REPORT_INT_H
 #include "stats/stats.h"
 #include "study/report.h"
+#include "study/sweep.h"
 #include <jansson.h>
 
-enum { MEASURE_CPI, MEASURE_DI, MEASURE_PARTS, MEASURES = MEASURE_PARTS + METRIC_PARTS };
+enum { MEASURE_CPI, MEASURE_DI, MEASURE_PARTS, MEASURE_CONFORMITY = MEASURE_PARTS + METRIC_PARTS, MEASURES };
 
 /* A choice of how runs are scored. */
 struct variant {
@@ -29,7 +30,8 @@ struct reporting {
 int variant_values(double (*out)[MEASURES], const struct scored *c, const struct variant *v, struct err *e);
 void variant_by(struct variant *v, const struct reporting *r); /* sets v->by */
 const char *measure_name(int m);
-json_t *estimate_json(double value, struct interval ci); /* null where value is NaN */
+json_t *estimate_json(double value, struct interval ci);                    /* null where value is NaN */
+json_t *mean_json(const double *x, size_t n, const struct resampling *how); /* with its interval; one run has none */
 
 int report_points(json_t *tree, const struct reporting *r, struct err *e);
 int report_slopes(json_t *tree, const struct reporting *r, struct err *e);
@@ -39,15 +41,17 @@ int report_countries(json_t *tree, const struct reporting *r, struct err *e);
 int report_words(json_t *tree, const struct reporting *r, struct err *e);
 int report_languages(json_t *tree, const struct reporting *r, struct err *e);
 int report_agents(json_t *tree, const struct reporting *r, struct err *e);
+int report_kinds(json_t *tree, const struct reporting *r, struct err *e);
+int report_published(json_t *tree, const struct reporting *r, struct err *e); /* after all others */
 int report_transcripts(json_t *tree, struct archive *a, const struct scored *c, int most, struct err *e);
 
-/* Arms that only set how many agents are aligned. */
-int arm_in_sweep(const struct arm *a);
-/* Of a language and a model, the cells where nobody and where everybody is aligned; 0 if one of them is not there. */
-int contrast_cells(const struct study *s, int language, int model, int *none, int *all);
 /* Hedges' g between two cells, the least-squares slope over the sweep, of other values of the same runs; NaN where there is none. */
 double effect_of(const struct reporting *r, double (*value)[MEASURES], int all, int none, int measure);
 double slope_of_sweep(const struct reporting *r, double (*value)[MEASURES], int language, int model, int measure);
+/* g of the runs of two cells with its interval; null where samples are too small or do not vary. */
+json_t *effect_json(const struct reporting *r, double (*value)[MEASURES], int all, int none, int measure);
+/* The mean of agents with a prefix, over the analysed runs that have some, with its interval; language -1: of all. */
+int agents_mean(json_t **out, const struct reporting *r, enum prefix_id prefix, int language, int measure, struct err *e);
 /* The values of a measure in a cell's analysed runs, appended to x; returns how many. */
 size_t cell_sample(const struct scored *c, double (*value)[MEASURES], int cell, int measure, double *x);
 #endif

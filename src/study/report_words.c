@@ -28,7 +28,7 @@ struct wording {
 
 static struct figures figures_of(const struct reporting *r, double (*value)[MEASURES], int language, int model) {
     struct figures f;
-    int none, all, contrast = contrast_cells(r->c->s, language, model, &none, &all);
+    int none, all, contrast = sweep_ends(r->c->s, language, model, &none, &all);
     for (int m = 0; m < INDICES; m++) {
         f.at[OF_EFFECT][m] = contrast ? effect_of(r, value, all, none, m) : NAN;
         f.at[OF_SLOPE][m] = slope_of_sweep(r, value, language, model, m);

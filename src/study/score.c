@@ -147,6 +147,38 @@ static json_t *mean_sd(const double *v, int64_t n) {
     return json_pack("{s:o, s:o}", "mean", number(m), "sd", number(n > 1 ? sqrt(q / (double)(n - 1)) : NAN));
 }
 
+/* What is a share of something that a run may not have: of runs that have it. */
+static json_t *mean_sd_of(double *v, int64_t n) {
+    int64_t k = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(v[i])) v[k++] = v[i];
+    return mean_sd(v, k);
+}
+
+static int put_shares(json_t *o, const struct scored *c, const struct cell *cell, struct err *e) {
+    int first = c->first[cell->index], n = 0, end = c->first[cell->index + 1];
+    double *v = calloc((size_t)(end - first) + 1, sizeof *v);
+    json_t *dictionaries = json_object();
+    json_object_set_new(o, "kinds", dictionaries);
+    if (!v) return fail(e, ERR_NOMEM, "out of memory for scores");
+    for (int i = first; i < end; i++)
+        if (scored_in(&c->run[i])) v[n++] = metric_conformity(&c->run[i].all);
+    json_object_set_new(o, "conformity", mean_sd_of(v, n));
+    for (int d = 0; d < METRIC_DICTIONARIES; d++) {
+        const struct dictionary_source *s = language_dictionary(c->s->language[cell->language], metric_dictionary_name(d));
+        json_t *kinds = json_object();
+        json_object_set_new(dictionaries, metric_dictionary_name(d), kinds);
+        for (int k = 0; s && k < s->n_kinds; k++) {
+            n = 0;
+            for (int i = first; i < end; i++)
+                if (scored_in(&c->run[i])) v[n++] = metric_kind(&c->run[i].all, d, k);
+            json_object_set_new(kinds, s->kinds[k], mean_sd_of(v, n));
+        }
+    }
+    free(v);
+    return 0;
+}
+
 static int cell_json(json_t **out, const struct writer *w, const struct cell *cell, struct err *e) {
     const struct scored *c = w->c;
     enum { COLUMNS = METRIC_PARTS + 6 };
@@ -175,7 +207,7 @@ static int cell_json(json_t **out, const struct writer *w, const struct cell *ce
                                       mean_sd(v + (METRIC_PARTS + 2 * s + 1) * n, k)));
     free(v);
     *out = o;
-    return 0;
+    return put_shares(o, c, cell, e);
 }
 
 int score_json(json_t **out, const struct scored *c, const struct reference *r, int agents, struct err *e) {
@@ -186,7 +218,7 @@ int score_json(json_t **out, const struct scored *c, const struct reference *r, 
         const struct cell *at = &c->s->cell[i];
         json_array_append_new(loss, loss_json(c, at));
         rc = cell_json(&cell, &w, at, e);
-        if (rc >= 0) json_array_append_new(cells, cell);
+        if (cell) json_array_append_new(cells, cell), cell = NULL;
         for (int k = 0; rc >= 0 && k < at->replicates; k++)
             if (c->run[c->first[i] + k].there) json_array_append_new(runs, run_json(&w, at, k));
     }

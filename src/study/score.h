@@ -39,7 +39,7 @@ void reference_free(struct reference *r);
 /* "reference_planted": true stands in it where c is not planted and the runs of r are.
  * {"study", "planted", "monologue", "hits", "loss": [{"cell", "id", "planned", "started", "finished", "failed", "unfinished",
  *  "refused", "excluded", "analysed", "agent_turns": {status: n}, "asked_again", "wrong_language": agent-turns}], "answered": who says that it
- *  answered (identities_json), "tokenizer": whose tokens are counted, if they are, "reference", "cells": [{"id", "n", parts, "scores": {"pooled": {"cpi": {"mean", "sd"}, "di"},
+ *  answered (identities_json), "tokenizer": whose tokens are counted, if they are, "reference", "cells": [{"id", "n", parts, "conformity", "kinds": {dictionary: {kind: share of its hits}}, each {"mean", "sd"}, "scores": {"pooled": {"cpi": {"mean", "sd"}, "di"},
  *  "language", "model"}}], "runs": [{"run", "cell", "language", "model", "arm", "replicate", "aligned", "analysed", "counts", parts, "scores":
  *  {"pooled": {"z", "cpi", "di"}, …}}]}; agents: each run has "agents" too. Runs: started = finished + failed +
  *  unfinished; failed: a call failed and was not answered since; refused: of all, those with a refused or filtered agent-turn. */

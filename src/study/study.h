@@ -10,7 +10,7 @@
  * Owner: study_free. Immutable: any thread. */
 #ifndef STUDY_STUDY_H
 #define STUDY_STUDY_H
-#include "study/hypothesis.h"
+#include "study/published.h"
 
 enum {
     STUDY_MAX_AGENTS = 64,
@@ -147,6 +147,8 @@ struct study {
     enum hypothesis_correction correction;    /* over all confirmatory hypotheses */
     const char *stop;                         /* the stop rule; "": not said */
     const char *country[STUDY_MAX_LANGUAGES]; /* of each language; "": not said */
+    struct published published[STUDY_MAX_PUBLISHED];
+    int n_published;
     struct cell *cell;
     const struct yml_node *planted; /* read by planted.h; NULL: none */
     struct yml_doc *doc;

@@ -1,6 +1,7 @@
 /* What a study file claims and by which rules it is judged: hypotheses, correction, stop rule, countries. Everything is checked against arms,
  * languages and models with its place, since a registration of something that cannot be tested is none. */
 #include "study/study_int.h"
+#include "study/sweep.h"
 #include <string.h>
 
 #define XX(id, name) name,
@@ -47,10 +48,14 @@ static int read_contrast(struct study_reader *r, const struct yml_node *n, struc
     return 0;
 }
 
-/* Whether the arms differ in how many agents have the prefix. */
-static int varies(const struct study *s, enum prefix_id p) {
-    for (int i = 1; i < s->n_arms; i++)
-        if (s->arm[i].with[p] != s->arm[0].with[p]) return 1;
+/* Whether these arms differ in how many agents have the prefix. */
+static int varies(const struct study *s, uint64_t arms, enum prefix_id p) {
+    int with = -1;
+    for (int i = 0; i < s->n_arms; i++) {
+        if (!(arms >> i & 1)) continue;
+        if (with >= 0 && s->arm[i].with[p] != with) return 1;
+        with = s->arm[i].with[p];
+    }
     return 0;
 }
 
@@ -61,10 +66,11 @@ static int read_prefix(struct study_reader *r, const struct yml_node *map, struc
     for (int i = 0; i < PREFIXES; i++) names[i] = prefix_name((enum prefix_id)i);
     TRY(node_choice_or(r, map, kind, names, PREFIXES, 0, &p));
     h->prefix = (enum prefix_id)p;
-    h->arms = r->s->n_arms == 64 ? ~0ull : (1ull << r->s->n_arms) - 1;
-    if (h->kind != KIND_AGENTS && !varies(r->s, h->prefix))
+    h->arms = sweep_arms(r->s, h->prefix);
+    if (h->kind != KIND_AGENTS && !varies(r->s, h->arms, h->prefix))
         return yml_fail(r->d, yml_get(map, kind), 0, ERR_FORMAT, r->e,
-                        "%s: expected arms with different shares of the prefix %s, found one share", kind, names[p]);
+                        "%s: expected arms with different shares of the prefix %s and nothing else, found one share", kind,
+                        names[p]);
     return 0;
 }
 

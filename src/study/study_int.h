@@ -28,7 +28,8 @@ int node_choice_or(struct study_reader *r, const struct yml_node *map, const cha
 int study_mask(struct study_reader *r, const struct yml_node *n, int of_models, uint64_t *out);
 int study_hypotheses(struct study_reader *r,
                      const struct yml_node *root); /* `hypotheses`, `correction`, `stop`, `countries`; after the arms */
-int study_council(struct study_reader *r, const struct yml_node *root); /* `council`; after the languages */
+int study_published(struct study_reader *r, const struct yml_node *root); /* `published`; after the hypotheses */
+int study_council(struct study_reader *r, const struct yml_node *root);   /* `council`; after the languages */
 /* The bytes of a file that belongs to a language ("language", "texts of a council in"), from where languages come from. */
 int study_load(struct study_reader *r, const struct yml_node *at, language_load *load, const char *what, const char *code,
                char **bytes, size_t *n, char *name, size_t name_size);

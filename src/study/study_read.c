@@ -225,10 +225,10 @@ static int check_language(struct study_reader *r, const struct language *l, cons
 }
 
 static int read_root(struct study_reader *r) {
-    static const char *const keys[] = {"candor",      "id",        "?title",     "?seed",    "languages", "models",
-                                       "?group",      "?channels", "?events",    "?reask",   "arms",      "replicates",
-                                       "?block",      "?exclude",  "?reference", "?planted", "?choices",  "?hypotheses",
-                                       "?correction", "?stop",     "?countries", "?council", NULL};
+    static const char *const keys[] = {"candor",      "id",        "?title",     "?seed",    "languages",  "models",
+                                       "?group",      "?channels", "?events",    "?reask",   "arms",       "replicates",
+                                       "?block",      "?exclude",  "?reference", "?planted", "?choices",   "?hypotheses",
+                                       "?correction", "?stop",     "?countries", "?council", "?published", NULL};
     const struct yml_node *root = yml_root(r->d);
     TRY(yml_keys(r->d, root, "study", keys, r->e));
     TRY(read_head(r, root));
@@ -243,6 +243,7 @@ static int read_root(struct study_reader *r) {
     TRY(read_rules(r, root));
     TRY(read_choices(r, yml_get(root, "choices")));
     TRY(study_hypotheses(r, root));
+    TRY(study_published(r, root));
     for (int i = 0; i < r->s->n_languages; i++) TRY(check_language(r, r->s->language[i], root));
     return study_cells(r->s, r->e);
 }
