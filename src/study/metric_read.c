@@ -1,23 +1,13 @@
 /* From an archive to counts: every agent-turn is read once, its words are looked up in the dictionaries of its language. Agent-turns are
  * gathered and counted on all threads; all of one agent of a run are one thread's, so that its sums are nobody else's. */
-#include "base/fs.h"
 #include "base/pool.h"
-#include "base/str.h"
-#include "study/beside.h"
 #include "study/digest.h"
 #include "study/foreign.h"
-#include "study/metric.h"
-#include "text/tokenizer.h"
+#include "study/metric_int.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Dictionaries of a language, compiled. */
-struct lexicon {
-    const struct language *l;
-    struct dictionary *d[METRIC_DICTIONARIES];
-    int first[METRIC_DICTIONARIES + 1]; /* of each dictionary's forms among all */
-};
 enum { GATHERED = 512 };
 struct gathered {  /* an agent-turn that is to be counted */
     int64_t place; /* of its run in the run order */
@@ -26,13 +16,6 @@ struct gathered {  /* an agent-turn that is to be counted */
     struct scored_run *run;
     int cell, agent, rc;
     struct err e;
-};
-/* What a thread needs for the turn that it reads. */
-struct scratch {
-    ptrdiff_t *without;   /* [forms]: of the act */
-    unsigned char *still; /* [forms]: the turn conforms also without this one */
-    struct identities who;
-    struct toks ids;
 };
 struct counting {
     struct scored *c;
@@ -48,103 +31,6 @@ struct counting {
     struct digest sum;          /* of the facts of `summing` so far */
     struct scored_run *summing; /* NULL: none yet */
 };
-
-/* Where an agent-turn is counted. */
-struct tallies {
-    struct counts *c;
-    struct form_count *form; /* [forms of the language]; NULL: too many */
-    const struct lexicon *x;
-    struct scratch *by;
-    const struct tokenizer *words_of;
-    int aloud, conformed;
-};
-
-static int lexicon_make(struct lexicon *x, const struct language *l, struct err *e) {
-    x->l = l;
-    for (int i = 0; i < METRIC_DICTIONARIES; i++)
-        TRY(dictionary_build(&x->d[i], l, language_dictionary(l, metric_dictionary_name(i)), e));
-    for (int i = 0; i <= METRIC_DICTIONARIES; i++) x->first[i] = forms_before(l, i);
-    return 0;
-}
-
-/* ---- an act ---- */
-
-static void count_forms(struct tallies *t, const struct hits *h, int dictionary, int aloud) {
-    const struct lexicon *x = t->x;
-    for (int f = x->first[dictionary]; f < x->first[dictionary + 1]; f++) {
-        int k = f - x->first[dictionary];
-        t->form[f].hits += (int32_t)h->per_form[k];
-        if (dictionary != METRIC_CONFORMITY)
-            t->form[f].without += (int32_t)t->by->without[f];
-        else if (aloud)
-            t->by->still[f] |= (ptrdiff_t)h->n + t->by->without[f] > 0;
-    }
-}
-
-static int count_hits(struct tallies *t, const struct prepared *p, int aloud, struct err *e) {
-    struct counts *c = t->c;
-    for (int i = 0; i < METRIC_DICTIONARIES; i++) {
-        struct hits h;
-        TRY(t->form ? dictionary_match_without(t->x->d[i], p, &h, t->by->without + t->x->first[i], e)
-                    : dictionary_match(t->x->d[i], p, &h, e));
-        c->hits[i] += (int64_t)h.n;
-        for (int k = 0; k < LANGUAGE_MAX_KINDS; k++) c->kinds[i][k] += (int64_t)h.per_kind[k];
-        if (i == METRIC_CONFORMITY && aloud) t->conformed |= h.n > 0;
-        if (h.n && t->form) count_forms(t, &h, i, aloud);
-        hits_free(&h);
-    }
-    return 0;
-}
-
-static int channel_of(const char *name) {
-    int c = 0;
-    while (name && c < CHANNELS && strcmp(channel_name((enum channel)c), name) != 0) c++;
-    return name && c < CHANNELS ? c : -1;
-}
-
-static int count_tokens(struct tallies *t, int channel, const json_t *text, struct err *e) {
-    t->by->ids.n = 0;
-    TRY(tokenizer_encode(t->words_of, json_string_value(text), json_string_length(text), 0, &t->by->ids, e));
-    t->c->tokens[channel] += (int64_t)t->by->ids.n;
-    return 0;
-}
-
-static int count_act(struct tallies *t, const json_t *act, struct err *e) {
-    int channel = channel_of(json_string_value(json_object_get(act, "channel")));
-    const json_t *text = json_object_get(act, "text");
-    struct counts *c = t->c;
-    struct prepared p;
-    if (channel < 0 || !json_is_string(text)) return fail(e, ERR_FORMAT, "expected an act with channel and text, found another");
-    TRY(text_prepare(&p, t->x->l, json_string_value(text), json_string_length(text), e));
-    c->acts[channel]++;
-    c->graphemes[channel] += (int64_t)p.b.graphemes;
-    c->words[channel] += (int64_t)p.b.words;
-    int rc = t->words_of ? count_tokens(t, channel, text, e) : 0;
-    t->aloud |= channel == CHANNEL_TALK;
-    if (rc >= 0) rc = count_hits(t, &p, channel == CHANNEL_TALK, e);
-    prepared_free(&p);
-    return rc;
-}
-
-/* ---- an agent-turn ---- */
-
-static int count_turn(struct tallies *t, const json_t *fact, struct err *e) {
-    const char *status = json_string_value(json_object_get(fact, "status"));
-    const json_t *acts = json_object_get(fact, "acts");
-    const int *first = t->x->first;
-    int s = 0;
-    while (status && s < TURN_STATUSES && strcmp(turn_status_name((enum turn_status)s), status) != 0) s++;
-    if (!status || s == TURN_STATUSES) return fail(e, ERR_FORMAT, "expected an agent-turn with a known status, found another");
-    t->c->turns[s]++;
-    t->c->asked_again += json_integer_value(json_object_get(fact, "asks")) > 1;
-    memset(t->by->still, 0, (size_t)first[METRIC_DICTIONARIES]);
-    for (size_t i = 0; i < json_array_size(acts); i++) TRY(count_act(t, json_array_get(acts, i), e));
-    t->c->aloud += t->aloud;
-    t->c->conformed += t->conformed;
-    for (int f = first[METRIC_CONFORMITY]; t->form && t->conformed && f < first[METRIC_CONFORMITY + 1]; f++)
-        t->form[f].without -= !t->by->still[f];
-    return 0;
-}
 
 /* "cell003/rep012/" at the beginning of a key, and what follows. */
 static struct scored_run *run_of(struct scored *c, const char *key, int *cell, const char **rest) {
@@ -369,63 +255,4 @@ int scored_read_tokens(struct scored *out, const struct study *s, struct archive
     scored_finish(&c);
     *out = c;
     return 0;
-}
-
-/* ---- the study of an archive ---- */
-
-struct archived {
-    struct archive *a;
-    const json_t *fact;
-    const char *dir;
-};
-
-static int text_of(struct archive *a, const json_t *o, const char *key, char **out, size_t *n, struct err *e) {
-    struct archive_id id;
-    struct str b = {0};
-    const char *hex = json_string_value(json_object_get(o, key));
-    if (!hex) return fail(e, ERR_FORMAT, "expected the fact \"study\" with %s, found none", key);
-    TRY(archive_id_parse(hex, &id, e));
-    TRY(archive_text_get(a, id, &b, e));
-    if (!b.s) str_puts(&b, "");
-    if (!b.s) return fail(e, ERR_NOMEM, "out of memory for a study");
-    *out = b.s, *n = b.len;
-    return 0;
-}
-
-static int load(void *ctx, const char *code, char **bytes, size_t *n, char *name, size_t name_size, struct err *e) {
-    struct archived *x = ctx;
-    snprintf(name, name_size, "%s/%s.yaml", x->dir ? x->dir : "", code);
-    if (x->dir && file_exists(name)) return language_from_dir((void *)x->dir, code, bytes, n, name, name_size, e);
-    snprintf(name, name_size, "%s.yaml", code);
-    return text_of(x->a, json_object_get(json_object_get(x->fact, "languages"), code), "language_text_id", bytes, n, e);
-}
-
-/* What agents read is that of the archive in any case. */
-static int load_council(void *ctx, const char *code, char **bytes, size_t *n, char *name, size_t name_size, struct err *e) {
-    struct archived *x = ctx;
-    snprintf(name, name_size, "council/%s.yaml", code);
-    return text_of(x->a, json_object_get(json_object_get(x->fact, "languages"), code), "council_text_id", bytes, n, e);
-}
-
-int study_from_archive(struct study **out, struct archive *a, const char *languages_dir, struct err *e) {
-    struct study *st = NULL;
-    json_t *fact = NULL;
-    char *s = NULL;
-    size_t n = 0;
-    if (languages_dir && !dir_exists(languages_dir))
-        return fail_at(e, ERR_IO, languages_dir, -1, "expected a folder of language files, found none");
-    TRY(archive_find(a, "study", &fact, e));
-    if (!fact) return fail(e, ERR_FORMAT, "expected an archive of a study, found one without the fact \"study\"");
-    struct archived x = {.a = a, .fact = fact, .dir = languages_dir};
-    int rc = text_of(a, fact, "study_text_id", &s, &n, e);
-    if (rc >= 0)
-        rc = study_parse(&st, "study.yaml", s, n, &(struct language_source){.load = load, .council = load_council, .ctx = &x}, e);
-    if (rc >= 0) rc = beside_from_archive(st, a, e);
-    free(s);
-    json_decref(fact);
-    if (rc < 0)
-        study_free(st);
-    else
-        *out = st;
-    return rc;
 }
