@@ -29,13 +29,11 @@ json_t *made_with(const struct made *m) {
 }
 
 static int hash_file(const char *path, char hex[DIGEST_HEX], struct err *e) {
-    unsigned char sum[DIGEST_BYTES];
     char *s;
     size_t n;
     TRY(file_read(&s, &n, path, 0, e));
-    digest_bytes(s, n, sum);
+    digest_text(s, n, hex);
     free(s);
-    digest_hex(sum, hex);
     return 0;
 }
 

@@ -31,12 +31,10 @@ static void claim_id(char id[PRML_ID], const struct study *s, const struct hypot
 }
 
 static json_t *manifest(const struct study *s, const struct hypothesis *h, time_t created) {
-    unsigned char sum[DIGEST_BYTES];
     char hash[DIGEST_HEX], id[PRML_ID], when[40];
     struct tm utc;
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&created, &utc));
-    digest_bytes(s->source, s->source_n, sum);
-    digest_hex(sum, hash);
+    digest_text(s->source, s->source_n, hash);
     claim_id(id, s, h, created);
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:{s:s, s:s}, s:I, s:{s:s}, s:{s:s, s:s, s:s, s:s, s:s}}", "version",
                      "prml/0.1", "claim_id", id, "created_at", when, "metric", "directional_p", "comparator", "<", "threshold",

@@ -8,10 +8,8 @@
 #include <string.h>
 
 static int put_hash(json_t *object, const char *code, const char *id, const void *p, size_t n, struct err *e) {
-    unsigned char sum[DIGEST_BYTES];
     char hex[DIGEST_HEX], name[200];
-    digest_bytes(p, n, sum);
-    digest_hex(sum, hex);
+    digest_text(p, n, hex);
     snprintf(name, sizeof name, "%.40s/%.140s", code, id);
     return json_object_set_new(object, name, json_string(hex)) < 0 ? fail(e, ERR_NOMEM, "no memory for the hash of %s", name) : 0;
 }

@@ -24,6 +24,12 @@ void digest_hex(const unsigned char digest[DIGEST_BYTES], char hex[DIGEST_HEX]) 
     hex[2 * DIGEST_BYTES] = 0;
 }
 
+void digest_text(const void *p, size_t n, char hex[DIGEST_HEX]) {
+    unsigned char sum[DIGEST_BYTES];
+    digest_bytes(p, n, sum);
+    digest_hex(sum, hex);
+}
+
 static int nibble(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;

@@ -15,6 +15,7 @@ void digest_end(struct digest *d, unsigned char out[DIGEST_BYTES]);
 
 void digest_bytes(const void *p, size_t n, unsigned char out[DIGEST_BYTES]);
 void digest_hex(const unsigned char digest[DIGEST_BYTES], char hex[DIGEST_HEX]); /* lower case */
+void digest_text(const void *p, size_t n, char hex[DIGEST_HEX]);                 /* both in one */
 /* 0, or ERR_ARG unless hex is 64 digits (either case) and then its end. */
 int digest_parse(const char *hex, unsigned char out[DIGEST_BYTES], struct err *e);
 #endif

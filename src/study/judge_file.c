@@ -103,14 +103,12 @@ int judge_file_read(struct judge_file *out, const struct judge *j, const char *p
 int judge_file_head(json_t **out, const struct judge *j, struct archive *a, int per_run, const char *backend, const char *model,
                     struct err *e) {
     json_t *fact = NULL;
-    unsigned char d[DIGEST_BYTES];
     char hex[DIGEST_HEX];
     TRY(archive_find(a, "study", &fact, e));
     if (!fact) return fail(e, ERR_FORMAT, "expected an archive of a study, found one without the fact \"study\"");
     char *text = json_dumps(fact, JSON_COMPACT | JSON_SORT_KEYS);
     if (text) {
-        digest_bytes(text, strlen(text), d);
-        digest_hex(d, hex);
+        digest_text(text, strlen(text), hex);
         const char *id = json_string_value(json_object_get(fact, "id"));
         *out = json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:s?, s:s?}", "study", id ? id : "", "study_sha256", hex, "planted",
                          json_is_true(json_object_get(fact, "planted")), "prompt", j->id, "prompt_sha256", j->hash, "per",

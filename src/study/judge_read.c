@@ -101,10 +101,8 @@ void judge_free(struct judge *j) {
 
 int judge_parse(struct judge **out, const char *name, const char *s, size_t n, struct err *e) {
     struct judge *j = calloc(1, sizeof *j);
-    unsigned char d[DIGEST_BYTES];
     if (!j) return fail(e, ERR_NOMEM, "out of memory for a judge");
-    digest_bytes(s, n, d);
-    digest_hex(d, j->hash);
+    digest_text(s, n, j->hash);
     int rc = yml_parse(&j->doc, name, s, n, e);
     if (rc >= 0) rc = read_root(j, e);
     j->how.id = j->id;

@@ -341,12 +341,10 @@ int prml_canonical(const struct prml *m, struct str *out, struct err *e) {
 }
 
 int prml_hash(const struct prml *m, char hex[DIGEST_HEX], struct err *e) {
-    unsigned char sum[DIGEST_BYTES];
     struct str s = {0};
     int rc = prml_canonical(m, &s, e);
     if (rc >= 0) {
-        digest_bytes(s.s, s.len, sum);
-        digest_hex(sum, hex);
+        digest_text(s.s, s.len, hex);
     }
     str_free(&s);
     return rc;

@@ -9,18 +9,12 @@
 static const char format[] = "candor/1";
 enum { REGISTRATION_MAX = 64 << 20 };
 
-static void hash_text(const char *s, size_t n, char hex[DIGEST_HEX]) {
-    unsigned char sum[DIGEST_BYTES];
-    digest_bytes(s, n, sum);
-    digest_hex(sum, hex);
-}
-
 int registration_new(json_t **out, const char *created_at, const char *study, size_t n, json_t *content, json_t *plan,
                      struct err *e) {
     char hex[DIGEST_HEX];
     json_t *text = json_stringn(study, n);
     if (!text) return fail(e, ERR_FORMAT, "expected a study file in UTF-8, found other bytes");
-    hash_text(study, n, hex);
+    digest_text(study, n, hex);
     json_t *r = json_pack("{s:s, s:s, s:{s:s, s:o}, s:O, s:[], s:O?}", "registration", format, "created_at", created_at, "study",
                           "sha256", hex, "text", text, "content", content, "claims", "plan", plan);
     if (!r) return fail(e, ERR_NOMEM, "no memory for a registration");
@@ -30,7 +24,7 @@ int registration_new(json_t **out, const char *created_at, const char *study, si
 
 int registration_claim(json_t *r, const char *canonical_prml, struct err *e) {
     char hex[DIGEST_HEX];
-    hash_text(canonical_prml, strlen(canonical_prml), hex);
+    digest_text(canonical_prml, strlen(canonical_prml), hex);
     json_t *claim = json_pack("{s:s, s:s}", "hash", hex, "prml", canonical_prml);
     if (json_array_append_new(json_object_get(r, "claims"), claim) < 0) return fail(e, ERR_NOMEM, "no memory for a claim");
     return 0;
@@ -43,7 +37,7 @@ int registration_hash(const json_t *r, char hex[DIGEST_HEX], struct err *e) {
     char *s = json_dumps(rest, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(rest);
     if (!s) return fail(e, ERR_NOMEM, "no memory for a registration");
-    hash_text(s, strlen(s), hex);
+    digest_text(s, strlen(s), hex);
     free(s);
     return 0;
 }
@@ -75,7 +69,7 @@ static int check_claims(const json_t *claims, struct err *e) {
         const json_t *c = json_array_get(claims, i);
         const char *prml = json_string_value(json_object_get(c, "prml")), *says = json_string_value(json_object_get(c, "hash"));
         if (!prml || !says) return fail(e, ERR_FORMAT, "claim %zu: expected prml and hash, found other members", i);
-        hash_text(prml, strlen(prml), hex);
+        digest_text(prml, strlen(prml), hex);
         if (strcmp(hex, says) != 0) return fail(e, ERR_STATE, "claim %zu: expected hash %s, found %.70s", i, hex, says);
     }
     return 0;
@@ -95,7 +89,7 @@ static int check(const json_t *r, struct err *e) {
     TRY(registration_hash(r, hex, e));
     if (strcmp(says, hex) != 0)
         return fail(e, ERR_STATE, "the registration was changed: its hash is %s, it says %.70s", hex, says);
-    hash_text(json_string_value(text), json_string_length(text), hex);
+    digest_text(json_string_value(text), json_string_length(text), hex);
     if (strcmp(of_text, hex) != 0)
         return fail(e, ERR_STATE, "the study in it was changed: its hash is %s, it says %.70s", hex, of_text);
     return check_claims(json_object_get(r, "claims"), e);
@@ -126,7 +120,7 @@ int registration_deviations(const json_t *r, const char *study, size_t n, const 
     char hex[DIGEST_HEX];
     const char *was = json_string_value(json_object_get(json_object_get(r, "study"), "sha256"));
     int found = 0;
-    hash_text(study, n, hex);
+    digest_text(study, n, hex);
     if (!was || strcmp(was, hex) != 0) {
         fn(user, "study", "changed");
         found++;

@@ -10,6 +10,7 @@
  * Owner: study_free. Immutable: any thread. */
 #ifndef STUDY_STUDY_H
 #define STUDY_STUDY_H
+#include "study/digest.h"
 #include "study/published.h"
 
 enum {
@@ -135,11 +136,13 @@ struct study {
     struct language *language[STUDY_MAX_LANGUAGES];
     char *language_bytes[STUDY_MAX_LANGUAGES]; /* the files they were read from */
     size_t language_n[STUDY_MAX_LANGUAGES];
+    char language_hash[STUDY_MAX_LANGUAGES][DIGEST_HEX];
     struct language_beside *beside;
     int n_beside;
     struct council_design council;
     char *council_bytes[STUDY_MAX_LANGUAGES]; /* of a council: the files of its texts */
     size_t council_n[STUDY_MAX_LANGUAGES];
+    char council_hash[STUDY_MAX_LANGUAGES][DIGEST_HEX];
     struct study_model model[STUDY_MAX_MODELS];
     struct arm arm[STUDY_MAX_ARMS];
     struct hypothesis hypothesis[STUDY_MAX_HYPOTHESES];

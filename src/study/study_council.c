@@ -26,6 +26,7 @@ static int load_words(struct study_reader *r, const struct yml_node *at, int i) 
     char name[1024] = "";
     TRY(study_load(r, at, r->from->council, "texts of a council in", s->language[i]->code, &s->council_bytes[i], &s->council_n[i],
                    name, sizeof name));
+    digest_text(s->council_bytes[i], s->council_n[i], s->council_hash[i]);
     TRY(council_words_parse(s->language[i], name, s->council_bytes[i], s->council_n[i], r->e));
     return same_as_first(r, at, i);
 }

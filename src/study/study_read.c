@@ -114,6 +114,7 @@ static int load_language(struct study_reader *r, const struct yml_node *at, cons
     struct study *s = r->s;
     char name[1024] = "";
     TRY(study_load(r, at, r->from->load, "language", code, &s->language_bytes[i], &s->language_n[i], name, sizeof name));
+    digest_text(s->language_bytes[i], s->language_n[i], s->language_hash[i]);
     TRY(language_parse(&s->language[i], name, s->language_bytes[i], s->language_n[i], r->e));
     if (!strcmp(s->language[i]->code, code)) return 0;
     return yml_fail(r->d, at, 0, ERR_FORMAT, r->e, "expected the language \"%s\", found a file of \"%.40s\"", code,

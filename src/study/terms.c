@@ -154,36 +154,26 @@ static json_t *council_terms(const struct council_design *c) {
 
 /* ---- jobs ---- */
 
-static json_t *hash_json(const char *bytes, size_t n) {
-    unsigned char sum[DIGEST_BYTES];
-    char hex[DIGEST_HEX];
-    digest_bytes(bytes, n, sum);
-    digest_hex(sum, hex);
-    return json_string(hex);
-}
-
 /* What a run depends on; other cells and what is claimed are none of it. */
 static json_t *job_terms(const struct study *s, const struct cell *c, int replicate) {
     json_t *o =
-        json_pack("{s:s, s:s, s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "format", "candor job/1", "study", s->id, "cell",
+        json_pack("{s:s, s:s, s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:o, s:s}", "format", "candor job/1", "study", s->id, "cell",
                   c->id, "seed", (json_int_t)s->seed, "replicate", replicate, "reask", s->reasks, "group", group_terms(s),
                   "channels", channel_terms(s), "arm", one_arm(s, &s->arm[c->arm]), "model", one_model(&s->model[c->model]),
-                  "language", hash_json(s->language_bytes[c->language], s->language_n[c->language]));
+                  "language", s->language_hash[c->language]);
     if (o && s->council.options) {
         json_object_set_new(o, "council", council_terms(&s->council));
-        json_object_set_new(o, "council_language", hash_json(s->council_bytes[c->language], s->council_n[c->language]));
+        json_object_set_new(o, "council_language", json_string(s->council_hash[c->language]));
     }
     return o;
 }
 
 int study_job_key(char hex[DIGEST_HEX], const struct study *s, const struct cell *c, int replicate, struct err *e) {
-    unsigned char sum[DIGEST_BYTES];
     json_t *o = job_terms(s, c, replicate);
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(o);
     if (!text) return fail(e, ERR_NOMEM, "out of memory for the key of a run");
-    digest_bytes(text, strlen(text), sum);
-    digest_hex(sum, hex);
+    digest_text(text, strlen(text), hex);
     free(text);
     return 0;
 }
