@@ -1,5 +1,6 @@
 /* study: the language of a reply, on sentences that stand in no language file. */
 #include "study/detect.h"
+#include "study/ngram.h"
 #include "study_sentences.h"
 #include <criterion/criterion.h>
 #include <math.h>
@@ -103,4 +104,69 @@ Test(study_detect, case_and_width_do_not_matter, .init = open_languages, .fini =
     struct detection a = ask("The library closes early on Fridays."), b = ask("THE LIBRARY CLOSES EARLY ON FRIDAYS!");
     cr_assert(a.best && a.best == b.best);
     cr_expect_eq(a.margin, b.margin);
+}
+
+/* ---- letters ---- */
+
+enum { LETTERS = 40 };
+
+/* How often the last letter of a gram followed the others in some texts, and how often the others stood before a letter: by looking. */
+static void plain_counts(const char *const *text, int len, const uint32_t *gram, double *n, double *before) {
+    *n = *before = 0;
+    for (; *text; text++) {
+        uint32_t c[LETTERS] = {' ', ' '};
+        int k = 2;
+        for (const char *p = *text; *p; p++) c[k++] = (uint32_t)(unsigned char)*p;
+        c[k++] = ' ';
+        for (int i = 2; i < k; i++) {
+            *n += !memcmp(c + i + 1 - len, gram, (size_t)len * sizeof *gram);
+            if (len == 1) *before += 1;
+        }
+        for (int i = len == 2 ? 2 : 1; len > 1 && i < k; i++) *before += !memcmp(c + i + 2 - len, gram, (size_t)(len - 1) * sizeof *gram);
+    }
+}
+
+static double plain_p(const char *const *text, int len, const uint32_t *gram) {
+    double n, before;
+    if (!len) return 1.0 / 4096;
+    plain_counts(text, len, gram, &n, &before);
+    return (n + NGRAM_WEIGHT * plain_p(text, len - 1, gram + 1)) / (before + NGRAM_WEIGHT);
+}
+
+static double plain_loglik(const char *const *text, const uint32_t *c, size_t n) {
+    uint32_t w[3] = {' ', ' ', ' '};
+    double sum = 0;
+    for (size_t i = 0; i <= n; i++) {
+        w[0] = w[1], w[1] = w[2], w[2] = i < n ? c[i] : ' ';
+        sum += log(plain_p(text, 3, w));
+    }
+    return sum;
+}
+
+Test(study_detect, letters_by_looking) {
+    static const char *const one[] = {"the cat sat", "on the mat", "a cat", NULL}, *const two[] = {"die katze", "auf der matte",
+                                                                                                   NULL};
+    static const char *const *const text[] = {one, two};
+    static const char *const asked[] = {"the mat", "die matte", "cat katze", "zzz", "aat on"};
+    struct err e = ERR_INIT;
+    struct ngram *g;
+    uint32_t c[LETTERS];
+    cr_assert_eq(ngram_new(&g, 2, &e), 0);
+    for (int l = 0; l < 2; l++)
+        for (int i = 0; text[l][i]; i++) {
+            size_t n = strlen(text[l][i]);
+            for (size_t k = 0; k < n; k++) c[k] = (uint32_t)(unsigned char)text[l][i][k];
+            cr_assert_eq(ngram_learn(g, l, c, n, &e), 0);
+        }
+    cr_assert_eq(ngram_ready(g, &e), 0);
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        size_t n = strlen(asked[i]);
+        double ll[2];
+        for (size_t k = 0; k < n; k++) c[k] = (uint32_t)(unsigned char)asked[i][k];
+        ngram_loglik(g, c, n, ll);
+        for (int l = 0; l < 2; l++)
+            cr_expect_float_eq(ll[l], plain_loglik(text[l], c, n), 1e-5, "\"%s\" in %d: %g, by looking %g", asked[i], l, ll[l],
+                               plain_loglik(text[l], c, n));
+    }
+    ngram_free(g);
 }

@@ -12,16 +12,16 @@
 struct profile {
     const struct language *l;
     struct script script;
-    struct ngram *letters;
 };
 struct detector {
     struct profile *at;
+    struct ngram *letters; /* column i: of at[i] */
     int n;
 };
 
 void detector_free(struct detector *d) {
     if (!d) return;
-    for (int i = 0; i < d->n; i++) ngram_free(d->at[i].letters);
+    ngram_free(d->letters);
     free(d->at);
     free(d);
 }
@@ -91,7 +91,7 @@ static int each_text(const struct language *l, sentence_fn fn, void *ctx, struct
 
 struct lesson {
     struct ngram *g;
-    int at, fold, folds;
+    int language, at, fold, folds;
 };
 
 static int learn(void *ctx, const char *id, const char *s, size_t n, struct err *e) {
@@ -100,25 +100,21 @@ static int learn(void *ctx, const char *id, const char *s, size_t n, struct err 
     (void)id;
     if (x->folds && x->at++ % x->folds == x->fold) return 0;
     TRY(letters_of(&f, s, n, e));
-    int rc = f.n ? ngram_learn(x->g, f.code, f.n, e) : 0;
+    int rc = f.n ? ngram_learn(x->g, x->language, f.code, f.n, e) : 0;
     folded_free(&f);
     return rc;
 }
 
 static int learn_all(struct detector *d, const struct languages *s, int fold, int folds, struct err *e) {
+    TRY(ngram_new(&d->letters, s->n, e));
     for (; d->n < s->n; d->n++) {
         struct profile *p = &d->at[d->n];
         p->l = s->at[d->n];
         if (!script_find(&p->script, p->l->script)) return fail(e, ERR_ARG, "unknown script \"%.20s\"", p->l->script);
-        TRY(ngram_new(&p->letters, e));
-        struct lesson x = {.g = p->letters, .fold = fold, .folds = folds};
-        int rc = each_text(p->l, learn, &x, e);
-        if (rc < 0) {
-            d->n++;
-            return rc;
-        }
+        struct lesson x = {.g = d->letters, .language = d->n, .fold = fold, .folds = folds};
+        TRY(each_text(p->l, learn, &x, e));
     }
-    return 0;
+    return ngram_ready(d->letters, e);
 }
 
 int detector_build(struct detector **out, const struct languages *s, int fold, int folds, struct err *e) {
@@ -161,20 +157,21 @@ static double share_in(const struct script *s, const struct tally *t) {
     return t->letters ? (double)in / (double)t->letters : 0;
 }
 
-static void compare(const struct detector *d, const struct folded *f, struct detection *r) {
+/* ll[d->n]: scratch */
+static void compare(const struct detector *d, const struct folded *f, double *ll, struct detection *r) {
     double first = -INFINITY, next = -INFINITY;
     struct tally t;
     count_scripts(&t, f);
+    ngram_loglik(d->letters, f->code, f->n, ll);
     r->letters = t.letters;
     for (int i = 0; i < d->n; i++) {
         double share = share_in(&d->at[i].script, &t);
         if (share < 0.5) continue;
-        double ll = ngram_loglik(d->at[i].letters, f->code, f->n);
-        if (ll > first) {
+        if (ll[i] > first) {
             next = first, r->second = r->best;
-            first = ll, r->best = d->at[i].l, r->share = share;
-        } else if (ll > next) {
-            next = ll, r->second = d->at[i].l;
+            first = ll[i], r->best = d->at[i].l, r->share = share;
+        } else if (ll[i] > next) {
+            next = ll[i], r->second = d->at[i].l;
         }
     }
     r->margin = r->best ? first - next : 0;
@@ -185,9 +182,11 @@ int detect_language(const struct detector *d, const char *s, size_t n, struct de
     struct folded f;
     *out = (struct detection){0};
     TRY(letters_of(&f, s, n, e));
-    compare(d, &f, out);
+    double *ll = malloc(((size_t)d->n + 1) * sizeof *ll);
+    if (ll) compare(d, &f, ll, out);
+    free(ll);
     folded_free(&f);
-    return 0;
+    return ll ? 0 : fail(e, ERR_NOMEM, "out of memory for the language of a text");
 }
 
 int detect_share(const struct language *l, const char *s, size_t n, double *share, size_t *letters, struct err *e) {
