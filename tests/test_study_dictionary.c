@@ -6,6 +6,9 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unicode/ubrk.h>
+#include <unicode/utext.h>
+#include <unicode/utf8.h>
 
 TestSuite(study_dictionary, .timeout = HANG_S);
 
@@ -127,6 +130,63 @@ Test(study_dictionary, places_are_bytes_of_the_original) {
     cr_expect(!memcmp(text + h.at[1].from, "تَهْدِيدٌ", h.at[1].to - h.at[1].from));
     cr_expect_eq(text[h.at[1].to], '!', "marks at the end belong to the hit");
     hits_free(&h);
+}
+
+/* Whatever way they are found, graphemes are ICU's. */
+static void graphemes_as_icu(const char *s) {
+    UErrorCode ec = U_ZERO_ERROR;
+    size_t n = strlen(s), count = 0;
+    UText *t = utext_openUTF8(NULL, s, (int64_t)n, &ec);
+    UBreakIterator *b = ubrk_open(UBRK_CHARACTER, "", NULL, 0, &ec);
+    ubrk_setUText(b, t, &ec);
+    cr_assert(U_SUCCESS(ec));
+    struct breaks found;
+    struct err e = ERR_INIT;
+    cr_assert_eq(find_breaks(&found, "en", s, n, &e), 0, "%s", e.msg);
+    unsigned char *want = calloc(n + 1, 1);
+    for (int32_t i = ubrk_first(b); i != UBRK_DONE; i = ubrk_next(b)) want[i] = 1, count += i > 0;
+    for (size_t i = 0; i <= n; i++)
+        cr_expect_eq(!(found.at[i] & AT_GRAPHEME), !want[i], "\"%s\": boundary at %zu as ICU has it: %d", s, i, want[i]);
+    cr_expect_eq(found.graphemes, count, "\"%s\": %zu for %zu", s, found.graphemes, count);
+    free(want);
+    breaks_free(&found);
+    ubrk_close(b);
+    utext_close(t);
+}
+
+Test(study_dictionary, graphemes_as_icu_has_them) {
+    static const char *const texts[] = {"",
+                                        "a",
+                                        "plain words",
+                                        "one\r\ntwo\n\rthree",
+                                        "na\xc3\xafve \xe2\x80\x9cquotes\xe2\x80\x9d \xe2\x80\xa6",
+                                        "e\xcc\x81",
+                                        "\xcc\x81"
+                                        "e",
+                                        "\xea\xb0\x80\xea\xb0\x81 \xe1\x84\x80\xe1\x85\xa1\xe1\x86\xa8",
+                                        "\xea\xb0\x80\xe1\x86\xa8", /* Hangul, whole and in jamo */
+                                        "\xe3\x81\x8b\xe3\x82\x99",
+                                        "\xe5\xad\x97\xe5\xad\x97",
+                                        "कि क्षि",
+                                        "กำ ที่",
+                                        "سَلام",
+                                        "Ünïçödé İı",
+                                        "\U0001F468\u200d\U0001F469",
+                                        "\U0001F1E9\U0001F1EA\U0001F1EB",
+                                        "a\u200db",
+                                        "\u0600\u0661",
+                                        "\xff\xfe bytes",
+                                        "tab\tand\x01"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) graphemes_as_icu(texts[i]);
+    for (uint32_t c = 1; c < 0x30000; c += c < 0x3100 ? 1 : 97) { /* every character of the small scripts, between letters */
+        char s[16] = "a";
+        int n = 1;
+        if (c >= 0xd800 && c < 0xe000) continue;
+        U8_APPEND_UNSAFE(s, n, c);
+        U8_APPEND_UNSAFE(s, n, c);
+        strcpy(s + n, "b");
+        graphemes_as_icu(s);
+    }
 }
 
 Test(study_dictionary, rates) {
