@@ -24,6 +24,10 @@ Test(infer, noncentral_t) {
             double ncp = nct_ncp(0.3, t, df);
             near("inverse", nct_cdf(t, df, ncp), 0.3, 1e-9);
         }
+    static const double chances[] = {1e-6, 0.001, 0.025, 0.5, 0.975, 0.999, 1 - 1e-6};
+    for (double df = 1; df < 1e5; df *= 7)
+        for (double t = -40; t <= 120; t += 20)
+            for (int i = 0; i < 7; i++) near("inverse, far out", nct_cdf(t, df, nct_ncp(chances[i], t, df)), chances[i], 1e-9);
     cr_expect(isnan(nct_cdf(NAN, 3, 0)) && isnan(nct_cdf(1, 0, 0)) && isnan(nct_ncp(1, 1, 3)) && isnan(t_cdf(1, -1)));
 }
 
