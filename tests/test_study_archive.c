@@ -1,4 +1,5 @@
 /* The archive of a study: what is put is found, survives kills at any byte, and is sealed into bytes that depend on the facts alone. */
+#include "base/rng.h"
 #include "study/digest.h"
 #include "study_play.h"
 #include <signal.h>
@@ -269,6 +270,59 @@ Test(archive, a_sealed_archive_is_continued) {
     archive_close(a);
     same_bytes(path, want, n, "sealed again");
     free(want);
+    tmp_end();
+}
+
+/* Large facts, so that there are many frames; every fourth refers to a text. */
+static void put_large(struct archive *a, int i) {
+    struct rng r = RNG(5, (uint64_t)i);
+    size_t n = 1000 + (size_t)rng_below(&r, 80000);
+    char key[32], *noise = malloc(n + 1);
+    struct archive_id id;
+    char hex[ARCHIVE_ID_HEX];
+    cr_assert_not_null(noise);
+    for (size_t k = 0; k < n; k++) noise[k] = k < 100 ? (char)('a' + rng_below(&r, 26)) : noise[k - 100];
+    noise[n] = 0;
+    json_t *fact = json_pack("{s:s}", "noise", noise);
+    if (i % 4 == 0) {
+        OK(archive_text(a, noise, 20, &id, &e));
+        archive_id_hex(id, hex);
+        json_object_set_new(fact, "text_id", json_string(hex));
+    }
+    snprintf(key, sizeof key, "fact%03d", i);
+    OK(archive_put(a, key, fact, &e));
+    json_decref(fact);
+    free(noise);
+}
+
+/* Frames of the file before are copied where they would come out again: before, behind and between what is new, with references or not. */
+Test(archive, sealing_again_gives_the_bytes_of_sealing_once) {
+    enum { FACTS = 40, TRIES = 16 };
+    struct rng r = RNG(7, 0);
+    for (int try = 0; try < TRIES; try++) {
+        const char *once = fresh(".study"), *again = fresh(".study");
+        struct archive *a = play_open(once), *b = play_open(again);
+        int put[FACTS] = {0}, left = FACTS;
+        while (left) {
+            int some = 1 + (int)rng_below(&r, 2), plain = try % 4; /* plain: those that refer to texts come first */
+            for (int k = 0; k < some && left; k++) {
+                int i = try % 4 == 1 ? 0 : (int)rng_below(&r, FACTS); /* one in four: in order */
+                while (put[i] || (plain && left > FACTS - FACTS / 4 && i % 4)) i = (i + 1) % FACTS;
+                put_large(b, i);
+                put[i] = 1, left--;
+            }
+            OK(archive_seal(b, &e));
+        }
+        for (int i = 0; i < FACTS; i++) put_large(a, i);
+        OK(archive_seal(a, &e));
+        archive_close(a), archive_close(b);
+        size_t n;
+        char *want;
+        OK(file_read(&want, &n, once, 0, &e));
+        same_bytes(again, want, n, "sealed many times");
+        free(want);
+        unlink(once), unlink(again);
+    }
     tmp_end();
 }
 

@@ -152,12 +152,30 @@ static int keyed_put(struct archive *a, struct keyed *table, int type, const cha
     return keyed_add(table, key, k, json, type == RECORD_FACT, e);
 }
 
+static int keep_ref(void *archive, int context, const char *hex, struct err *e) {
+    struct archive *a = archive;
+    struct keyed *k = &a->facts;
+    TRY(archive_dangling(a, context, hex, e));
+    TRY(array_room(&k->refs, &k->refs_cap, k->n_refs + 1, sizeof *k->refs, e));
+    k->n_refs += archive_resolve(a, context, hex, &k->refs[k->n_refs], e) > 0;
+    return 0;
+}
+
 int archive_put(struct archive *a, const char *key, const struct json_t *fact, struct err *e) {
     TRY(may_write(a, e));
     TRY(check_key(key, e));
     if (archive_has(a, key)) return fail_at(e, ERR_STATE, a->path, -1, "expected each key once, found %s again", key);
-    TRY(archive_refs(fact, archive_dangling, a, e));
-    return keyed_put(a, &a->facts, RECORD_FACT, key, fact, e);
+    struct keyed *k = &a->facts;
+    size_t first = k->n_refs;
+    int rc = archive_refs(fact, keep_ref, a, e);
+    if (rc >= 0) rc = keyed_put(a, k, RECORD_FACT, key, fact, e);
+    if (rc < 0) {
+        k->n_refs = first;
+        return rc;
+    }
+    k->at[k->n - 1].first_ref = first;
+    k->at[k->n - 1].n_refs = (uint32_t)(k->n_refs - first);
+    return rc;
 }
 
 int archive_note(struct archive *a, const char *key, const struct json_t *measurement, struct err *e) {

@@ -81,7 +81,7 @@ int keyed_add(struct keyed *k, const char *key, size_t n, struct place json, int
     TRY(keyed_room(k, n, unique, e));
     memcpy(k->keys + k->keys_len, key, n);
     k->keys[k->keys_len + n] = 0;
-    k->at[k->n] = (struct keyed_entry){.key = k->keys_len, .json = json};
+    k->at[k->n] = (struct keyed_entry){.key = k->keys_len, .json = json, .n_refs = REFS_UNKNOWN};
     k->keys_len += n + 1;
     if (unique) slots_put(&k->slots, hash_key(k, key, n), k->n);
     k->n++;
@@ -113,6 +113,7 @@ void keyed_free(struct keyed *k) {
     free(k->keys);
     free(k->slots.at);
     free(k->order);
+    free(k->refs);
     *k = (struct keyed){.salt = k->salt};
 }
 

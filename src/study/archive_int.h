@@ -5,6 +5,7 @@
  *   archive_index.c    what is known of the content in memory: keys, ids, places; never payloads
  *   archive_journal.c  the journal: framing, recovery, appending
  *   archive_sealed.c   reading a sealed file
+ *   archive_order.c    in which order a sealed file has its texts and contexts, and what stands of the one before
  *   archive_seal.c     writing one, and the exchange of journal for sealed files
  *   archive_refs.c     ids, references inside facts, forbidden secrets
  *   archive_read.c     finding and walking
@@ -55,9 +56,15 @@ struct slots { /* open addressing: index + 1, 0 is free */
     uint32_t *at;
     size_t n;
 };
+struct fact_ref {
+    uint32_t index, context; /* of a text, or of a context */
+};
+#define REFS_UNKNOWN UINT32_MAX
 struct keyed_entry {
     size_t key; /* byte in keys */
     struct place json;
+    uint32_t n_refs; /* to texts and contexts, in the order of archive_refs; REFS_UNKNOWN: it was not put but read */
+    size_t first_ref;
 };
 struct keyed {
     struct keyed_entry *at;
@@ -65,6 +72,8 @@ struct keyed {
     char *keys; /* each with its NUL */
     struct slots slots;
     uint64_t salt;
+    struct fact_ref *refs;
+    size_t n_refs, refs_cap;
     uint32_t *order; /* canonical; valid while n_order == n */
     size_t n_order;
 };
@@ -166,6 +175,18 @@ int archive_bytes(struct archive *a, int notes, struct place at, struct str *out
 int archive_load_files(struct archive *a, struct finder *f, struct err *e);
 void archive_unload(struct archive *a); /* closes them, and forgets what they held */
 
+/* ---- the order of a sealed file ---- */
+struct archive_order {
+    uint32_t *texts, *contexts; /* [n_texts], [n_contexts] in their new order */
+    uint32_t *text, *context;   /* the new number + 1 of each; 0: no fact refers to it */
+    uint32_t n_texts, n_contexts;
+    size_t frames; /* so many of the sealed file's first frames stand as they are */
+};
+int archive_order(struct archive *a, struct archive_order *o, struct err *e);
+void archive_order_free(struct archive_order *o);
+/* 1 and *out; 0: a context that is none; ERR_FORMAT: a text that is not there. */
+int archive_resolve(const struct archive *a, int context, const char *hex, struct fact_ref *out, struct err *e);
+
 /* ---- varints ---- */
 static inline int put_varint(struct str *s, uint64_t v) {
     unsigned char b[10];
@@ -218,6 +239,7 @@ void journal_forget(struct archive *a, size_t out_len); /* drops what was added 
 /* Everything is checked; records go to fn. name of its place: frame and byte. */
 typedef int sealed_fn(void *user, int type, const unsigned char *p, size_t n, struct place at, int64_t from, struct err *e);
 int sealed_read(struct sealed *s, const char *path, const char *kind, sealed_fn *fn, void *user, struct finder *f, struct err *e);
+int sealed_frame(struct sealed *s, size_t i, unsigned char **raw, struct err *e); /* borrowed until the next call */
 int sealed_bytes(struct sealed *s, struct place at, struct str *out, struct err *e);
 int sealed_id(const char *path, struct archive_id *id); /* its last 32 bytes; 0: there is no such file, or it is too short */
 void sealed_close(struct sealed *s);

@@ -102,6 +102,15 @@ static int refs(const json_t *v, int depth, archive_ref_fn *fn, void *user, stru
 
 int archive_refs(const struct json_t *fact, archive_ref_fn *fn, void *user, struct err *e) { return refs(fact, 0, fn, user, e); }
 
+int archive_resolve(const struct archive *a, int context, const char *hex, struct fact_ref *out, struct err *e) {
+    struct archive_id id;
+    TRY(archive_id_parse(hex, &id, e));
+    int64_t i = context ? contexts_find(&a->contexts, &id) : texts_find(&a->texts, &id);
+    *out = (struct fact_ref){.index = (uint32_t)i, .context = (uint32_t)context};
+    if (i >= 0) return 1;
+    return context ? 0 : fail(e, ERR_FORMAT, "expected the id of a stored text in a fact, found %.70s", hex);
+}
+
 int archive_dangling(void *archive, int context, const char *hex, struct err *e) {
     const struct archive *a = archive;
     struct archive_id id, none = {{0}};

@@ -1,9 +1,8 @@
 /* Sealing: the same facts give the same bytes, whatever happened while they came in.
  *
- * Facts are walked in the order of their keys. The texts and contexts to which they refer are numbered as this walk first meets them
- * (parents before children), so the numbering depends on the facts alone, and what belongs to one run lies together; what no fact refers
- * to, such as the prompt of a turn that a kill cut short, is left out. Records are packed in frames of about 256 KiB by one thread at a
- * fixed level, so the compressor has no freedom either.
+ * Texts, contexts and facts stand in an order that depends on the facts alone (archive_order.c); what belongs to one run lies together; what
+ * no fact refers to, such as the prompt of a turn that a kill cut short, is left out. Records are packed in frames of about 256 KiB by one
+ * thread at a fixed level, so the compressor has no freedom either: the frames of the file before that would come out again are copied.
  *
  * Both files are written whole beside their names and synced; then the journal gets a last record with their hashes and is synced; then
  * the names are exchanged and the journal is removed. Whoever opens the archive after a kill in between can tell how far this got
@@ -26,7 +25,8 @@ struct sealer {
     char *path; /* temporary */
     FILE *f;
     uint64_t at, frames, counts[4];
-    uint32_t records; /* in the frame */
+    uint32_t records;  /* in the frame */
+    uint64_t standing; /* so many of the next records are in frames that were copied */
     struct str frame, index;
     char label[ARCHIVE_MAX_KEY + 1];
     struct digest file, content;
@@ -76,9 +76,19 @@ static int sealer_open(struct sealer *s, const char *path, const char *kind, con
     return put_out(s, header, sizeof header, e);
 }
 
-static int end_frame(struct sealer *s, struct err *e) {
+static int add_row(struct sealer *s, size_t packed, size_t raw, uint32_t records, const unsigned char sum[DIGEST_BYTES],
+                   const void *label, size_t label_n, struct err *e) {
     unsigned char row[8 + 4 + 4 + 4 + DIGEST_BYTES + 1];
-    size_t need = ZSTD_compressBound(s->frame.len), label = strlen(s->label);
+    set_le(row, s->at, 8), set_le(row + 8, packed, 4), set_le(row + 12, raw, 4), set_le(row + 16, records, 4);
+    memcpy(row + 20, sum, DIGEST_BYTES);
+    row[sizeof row - 1] = (unsigned char)label_n;
+    str_add(&s->index, row, sizeof row);
+    return str_add(&s->index, label, label_n) < 0 || s->index.failed ? fail(e, ERR_NOMEM, "no memory for the index") : 0;
+}
+
+static int end_frame(struct sealer *s, struct err *e) {
+    unsigned char sum[DIGEST_BYTES];
+    size_t need = ZSTD_compressBound(s->frame.len);
     if (s->records == 0) return 0;
     if (need > s->packed_cap) {
         free(s->packed);
@@ -88,11 +98,8 @@ static int end_frame(struct sealer *s, struct err *e) {
     }
     size_t n = ZSTD_compress2(s->zstd, s->packed, s->packed_cap, s->frame.s, s->frame.len);
     if (ZSTD_isError(n)) return fail_at(e, ERR_INTERNAL, s->path, -1, "cannot compress: %s", ZSTD_getErrorName(n));
-    set_le(row, s->at, 8), set_le(row + 8, n, 4), set_le(row + 12, s->frame.len, 4), set_le(row + 16, s->records, 4);
-    digest_bytes(s->packed, n, row + 20);
-    row[sizeof row - 1] = (unsigned char)label;
-    str_add(&s->index, row, sizeof row);
-    if (str_add(&s->index, s->label, label) < 0 || s->index.failed) return fail(e, ERR_NOMEM, "no memory for the index");
+    digest_bytes(s->packed, n, sum);
+    TRY(add_row(s, n, s->frame.len, s->records, sum, s->label, strlen(s->label), e));
     digest_add(&s->content, s->frame.s, s->frame.len);
     TRY(put_out(s, s->packed, n, e));
     str_clear(&s->frame);
@@ -100,10 +107,22 @@ static int end_frame(struct sealer *s, struct err *e) {
     return 0;
 }
 
+static const char sealed_types[] = {RECORD_TEXT, RECORD_CONTEXT, RECORD_FACT, RECORD_NOTE};
+static void count_record(struct sealer *s, int type) {
+    s->counts[(const char *)memchr(sealed_types, type, sizeof sealed_types) - sealed_types]++;
+}
+
+/* Whether the next record is in a frame that was copied; then it is counted. */
+static int stands(struct sealer *s, int type) {
+    if (!s->standing) return 0;
+    s->standing--;
+    count_record(s, type);
+    return 1;
+}
+
 /* label names the record in case it begins a frame. head and body make the payload. */
 static int seal_record(struct sealer *s, int type, const char *label, const void *head, size_t head_n, const void *body, size_t n,
                        struct err *e) {
-    static const char types[] = {RECORD_TEXT, RECORD_CONTEXT, RECORD_FACT, RECORD_NOTE};
     char t = (char)type;
     if (s->records && s->frame.len + head_n + n + 11 > FRAME_TARGET) TRY(end_frame(s, e));
     if (s->records == 0) snprintf(s->label, sizeof s->label, "%s", label);
@@ -113,7 +132,7 @@ static int seal_record(struct sealer *s, int type, const char *label, const void
     str_add(&s->frame, body, n);
     if (s->frame.failed) return fail(e, ERR_NOMEM, "no memory for a record of %zu bytes", n);
     s->records++;
-    s->counts[(const char *)memchr(types, type, sizeof types) - types]++;
+    count_record(s, type);
     return 0;
 }
 
@@ -135,77 +154,26 @@ static int sealer_end(struct sealer *s, struct archive_id *id, struct err *e) {
     return 0;
 }
 
-/* ---- the order of texts and contexts ---- */
+/* ---- facts ---- */
 
-struct numbering {
-    struct archive *a;
-    struct sealer *s;
-    uint32_t *text, *context; /* new number + 1; 0: not met */
-    uint32_t n_texts, n_contexts;
-    uint32_t *texts, *contexts; /* in their new order */
-};
-
-static void meet_text(struct numbering *o, uint32_t text) {
-    if (o->text[text]) return;
-    o->texts[o->n_texts++] = text;
-    o->text[text] = o->n_texts;
-}
-
-/* The context and all above it, from the first on. */
-static int meet_context(struct numbering *o, uint32_t leaf, struct err *e) {
-    const struct context_table *t = &o->a->contexts;
-    size_t n = 0;
-    for (uint32_t c = leaf + 1; c && !o->context[c - 1]; c = t->at[c - 1].parent) n++;
-    uint32_t *chain = malloc((n + 1) * sizeof *chain), at = leaf + 1;
-    if (!chain) return fail(e, ERR_NOMEM, "no memory for a chain of %zu contexts", n);
-    for (size_t i = n; i-- > 0; at = t->at[at - 1].parent) chain[i] = at - 1;
-    for (size_t i = 0; i < n; i++) {
-        const struct context_entry *c = &t->at[chain[i]];
-        for (uint32_t p = 0; p < c->n; p++) meet_text(o, t->parts[c->first + p].text);
-        o->contexts[o->n_contexts++] = chain[i];
-        o->context[chain[i]] = o->n_contexts;
-    }
-    free(chain);
-    return 0;
-}
-
-static int meet_ref(void *user, int context, const char *hex, struct err *e) {
-    struct numbering *o = user;
-    struct archive_id id;
-    TRY(archive_id_parse(hex, &id, e));
-    int64_t i = context ? contexts_find(&o->a->contexts, &id) : texts_find(&o->a->texts, &id);
-    if (i < 0) return context ? 0 : fail(e, ERR_FORMAT, "expected the id of a stored text in a fact, found %.70s", hex);
-    if (context) return meet_context(o, (uint32_t)i, e);
-    meet_text(o, (uint32_t)i);
-    return 0;
-}
-
-static int meet_fact(void *user, const char *key, const char *json, size_t n, struct err *e) {
-    json_t *fact;
-    int rc = archive_parse_json(json, n, &fact, e);
-    if (rc >= 0) {
-        rc = archive_refs(fact, meet_ref, user, e);
-        json_decref(fact);
-    }
-    return err_place(e, rc, key);
-}
-
-static int seal_texts(struct numbering *o, struct err *e) {
-    struct str *b = &o->a->scratch;
+static int seal_texts(struct archive *a, const struct archive_order *o, struct sealer *s, struct err *e) {
+    struct str *b = &a->scratch;
     for (uint32_t i = 0; i < o->n_texts; i++) {
-        const struct text_entry *t = &o->a->texts.at[o->texts[i]];
+        if (stands(s, RECORD_TEXT)) continue;
+        const struct text_entry *t = &a->texts.at[o->texts[i]];
         char label[5 + ARCHIVE_ID_HEX] = "text ";
         archive_id_hex(t->id, label + 5);
-        TRY(archive_bytes(o->a, 0, t->bytes, b, e));
-        TRY(seal_record(o->s, RECORD_TEXT, label, "", 0, b->s, b->len, e));
+        TRY(archive_bytes(a, 0, t->bytes, b, e));
+        TRY(seal_record(s, RECORD_TEXT, label, "", 0, b->s, b->len, e));
     }
     return 0;
 }
 
-static int seal_contexts(struct numbering *o, struct err *e) {
-    const struct context_table *t = &o->a->contexts;
-    struct str *b = &o->a->scratch;
+static int seal_contexts(struct archive *a, const struct archive_order *o, struct sealer *s, struct err *e) {
+    const struct context_table *t = &a->contexts;
+    struct str *b = &a->scratch;
     for (uint32_t i = 0; i < o->n_contexts; i++) {
+        if (stands(s, RECORD_CONTEXT)) continue;
         const struct context_entry *c = &t->at[o->contexts[i]];
         char label[8 + ARCHIVE_ID_HEX] = "context ";
         archive_id_hex(c->id, label + 8);
@@ -217,7 +185,7 @@ static int seal_contexts(struct numbering *o, struct err *e) {
             put_varint(b, o->text[t->parts[c->first + p].text] - 1);
         }
         if (b->failed) return fail(e, ERR_NOMEM, "no memory for a context");
-        TRY(seal_record(o->s, RECORD_CONTEXT, label, "", 0, b->s, b->len, e));
+        TRY(seal_record(s, RECORD_CONTEXT, label, "", 0, b->s, b->len, e));
     }
     return 0;
 }
@@ -228,23 +196,35 @@ struct keyed_out {
 };
 static int seal_keyed(void *user, const char *key, const char *json, size_t n, struct err *e) {
     struct keyed_out *o = user;
+    if (stands(o->s, o->type)) return 0;
     unsigned char head[1 + ARCHIVE_MAX_KEY] = {(unsigned char)strlen(key)};
     memcpy(head + 1, key, head[0]);
     return seal_record(o->s, o->type, key, head, 1u + head[0], json, n, e);
 }
 
+/* The frames that stand, byte by byte. */
+static int copy_frames(struct sealed *from, struct sealer *s, size_t n, struct err *e) {
+    for (size_t i = 0; i < n; i++) {
+        const struct frame *r = &from->frames[i];
+        unsigned char *raw;
+        TRY(sealed_frame(from, i, &raw, e));
+        digest_add(&s->content, raw, r->raw);
+        TRY(add_row(s, r->packed, r->raw, r->records, r->sum, r->label, r->label_n, e));
+        TRY(put_out(s, from->map.data + r->at, r->packed, e));
+        s->standing += r->records, s->frames++;
+    }
+    return 0;
+}
+
 static int seal_facts(struct archive *a, struct sealer *s, struct archive_id *id, struct err *e) {
-    size_t n = a->texts.n + a->contexts.n;
-    uint32_t *room = calloc(2 * n + 1, sizeof *room);
-    if (!room) return fail(e, ERR_NOMEM, "no memory to number %zu texts and contexts", n);
-    struct numbering o = {
-        .a = a, .s = s, .text = room, .context = room + a->texts.n, .texts = room + n, .contexts = room + n + a->texts.n};
-    int rc = archive_each(a, NULL, meet_fact, &o, e);
-    if (rc >= 0) rc = seal_texts(&o, e);
-    if (rc >= 0) rc = seal_contexts(&o, e);
+    struct archive_order o;
+    TRY(archive_order(a, &o, e));
+    int rc = copy_frames(&a->facts_file, s, o.frames, e);
+    if (rc >= 0) rc = seal_texts(a, &o, s, e);
+    if (rc >= 0) rc = seal_contexts(a, &o, s, e);
     if (rc >= 0) rc = archive_each(a, NULL, seal_keyed, &(struct keyed_out){s, RECORD_FACT}, e);
     if (rc >= 0) rc = sealer_end(s, id, e);
-    free(room);
+    archive_order_free(&o);
     return rc;
 }
 

@@ -114,7 +114,7 @@ static int unpack(const struct sealed *s, const struct frame *r, unsigned char *
 }
 
 /* The frame's bytes, from the cache if they are there. */
-static int frame_bytes(struct sealed *s, size_t i, unsigned char **out, struct err *e) {
+int sealed_frame(struct sealed *s, size_t i, unsigned char **out, struct err *e) {
     struct cached_frame *oldest = &s->cache[0];
     for (struct cached_frame *c = s->cache; c < s->cache + FRAMES_CACHED; c++) {
         if (c->bytes && c->frame == i) {
@@ -148,7 +148,7 @@ int sealed_bytes(struct sealed *s, struct place at, struct str *out, struct err 
     unsigned char *bytes;
     if (frame >= s->n_frames || from > s->frames[frame].raw || at.len > s->frames[frame].raw - from)
         return fail_at(e, ERR_INTERNAL, s->path, -1, "a place outside the archive");
-    TRY(frame_bytes(s, frame, &bytes, e));
+    TRY(sealed_frame(s, frame, &bytes, e));
     str_clear(out);
     return str_add(out, bytes + from, at.len) < 0 ? fail(e, ERR_NOMEM, "no memory for a record") : 0;
 }
@@ -161,7 +161,7 @@ static int frame_records(struct sealed *s, size_t i, uint64_t counts[4], sealed_
     uint32_t n = 0;
     unsigned char *bytes;
     char label[260];
-    TRY(frame_bytes(s, i, &bytes, e));
+    TRY(sealed_frame(s, i, &bytes, e));
     struct cursor c = {bytes, bytes + r->raw};
     while (c.p < c.end) {
         uint64_t len;
@@ -196,7 +196,7 @@ static int read_frames(struct sealed *s, const struct footer *t, sealed_fn *fn, 
             continue;
         }
         TRY(frame_records(s, i, counts, fn, user, f, e));
-        TRY(frame_bytes(s, i, &bytes, e));
+        TRY(sealed_frame(s, i, &bytes, e));
         digest_add(&content, bytes, r->raw);
     }
     if (f->n > before) return 0; /* then counts and hash do not say more */

@@ -18,7 +18,7 @@ int scene_place(const struct scene *s, int turn, int agent) {
 
 void scene_free(struct scene *s) {
     if (!s) return;
-    for (int i = 0; s->slots && i < s->study->n_turns * s->study->n_agents; i++) reply_free(&s->slots[i].said);
+    for (int i = 0; s->slots && i < s->study->n_turns * s->study->n_agents; i++) slot_free(&s->slots[i]);
     reply_rules_free(s->rules);
     free(s->slots);
     free(s->order);
@@ -87,8 +87,11 @@ int scene_put(struct scene *s, int agent, struct reply *r, struct err *e) {
     if (i == n)
         return fail(e, ERR_STATE, "expected a reply of an agent whose turn it is, found one of agent %d at turn %d", agent,
                     s->turn);
-    *scene_slot(s, s->turn, agent) = (struct slot){.said = *r, .there = 1};
+    struct slot *slot = scene_slot(s, s->turn, agent);
+    *slot = (struct slot){.said = *r};
     *r = (struct reply){0};
+    TRY(slot_tell(s, slot, agent, e));
+    slot->there = 1;
     if (turn_done(s)) s->turn++;
     return 0;
 }

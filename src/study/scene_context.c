@@ -136,18 +136,43 @@ static int system_part(struct pen *p) {
 
 /* ---- what others said ---- */
 
-static int show_act(struct pen *p, int at, int turn, int author, int act, const struct act *a) {
-    const char *name = p->s->names[author];
+static int tell_act(const struct scene *s, struct str *b, int author, const struct act *a, struct err *e) {
+    const char *name = s->names[author], *const *prompts = s->language->prompts;
     const struct prompt_value heard[] = {{"name", name}, {"text", a->text}}, whisper[] = {{"from", name}, {"text", a->text}};
-    TRY(add_seen(p->c, turn, author, act, a->channel, p->e));
-    if (a->channel == CHANNEL_WHISPER) return line(p, at, PROMPT_WHISPERED, whisper, 2);
-    if (a->channel == CHANNEL_TALK) return line(p, at, PROMPT_HEARD, heard, 2);
+    if (a->channel == CHANNEL_WHISPER) return prompt_fill(b, prompts[PROMPT_WHISPERED], whisper, 2, e);
+    if (a->channel == CHANNEL_TALK) return prompt_fill(b, prompts[PROMPT_HEARD], heard, 2, e);
     struct str tagged = {0}; /* a thought that is heard bears its tag */
-    str_printf(&tagged, "[%s] %s", p->s->language->tags[a->channel], a->text);
+    str_printf(&tagged, "[%s] %s", s->language->tags[a->channel], a->text);
     const struct prompt_value thought[] = {{"name", name}, {"text", tagged.s}};
-    int rc = tagged.failed ? fail(p->e, ERR_NOMEM, "out of memory for a context") : line(p, at, PROMPT_HEARD, thought, 2);
+    int rc =
+        tagged.failed ? fail(e, ERR_NOMEM, "out of memory for a context") : prompt_fill(b, prompts[PROMPT_HEARD], thought, 2, e);
     str_free(&tagged);
     return rc;
+}
+
+int slot_tell(const struct scene *s, struct slot *slot, int author, struct err *e) {
+    slot->told = calloc((size_t)slot->said.n + 1, sizeof *slot->told);
+    int rc = slot->told ? 0 : fail(e, ERR_NOMEM, "out of memory for what was said");
+    for (int i = 0; i < slot->said.n && rc >= 0; i++) {
+        struct str b = {0};
+        rc = tell_act(s, &b, author, &slot->said.acts[i], e);
+        slot->told[i] = b.s;
+    }
+    if (rc < 0) slot_free(slot);
+    return rc;
+}
+
+void slot_free(struct slot *slot) {
+    for (int i = 0; slot->told && i < slot->said.n; i++) free(slot->told[i]);
+    free(slot->told);
+    reply_free(&slot->said);
+    *slot = (struct slot){0};
+}
+
+static int show_act(struct pen *p, int at, int turn, int author, int act, const struct slot *slot) {
+    TRY(add_seen(p->c, turn, author, act, slot->said.acts[act].channel, p->e));
+    str_puts(p->b, slot->told[act]);
+    return add_part(p->c, PART_USER, at, p->b, p->e);
 }
 
 /* What an author said at a turn, as far as the agent may see it, in its message of turn `at`; silence is seen by those who hear talk. */
@@ -159,7 +184,7 @@ static int show_slot(struct pen *p, int at, int turn, int author) {
     for (int i = 0; i < slot->said.n; i++) {
         const struct act *a = &slot->said.acts[i];
         spoke |= a->channel == CHANNEL_TALK;
-        if (scene_sees(p->s, p->agent, p->now, turn, author, a)) TRY(show_act(p, at, turn, author, i, a));
+        if (scene_sees(p->s, p->agent, p->now, turn, author, a)) TRY(show_act(p, at, turn, author, i, slot));
     }
     if (spoke || !scene_sees(p->s, p->agent, p->now, turn, author, &aloud)) return 0;
     return line_name(p, at, PROMPT_SILENT, author);
@@ -199,8 +224,13 @@ static int assistant_part(struct pen *p, int turn) {
         const struct act *a = &slot->said.acts[i];
         if (!scene_sees(p->s, p->agent, p->now, turn, p->agent, a)) continue;
         TRY(add_seen(p->c, turn, p->agent, i, a->channel, p->e));
-        str_printf(p->b, "%s[%s%s%s] %s", p->b->len ? "\n" : "", tags[a->channel], a->to >= 0 ? " " : "",
-                   a->to >= 0 ? p->s->names[a->to] : "", a->text);
+        const char *const words[] = {p->b->len ? "\n[" : "[",
+                                     tags[a->channel],
+                                     a->to >= 0 ? " " : "",
+                                     a->to >= 0 ? p->s->names[a->to] : "",
+                                     "] ",
+                                     a->text};
+        for (int k = 0; k < 6; k++) str_puts(p->b, words[k]);
     }
     return add_part(p->c, PART_ASSISTANT, turn, p->b, p->e);
 }

@@ -8,6 +8,7 @@
 
 struct slot {
     struct reply said;
+    char **told; /* [said.n] each act as those read it who see it: rendered once, read at every later turn by every one of them */
     int there;
 };
 struct scene {
@@ -24,5 +25,7 @@ struct scene {
 };
 struct slot *scene_slot(const struct scene *s, int turn, int agent);
 const int *scene_order_at(const struct scene *s, int turn);
+void slot_free(struct slot *slot);
+int slot_tell(const struct scene *s, struct slot *slot, int author, struct err *e); /* makes told */
 int scene_place(const struct scene *s, int turn, int agent); /* in the order of that turn */
 #endif
