@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unicode/ubrk.h>
+#include <unicode/uchar.h>
+#include <unicode/unorm2.h>
+#include <unicode/ustring.h>
 #include <unicode/utext.h>
 #include <unicode/utf8.h>
 
@@ -186,6 +189,39 @@ Test(study_dictionary, graphemes_as_icu_has_them) {
         U8_APPEND_UNSAFE(s, n, c);
         strcpy(s + n, "b");
         graphemes_as_icu(s);
+    }
+}
+
+/* Character by character or in one: what folding gives is ICU's NFKC_Casefold, apart from apostrophes and white space. */
+Test(study_dictionary, every_character_folds_as_icu_has_it) {
+    UErrorCode ec = U_ZERO_ERROR;
+    const UNormalizer2 *cf = unorm2_getNFKCCasefoldInstance(&ec);
+    struct err e = ERR_INIT;
+    cr_assert(U_SUCCESS(ec));
+    for (uint32_t c = 1; c < 0x30000; c += c < 0x11000 ? 1 : 31) {
+        char s[16] = "x";
+        UChar a[16], b[256];
+        int n = 1;
+        int32_t m = 0, at = 0;
+        size_t k = 0;
+        UChar32 want;
+        struct folded f;
+        if ((c >= 0xd800 && c < 0xe000) || u_isUWhiteSpace((UChar32)c) || c == 0x2018 || c == 0x2019 || c == 0x2bc || c == 0xff07)
+            continue;
+        U8_APPEND_UNSAFE(s, n, c);
+        s[n++] = 'y', s[n] = 0;
+        cr_assert_eq(fold_text(&f, &plain, s, (size_t)n, &e), 0, "%s", e.msg);
+        u_strFromUTF8(a, 16, &m, s, n, &ec);
+        m = unorm2_normalize(cf, a, m, b, 256, &ec);
+        cr_assert(U_SUCCESS(ec));
+        for (int same = 1; at < m && same; k += k < f.n) {
+            U16_NEXT(b, at, m, want);
+            if (want == 0x2bc) want = '\'';
+            same = want == ' ' || (k < f.n && f.code[k] == (uint32_t)want); /* several spaces are one */
+            cr_expect(same, "U+%04X: character %zu is U+%04X, ICU has U+%04X", c, k, k < f.n ? f.code[k] : 0, (unsigned)want);
+        }
+        cr_expect_eq(f.start[f.n - 1], (uint32_t)n - 1, "U+%04X", c);
+        folded_free(&f);
     }
 }
 

@@ -43,6 +43,7 @@ static int ignored(unsigned marks, uint32_t c) {
 }
 
 static uint32_t plain(unsigned marks, uint32_t c) {
+    if (c < 0x80) return in(c, '\t', '\r') ? ' ' : c;
     if (c == 0x2018 || c == 0x2019 || c == 0x2BC || c == 0xFF07) return '\'';
     if (u_isUWhiteSpace((UChar32)c)) return ' ';
     if (marks & FOLD_HAMZA) {
@@ -72,7 +73,7 @@ static int grow(struct folding *f) {
 
 static int put(struct folding *f, uint32_t c, size_t from, size_t to) {
     struct folded *o = f->out;
-    if (ignored(f->r->ignore, c)) return 0;
+    if (c >= 0x80 && ignored(f->r->ignore, c)) return 0;
     c = plain(f->r->ignore, c);
     if (c == ' ' && o->n && o->code[o->n - 1] == ' ') { /* the last of several; a mark may still follow in its piece */
         o->start[o->n - 1] = (uint32_t)from, o->end[o->n - 1] = (uint32_t)to;
@@ -110,6 +111,14 @@ static int fold_piece(struct folding *f, const char *s, size_t from, size_t to) 
     return 0;
 }
 
+/* A piece of one character that folding leaves as it is and that combines with nothing: most of what is not Latin. */
+static int folds_to_itself(const struct folding *f, const char *s, size_t n, uint32_t *c) {
+    size_t len;
+    if (utf8_scan(s, n, &len) != UTF8_CHAR || len != n) return 0;
+    *c = utf8_code(s, len);
+    return unorm2_isInert(f->cf, (UChar32)*c);
+}
+
 /* Where the piece that begins at `from` ends. */
 static size_t piece_end(const struct folding *f, const char *s, size_t n, size_t from) {
     size_t to = from + utf8_len(s + from, n - from), len;
@@ -124,7 +133,13 @@ static size_t piece_end(const struct folding *f, const char *s, size_t n, size_t
 static int fold_all(struct folding *f, const char *s, size_t n) {
     size_t len;
     for (size_t i = 0, to; i < n; i = to) {
-        unsigned char c = (unsigned char)s[i];
+        uint32_t c = (unsigned char)s[i];
+        int special = f->r->turkic && c == 'I';
+        if (c < 0x80 && !special && (i + 1 == n || (unsigned char)s[i + 1] < 0x80)) { /* what follows cannot combine with it */
+            to = i + 1;
+            TRY(put(f, c >= 'A' && c <= 'Z' ? c + 32 : c, i, to));
+            continue;
+        }
         int kind = utf8_scan(s + i, n - i, &len);
         if (kind != UTF8_CHAR) {
             to = i + (kind == UTF8_PARTIAL ? n - i : len);
@@ -132,8 +147,10 @@ static int fold_all(struct folding *f, const char *s, size_t n) {
             continue;
         }
         to = piece_end(f, s, n, i);
-        if (to == i + 1 && c < 0x80 && !(f->r->turkic && c == 'I'))
-            TRY(put(f, c >= 'A' && c <= 'Z' ? c + 32u : c, i, to));
+        if (to == i + 1 && c < 0x80 && !special)
+            TRY(put(f, c >= 'A' && c <= 'Z' ? c + 32 : c, i, to));
+        else if (folds_to_itself(f, s + i, to - i, &c))
+            TRY(put(f, c, i, to));
         else
             TRY(fold_piece(f, s, i, to));
     }

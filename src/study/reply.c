@@ -54,15 +54,16 @@ int text_clean(char **out, size_t *out_n, const char *s, size_t n, size_t limit,
         ++*cut;
     }
     str_puts(&b, "");
+    size_t good = 0; /* where what is not yet copied begins */
     for (size_t i = 0, len; i < n; i += len) {
-        if (utf8_scan(s + i, n - i, &len) == UTF8_CHAR && s[i])
-            str_add(&b, s + i, len);
-        else {
-            if (!len || !s[i]) len = 1;
-            str_puts(&b, "\xef\xbf\xbd");
-            ++*replaced;
-        }
+        if (utf8_scan(s + i, n - i, &len) == UTF8_CHAR && s[i]) continue;
+        if (!len || !s[i]) len = 1;
+        str_add(&b, s + good, i - good);
+        str_puts(&b, "\xef\xbf\xbd");
+        good = i + len;
+        ++*replaced;
     }
+    str_add(&b, s + good, n > good ? n - good : 0);
     if (b.failed) return str_free(&b), fail(e, ERR_NOMEM, "out of memory for a reply");
     *out = b.s, *out_n = b.len;
     return 0;
@@ -93,20 +94,18 @@ static void trim(const char **s, size_t *n) {
 }
 
 int reply_act(struct reply *out, enum channel c, int to, const char *s, size_t n, struct err *e) {
-    struct str b = {0};
     trim(&s, &n);
     if (!n) return 0;
     if (out->n == REPLY_MAX_ACTS) return out->cut++, 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!is_space(s[i]))
-            str_add(&b, s + i, 1);
-        else if (!is_space(s[i - 1]))
-            str_puts(&b, " ");
-    }
     if (!out->acts) out->acts = calloc(REPLY_MAX_ACTS, sizeof *out->acts);
-    if (b.failed || !out->acts) return str_free(&b), fail(e, ERR_NOMEM, "out of memory for a reply");
+    char *text = malloc(n + 1);
+    size_t k = 0;
+    if (!text || !out->acts) return free(text), fail(e, ERR_NOMEM, "out of memory for a reply");
+    for (size_t i = 0; i < n; i++)
+        if (!is_space(s[i]) || !is_space(s[i - 1])) text[k++] = is_space(s[i]) ? ' ' : s[i];
+    text[k] = 0;
     if (c == CHANNEL_WHISPER && to < 0) out->unknown_to++;
-    out->acts[out->n++] = (struct act){.channel = c, .to = c == CHANNEL_WHISPER ? to : -1, .text = b.s};
+    out->acts[out->n++] = (struct act){.channel = c, .to = c == CHANNEL_WHISPER ? to : -1, .text = text};
     return 0;
 }
 
