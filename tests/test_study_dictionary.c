@@ -187,7 +187,7 @@ Test(study_dictionary, graphemes_as_icu_has_them) {
         if (c >= 0xd800 && c < 0xe000) continue;
         U8_APPEND_UNSAFE(s, n, c);
         U8_APPEND_UNSAFE(s, n, c);
-        strcpy(s + n, "b");
+        s[n++] = 'b', s[n] = 0;
         graphemes_as_icu(s);
     }
 }

@@ -23,7 +23,7 @@
         {"completion-tokens", 0, NULL, NULL,                                                                                     \
          "address, openai: the limit of a reply is sent as max_completion_tokens, for models that refuse max_tokens"},           \
         {"timeout", 0, "S", "120", "address: seconds that one attempt may take"},                                                \
-        {"attempts", 0, "N", "6", "address: attempts of a call that is turned away or breaks off"},                          \
+        {"attempts", 0, "N", "6", "address: attempts of a call that is turned away or breaks off"},                              \
         {"requests-per-minute", 0, "N", NULL,                                                                                    \
          "address: at most so many requests in any minute, to each model; default: no limit"},                                   \
         {"tokens-per-minute", 0, "N", NULL,                                                                                      \

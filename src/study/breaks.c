@@ -5,6 +5,7 @@
  * writing, needs no iterator for its graphemes: each character is one. */
 #include "study/fold.h"
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unicode/ubrk.h>
@@ -45,7 +46,7 @@ static void give_back(UBreakIterator *b, UBreakIteratorType type, const char *lo
     if (keep) {
         struct idle *k = &idle[n_idle++];
         k->b = b, k->type = type;
-        strcpy(k->locale, locale);
+        snprintf(k->locale, sizeof k->locale, "%s", locale);
     }
     pthread_mutex_unlock(&idle_mutex);
     if (!keep) ubrk_close(b);

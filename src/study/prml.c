@@ -343,9 +343,7 @@ int prml_canonical(const struct prml *m, struct str *out, struct err *e) {
 int prml_hash(const struct prml *m, char hex[DIGEST_HEX], struct err *e) {
     struct str s = {0};
     int rc = prml_canonical(m, &s, e);
-    if (rc >= 0) {
-        digest_text(s.s, s.len, hex);
-    }
+    if (rc >= 0) { digest_text(s.s, s.len, hex); }
     str_free(&s);
     return rc;
 }
