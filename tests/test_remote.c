@@ -90,6 +90,23 @@ static char *body_of(enum chat_api api, const struct chat_request *r, struct cha
     return body;
 }
 
+/* Models that refuse max_tokens; Anthropic's know no other name. */
+Test(remote, the_limit_of_a_reply_has_two_names) {
+    struct chat_request r = ask("hi");
+    for (int api = CHAT_OPENAI; api <= CHAT_ANTHROPIC; api++) {
+        struct remote__door d = {.api = (enum chat_api)api, .model = (char *)"toy", .completion_tokens = 1};
+        struct chat_key key;
+        struct err e = ERR_INIT;
+        char *body;
+        size_t n;
+        cr_assert_eq(remote__request_build(&d, &r, &body, &n, &key, &e), 0, "%s", e.msg);
+        cr_expect_eq(!!strstr(body, "\"max_completion_tokens\":16"), api == CHAT_OPENAI, "%s", body);
+        cr_expect_eq(!!strstr(body, "\"max_tokens\":16"), api == CHAT_ANTHROPIC, "%s", body);
+        free(body);
+    }
+    asked(&r, 1);
+}
+
 static void expect_body(enum chat_api api, const struct chat_request *r, const char *want) {
     char *body = body_of(api, r, NULL);
     cr_expect_str_eq(body, want);
