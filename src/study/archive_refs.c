@@ -55,18 +55,23 @@ static int ref_value(const json_t *v, int context, archive_ref_fn *fn, void *use
     return fn(user, context, json_string_value(v), e);
 }
 
-static int ref_member(const char *name, const json_t *v, int *is, archive_ref_fn *fn, void *user, struct err *e) {
-    static const struct {
-        const char *end;
-        int context, list;
-    } kinds[] = {{"text_id", 0, 0}, {"text_ids", 0, 1}, {"context_id", 1, 0}, {"context_ids", 1, 1}};
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-        if (!ends_in(name, kinds[k].end)) continue;
-        *is = 1;
-        if (!kinds[k].list || json_is_null(v)) return ref_value(v, kinds[k].context, fn, user, e);
-        if (!json_is_array(v)) return fail(e, ERR_ARG, "expected a list of ids in \"%.60s\", found other JSON", name);
-        for (size_t i = 0; i < json_array_size(v); i++) TRY(ref_value(json_array_get(v, i), kinds[k].context, fn, user, e));
-    }
+static const struct {
+    const char *end;
+    int context, list;
+} ref_kinds[] = {{"text_id", 0, 0}, {"text_ids", 0, 1}, {"context_id", 1, 0}, {"context_ids", 1, 1}};
+enum { REF_KINDS = sizeof ref_kinds / sizeof *ref_kinds };
+
+static int ref_kind(const char *name) { /* -1: no reference */
+    for (int k = 0; k < REF_KINDS; k++)
+        if (ends_in(name, ref_kinds[k].end)) return k;
+    return -1;
+}
+
+static int ref_member(int kind, const char *name, const json_t *v, archive_ref_fn *fn, void *user, struct err *e) {
+    int context = ref_kinds[kind].context;
+    if (!ref_kinds[kind].list || json_is_null(v)) return ref_value(v, context, fn, user, e);
+    if (!json_is_array(v)) return fail(e, ERR_ARG, "expected a list of ids in \"%.60s\", found other JSON", name);
+    for (size_t i = 0; i < json_array_size(v); i++) TRY(ref_value(json_array_get(v, i), context, fn, user, e));
     return 0;
 }
 
@@ -80,14 +85,16 @@ static int object_refs(const json_t *v, int depth, archive_ref_fn *fn, void *use
     const char **names = malloc((n + 1) * sizeof *names);
     int rc = 0;
     if (!names) return fail(e, ERR_NOMEM, "no memory to walk a fact");
-    for (void *at = json_object_iter(object); at && i < n; at = json_object_iter_next(object, at))
-        names[i++] = json_object_iter_key(at);
+    for (void *at = json_object_iter(object); at && i < n; at = json_object_iter_next(object, at)) {
+        const json_t *member = json_object_iter_value(at);
+        const char *name = json_object_iter_key(at);
+        if (json_is_object(member) || json_is_array(member) || ref_kind(name) >= 0) names[i++] = name;
+    }
     qsort(names, i, sizeof *names, name_order);
     for (size_t k = 0; k < i && rc >= 0; k++) {
         const json_t *member = json_object_get(v, names[k]);
-        int is = 0;
-        rc = ref_member(names[k], member, &is, fn, user, e);
-        if (rc >= 0 && !is) rc = refs(member, depth + 1, fn, user, e);
+        int kind = ref_kind(names[k]);
+        rc = kind >= 0 ? ref_member(kind, names[k], member, fn, user, e) : refs(member, depth + 1, fn, user, e);
     }
     free(names);
     return rc;

@@ -105,6 +105,7 @@ struct study_model {
 struct cell {
     char id[3 * STUDY_ID_MAX + 8]; /* "en/model/arm" */
     uint64_t key;                  /* of its random streams: a hash of the id */
+    char terms[DIGEST_HEX];        /* of all that its runs depend on beside seed and replicate (study_job_key) */
     int index, language, model, arm, replicates;
 };
 struct job {

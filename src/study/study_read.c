@@ -1,6 +1,7 @@
 /* Reading a study file: each part has its keys and limits; what is wrong is said with line and column. What is asked of the languages
  * (that every persona and event exists in each) is checked here too, since only here both are known. */
 #include "study/study_int.h"
+#include "study/terms.h"
 #include "study/yaml.h"
 #include <math.h>
 #include <stdlib.h>
@@ -246,7 +247,8 @@ static int read_root(struct study_reader *r) {
     TRY(study_hypotheses(r, root));
     TRY(study_published(r, root));
     for (int i = 0; i < r->s->n_languages; i++) TRY(check_language(r, r->s->language[i], root));
-    return study_cells(r->s, r->e);
+    TRY(study_cells(r->s, r->e));
+    return study_cell_terms(r->s, r->e);
 }
 
 int study_parse(struct study **out, const char *name, const char *s, size_t n, const struct language_source *from,

@@ -154,13 +154,20 @@ static json_t *council_terms(const struct council_design *c) {
 
 /* ---- jobs ---- */
 
-/* What a run depends on; other cells and what is claimed are none of it. */
-static json_t *job_terms(const struct study *s, const struct cell *c, int replicate) {
-    json_t *o =
-        json_pack("{s:s, s:s, s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:o, s:s}", "format", "candor job/1", "study", s->id, "cell",
-                  c->id, "seed", (json_int_t)s->seed, "replicate", replicate, "reask", s->reasks, "group", group_terms(s),
-                  "channels", channel_terms(s), "arm", one_arm(s, &s->arm[c->arm]), "model", one_model(&s->model[c->model]),
-                  "language", s->language_hash[c->language]);
+static int hash_terms(char hex[DIGEST_HEX], json_t *o, struct err *e) { /* takes o */
+    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(o);
+    if (!text) return fail(e, ERR_NOMEM, "out of memory for the key of a run");
+    digest_text(text, strlen(text), hex);
+    free(text);
+    return 0;
+}
+
+/* What the runs of a cell depend on; other cells and what is claimed are none of it. */
+static json_t *cell_work(const struct study *s, const struct cell *c) {
+    json_t *o = json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:s}", "study", s->id, "cell", c->id, "reask", s->reasks, "group",
+                          group_terms(s), "channels", channel_terms(s), "arm", one_arm(s, &s->arm[c->arm]), "model",
+                          one_model(&s->model[c->model]), "language", s->language_hash[c->language]);
     if (o && s->council.options) {
         json_object_set_new(o, "council", council_terms(&s->council));
         json_object_set_new(o, "council_language", json_string(s->council_hash[c->language]));
@@ -168,14 +175,16 @@ static json_t *job_terms(const struct study *s, const struct cell *c, int replic
     return o;
 }
 
-int study_job_key(char hex[DIGEST_HEX], const struct study *s, const struct cell *c, int replicate, struct err *e) {
-    json_t *o = job_terms(s, c, replicate);
-    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    json_decref(o);
-    if (!text) return fail(e, ERR_NOMEM, "out of memory for the key of a run");
-    digest_text(text, strlen(text), hex);
-    free(text);
+int study_cell_terms(struct study *s, struct err *e) {
+    for (int i = 0; i < s->n_cells; i++) TRY(hash_terms(s->cell[i].terms, cell_work(s, &s->cell[i]), e));
     return 0;
+}
+
+int study_job_key(char hex[DIGEST_HEX], const struct study *s, const struct cell *c, int replicate, struct err *e) {
+    return hash_terms(hex,
+                      json_pack("{s:s, s:s, s:I, s:i}", "format", "candor job/1", "cell", c->terms, "seed", (json_int_t)s->seed,
+                                "replicate", replicate),
+                      e);
 }
 
 /* ---- all ---- */

@@ -14,6 +14,7 @@ struct archive;
 int study_terms(struct json_t **out, const struct study *s, struct err *e);
 /* The content key of a job: SHA-256 of all that its run depends on (group, channels, arm, model's settings, language, seed, replicate), so
  * that equal keys are the same work in whatever study file, and a cell or a hypothesis more changes none. */
+int study_cell_terms(struct study *s, struct err *e); /* the cells' part of it, when a study was read */
 int study_job_key(char hex[DIGEST_HEX], const struct study *s, const struct cell *c, int replicate, struct err *e);
 /* A hypothesis as it is registered, with the formula of its test. */
 struct json_t *hypothesis_terms(const struct study *s, const struct hypothesis *h);
