@@ -1,7 +1,12 @@
-/* What a call of a study costs this program beside the server's time: runs of two agents against a server in the same process that answers
- * at once. Usage: bench_study_remote [RUNS [CALLS AT ONCE]]; prints microseconds of this thread's CPU and of the clock for each call, once
- * for the whole (scenes, prompts, HTTP, archive) and once for runs with planted agents (the same without HTTP). The server's threads share
- * the machine, so the clock is for reading beside the CPU. At most 1,900 runs (the server keeps its threads until the end). Not a test. */
+/* What a call of a study costs this program beside the server's time, in the group that studies have unless they say otherwise: ten agents,
+ * fifteen turns, each shown all it heard so far. The server is in the same process and answers at once.
+ * Usage: bench_study_remote [ROUNDS [RUNS [AGENTS [TURNS]]]] (5 rounds of 4 runs; at most 4,000 calls a round). A round has three rows, one
+ * after the other, so that each meets the machine in the same mood:
+ *   kept      the server keeps connections, as real ones do: scenes, prompts, HTTP, archive
+ *   closed    it closes each behind its answer, so that every call connects anew
+ *   planted   planted agents: the same without HTTP
+ * Printed are microseconds of this thread's CPU for a call: median of the rounds, least and most; and the clock's median, which counts the
+ * server's threads as far as they were in the way. Not a test. */
 #include "../tests/fake_chat.h"
 #include "base/progress.h"
 #include "study/planted.h"
@@ -9,6 +14,12 @@
 #include "study/runner.h"
 #include <signal.h>
 #include <sys/resource.h>
+
+enum { ROWS = 3, MAX_ROUNDS = 99 };
+static const char *const row_name[ROWS] = {"kept", "closed", "planted"};
+struct cost {
+    double cpu, wall; /* microseconds a call */
+};
 
 static void must(int rc, const struct err *e) {
     if (rc >= 0) return;
@@ -18,7 +29,8 @@ static void must(int rc, const struct err *e) {
 
 static void serve(struct fake *f, int fd, const struct fake_call *c) {
     (void)f, (void)c;
-    fake_reply(fd, "[TALK] I see it like that.", 900, 8);
+    fake_reply(fd, "[TALK] I see it like that. [MONOLOGUE] We cannot go on like this for long; somebody will have to say so.",
+               900, 28);
 }
 
 static double cpu_s(void) {
@@ -27,22 +39,21 @@ static double cpu_s(void) {
     return (double)u.ru_utime.tv_sec + (double)u.ru_stime.tv_sec + 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
-static struct study *make_study(int runs) {
+static struct study *make_study(int runs, int agents, int turns) {
     struct language_source from = {.load = language_from_dir, .ctx = (void *)(size_t) "studies/lang"};
     struct study *s;
     struct err e = ERR_INIT;
     char text[500];
-    int half = runs > 1 ? runs / 2 : 1;
     snprintf(text, sizeof text,
              "candor: study/1\nid: bench\nseed: 5\nlanguages: [en]\nmodels: [{id: m, max_tokens: 50}]\n"
-             "group: {agents: 2, turns: 1, order: fixed, context: all}\nreplicates: %d\n"
+             "group: {agents: %d, turns: %d, order: fixed, context: all}\nreplicates: %d\n"
              "arms: [{id: none}, {id: all, alignment: \"100 %%\"}]\n",
-             half);
+             agents, turns, runs > 1 ? runs / 2 : 1);
     must(study_parse(&s, "bench", text, strlen(text), &from, &e), &e);
     return s;
 }
 
-static void measure(const char *what, const struct study *s, struct backend *b) {
+static struct cost measure(const struct study *s, struct backend *b, int *calls) {
     static const char path[] = "/tmp/candor-bench-study", journal[] = "/tmp/candor-bench-study.journal",
                       measured[] = "/tmp/candor-bench-study.measured";
     struct err e = ERR_INIT;
@@ -52,31 +63,67 @@ static void measure(const char *what, const struct study *s, struct backend *b) 
     must(archive_open(&a, path, ARCHIVE_WRITE, &e), &e);
     double cpu = cpu_s(), wall = clock_s();
     must(runner_run(s, a, b, &(struct runner_opts){.interleave = 1000}, &done, &e), &e);
-    double n = (double)done.calls_now;
-    printf("%-8s %6.0f calls: %6.1f us of CPU and %6.1f us of the clock for each\n", what, n, 1e6 * (cpu_s() - cpu) / n,
-           1e6 * (clock_s() - wall) / n);
+    *calls = (int)done.calls_now;
+    struct cost c = {1e6 * (cpu_s() - cpu) / *calls, 1e6 * (clock_s() - wall) / *calls};
     archive_close(a);
     backend_close(b);
     unlink(path), unlink(journal), unlink(measured);
+    return c;
 }
 
-int main(int n, char **arg) {
-    int runs = n > 1 ? atoi(arg[1]) : 1000, calls = n > 2 ? atoi(arg[2]) : 0;
-    struct study *s = make_study(runs < 1900 ? runs : 1900);
+static struct cost measure_remote(const struct study *s, int keep, int *calls) {
     struct fake *f = calloc(1, sizeof *f);
+    struct backend *b;
+    struct err e = ERR_INIT;
+    must(f ? fake_start(f, serve, NULL) : -1, &e);
+    f->keep = keep;
+    struct remote_opts o = {.ep = {.url = fake_url(f), .model = "toy"}};
+    must(remote_open(&b, &o, &e), &e);
+    struct cost c = measure(s, b, calls);
+    fake_stop(f);
+    free(f);
+    return c;
+}
+
+static struct cost measure_planted(const struct study *s, int *calls) {
     struct planted planted;
     struct backend *b;
     struct err e = ERR_INIT;
-    signal(SIGPIPE, SIG_IGN);
-    must(fake_start(f, serve, NULL), &e);
-    struct remote_opts o = {.ep = {.url = fake_url(f), .model = "toy"}, .chat = {.in_flight = calls}};
-    must(remote_open(&b, &o, &e), &e);
-    measure("remote", s, b);
-    fake_stop(f);
     must(planted_read(&planted, s, &e), &e);
     must(planted_open(&b, &planted, s, &e), &e);
-    measure("planted", s, b);
+    return measure(s, b, calls);
+}
+
+static int by_size(const void *x, const void *y) {
+    double a = *(const double *)x, b = *(const double *)y;
+    return (a > b) - (a < b);
+}
+
+static void show(const char *what, const struct cost *c, int rounds, int calls) {
+    double cpu[MAX_ROUNDS], wall[MAX_ROUNDS];
+    for (int i = 0; i < rounds; i++) cpu[i] = c[i].cpu, wall[i] = c[i].wall;
+    qsort(cpu, (size_t)rounds, sizeof *cpu, by_size);
+    qsort(wall, (size_t)rounds, sizeof *wall, by_size);
+    printf("%-8s %6.1f us of CPU for a call (%.1f to %.1f), %6.1f of the clock; %d rounds of %d calls\n", what, cpu[rounds / 2],
+           cpu[0], cpu[rounds - 1], wall[rounds / 2], rounds, calls);
+}
+
+static int number(int n, char **arg, int i, int without, int least, int most) {
+    int x = n > i ? atoi(arg[i]) : without;
+    return x < least ? least : x > most ? most : x;
+}
+
+int main(int n, char **arg) {
+    int rounds = number(n, arg, 1, 5, 1, MAX_ROUNDS), runs = number(n, arg, 2, 4, 2, 2000);
+    int agents = number(n, arg, 3, 10, 1, STUDY_MAX_AGENTS), turns = number(n, arg, 4, 15, 1, 99), calls = 0;
+    struct cost cost[ROWS][MAX_ROUNDS];
+    struct study *s = make_study(runs, agents, turns);
+    signal(SIGPIPE, SIG_IGN);
+    for (int i = -1; i < rounds; i++) { /* the first is for warming up */
+        struct cost c[ROWS] = {measure_remote(s, 1, &calls), measure_remote(s, 0, &calls), measure_planted(s, &calls)};
+        for (int k = 0; k < ROWS && i >= 0; k++) cost[k][i] = c[k];
+    }
+    for (int k = 0; k < ROWS; k++) show(row_name[k], cost[k], rounds, calls);
     study_free(s);
-    free(f);
     return 0;
 }

@@ -1,11 +1,13 @@
 /* A chat server on this machine that behaves as a test tells it to: well, slowly, or not at all like HTTP. It runs in threads of the
- * test program and listens on a free port of 127.0.0.1; each connection is one request and is closed behind the answer.
+ * test program and listens on a free port of 127.0.0.1; each connection is one request and is closed behind the answer, unless `keep` is set
+ * before the first one: then a connection serves requests until the client closes it, as real servers do.
  *
  * `serve` is called on a connection's own thread; what it shares with the test lies behind `ctx` and is touched under fake_lock. It must
  * not call Criterion. */
 #ifndef FAKE_CHAT_H
 #define FAKE_CHAT_H
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -31,6 +33,7 @@ struct fake {
     void *ctx;
     int listener, port;
     int wake[2]; /* a byte here ends the listener */
+    int keep, connections;
     pthread_t thread;
     pthread_mutex_t lock;
     int calls, open, most_open;
@@ -57,12 +60,14 @@ FAKE int fake_send(int fd, const void *p, size_t n) {
     return 1;
 }
 
+static _Thread_local const char *fake_then = "close"; /* what this thread says of its connection */
+
 /* headers: lines that end in \r\n, or "" */
 FAKE void fake_answer(int fd, int status, const char *headers, const char *body) {
     char head[1024];
     snprintf(head, sizeof head,
-             "HTTP/1.1 %d Said\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n", status,
-             strlen(body), headers);
+             "HTTP/1.1 %d Said\r\nContent-Type: application/json\r\nConnection: %s\r\nContent-Length: %zu\r\n%s\r\n", status,
+             fake_then, strlen(body), headers);
     if (fake_send(fd, head, strlen(head))) fake_send(fd, body, strlen(body));
 }
 
@@ -108,7 +113,8 @@ FAKE void *fake_connection(void *arg) {
     struct fake_worker w = *(struct fake_worker *)arg;
     struct fake_call call = {0};
     free(arg);
-    if (fake_read(w.fd, &call)) {
+    if (w.f->keep) fake_then = "keep-alive", setsockopt(w.fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    for (int more = 1; more && fake_read(w.fd, &call); more = w.f->keep) {
         fake_lock(w.f);
         call.number = w.f->calls++;
         if (++w.f->open > w.f->most_open) w.f->most_open = w.f->open;
@@ -140,7 +146,7 @@ FAKE void *fake_listen(void *arg) {
             pthread_create(&f->workers[f->n_workers], NULL, fake_connection, w) != 0)
             close(fd), free(w);
         else
-            f->n_workers++;
+            f->n_workers++, f->connections++;
     }
 }
 

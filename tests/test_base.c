@@ -522,6 +522,9 @@ Test(base, hash_known_answers) {
     cr_expect(hash_bytes(HASH_START, "a", 1) == 0xaf63dc4c8601ec8cull);
     cr_expect(hash_bytes(HASH_START, "foobar", 6) == 0x85944171f73967e8ull);
     cr_expect(hash_bytes(hash_bytes(HASH_START, "foo", 3), "bar", 3) == 0x85944171f73967e8ull);
+    uint64_t two[2] = {HASH_START, hash_bytes(HASH_START, "foo", 3)};
+    hash_two(two, "bar", 3);
+    cr_expect(two[0] == hash_bytes(HASH_START, "bar", 3) && two[1] == 0x85944171f73967e8ull);
     cr_expect(hash_text("a") == hash_mix(0xaf63dc4c8601ec8cull) && hash_text("a") != hash_text("b"));
 }
 

@@ -9,6 +9,16 @@ uint64_t hash_bytes(uint64_t h, const void *p, size_t n) {
     return h;
 }
 
+void hash_two(uint64_t h[2], const void *p, size_t n) {
+    const unsigned char *s = p;
+    uint64_t a = h[0], b = h[1];
+    for (size_t i = 0; i < n; i++) {
+        a = (a ^ s[i]) * 0x100000001b3ull;
+        b = (b ^ s[i]) * 0x100000001b3ull;
+    }
+    h[0] = a, h[1] = b;
+}
+
 uint64_t hash_text(const char *z) { return hash_mix(hash_bytes(HASH_START, z, strlen(z))); }
 
 uint64_t hash_mix(uint64_t x) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #define HASH_START 0xcbf29ce484222325ull
 uint64_t hash_bytes(uint64_t h, const void *p, size_t n); /* the state after n more bytes */
+void hash_two(uint64_t h[2], const void *p, size_t n);    /* hash_bytes of each state, in the time of one */
 uint64_t hash_text(const char *z);                        /* hash_mix(hash_bytes(HASH_START, z, strlen(z))) */
 uint64_t hash_mix(uint64_t x);                            /* bijective; every input bit reaches every output bit */
 #endif

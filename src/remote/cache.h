@@ -15,7 +15,8 @@ struct chat_key {
     uint64_t h[2];
     int64_t bytes;
 };
-struct chat_key chat_key_of(const char *canonical, size_t n);
+/* Of head and body, one behind the other. */
+struct chat_key chat_key_of(const char *head, size_t head_n, const char *body, size_t n);
 
 enum chat_cache_mode { CHAT_CACHE_USE, CHAT_CACHE_REPLAY /* read only: a reply that is not there is an error */ };
 /* ERR_BUSY: another process has it open for use. ERR_FORMAT: a line is not such a row (file and line are named). */

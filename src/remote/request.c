@@ -90,7 +90,7 @@ static json_t *system_text(const json_t *messages) {
 }
 
 static int put_messages(json_t *o, const struct remote__door *d, const json_t *messages) {
-    json_t *list = json_deep_copy(messages);
+    json_t *list = json_copy((json_t *)(uintptr_t)messages); /* its messages are shared, and none is changed */
     int bad = !list;
     if (d->api == CHAT_ANTHROPIC && list && is_system(json_array_get(list, 0))) {
         bad |= json_object_set_new(o, "system", system_text(list));
@@ -126,22 +126,20 @@ static int put_members(json_t *o, const struct remote__door *d, const struct cha
     return bad;
 }
 
-struct chat_key chat_key_of(const char *canonical, size_t n) {
+struct chat_key chat_key_of(const char *head, size_t head_n, const char *body, size_t n) {
     static const char other[] = "the second hash";
-    return (struct chat_key){.h = {hash_mix(hash_bytes(HASH_START, canonical, n)),
-                                   hash_mix(hash_bytes(hash_bytes(HASH_START, other, sizeof other), canonical, n))},
-                             .bytes = (int64_t)n};
+    uint64_t h[2] = {HASH_START, hash_bytes(HASH_START, other, sizeof other)};
+    hash_two(h, head, head_n);
+    hash_two(h, body, n);
+    return (struct chat_key){.h = {hash_mix(h[0]), hash_mix(h[1])}, .bytes = (int64_t)(head_n + n)};
 }
 
-static int put_key(const struct remote__door *d, const struct chat_request *r, const char *body, size_t n, struct chat_key *key) {
-    struct str s = {0};
-    str_printf(&s, "%s replicate=%lld seed=", remote__api_name(d->api), (long long)r->replicate);
-    if (r->has_seed) str_printf(&s, "%lld", (long long)r->seed);
-    str_puts(&s, "\n");
-    str_add(&s, body, n);
-    if (!s.failed) *key = chat_key_of(s.s, s.len);
-    str_free(&s);
-    return s.failed;
+static struct chat_key key_of(const struct remote__door *d, const struct chat_request *r, const char *body, size_t n) {
+    char head[96];
+    size_t k = (size_t)snprintf(head, sizeof head, "%s replicate=%lld seed=", remote__api_name(d->api), (long long)r->replicate);
+    if (r->has_seed) k += (size_t)snprintf(head + k, sizeof head - k, "%lld", (long long)r->seed);
+    head[k++] = '\n';
+    return chat_key_of(head, k, body, n);
 }
 
 int remote__request_build(const struct remote__door *d, const struct chat_request *r, char **body, size_t *n,
@@ -151,10 +149,8 @@ int remote__request_build(const struct remote__door *d, const struct chat_reques
     int bad = !o || put_members(o, d, r);
     char *text = bad ? NULL : json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(15));
     json_decref(o);
-    if (!text || put_key(d, r, text, strlen(text), key)) {
-        free(text);
-        return fail(e, ERR_NOMEM, "a request does not fit in memory, or a text of it is not UTF-8");
-    }
+    if (!text) return fail(e, ERR_NOMEM, "a request does not fit in memory, or a text of it is not UTF-8");
     *body = text, *n = strlen(text);
+    *key = key_of(d, r, text, *n);
     return 0;
 }

@@ -133,7 +133,7 @@ static int tell_turn(void *user, const char *key, const char *json, size_t n, st
 
 static int add_part(struct context *c, enum part_role role, struct str *text, struct err *e) {
     if (text->failed || !text->s) return fail(e, ERR_NOMEM, "out of memory for a judge");
-    c->parts[c->n++] = (struct part){.role = role, .text = text->s};
+    c->parts[c->n++] = (struct part){.role = role, .len = text->len, .text = text->s, .own = text->s};
     *text = (struct str){0};
     return 0;
 }

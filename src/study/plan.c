@@ -24,7 +24,7 @@ static int measure_call(struct size *z, const struct scene *sc, int agent, int64
     TRY(scene_context(sc, agent, &c, e));
     for (int i = 0; i < c.n; i++) {
         sum += characters(c.parts[i].text) + 1;
-        z->bytes += (int64_t)strlen(c.parts[i].text) + 1;
+        z->bytes += (int64_t)c.parts[i].len + 1;
     }
     context_free(&c);
     z->calls++, z->prompt += sum;

@@ -67,7 +67,7 @@ static int check_context(struct prover *x, const char *key, const json_t *fact, 
     x->p.contexts++;
     same = n == c->n;
     for (int i = 0; same && i < n; i++) {
-        digest_bytes(c->parts[i].text, strlen(c->parts[i].text), sum);
+        digest_bytes(c->parts[i].text, c->parts[i].len, sum);
         same = parts[i].role == roles[c->parts[i].role] && !memcmp(sum, parts[i].text.b, sizeof sum);
         if (!same) found(x, key, "part %d of the stored context is not what the agent may see", i);
     }

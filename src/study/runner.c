@@ -41,7 +41,10 @@ static void want_ready(struct runner *r, int slot) {
 /* ---- opening and closing runs ---- */
 
 static void live_close(struct live *l) {
-    for (int i = 0; i < STUDY_MAX_AGENTS; i++) free(l->first[i]);
+    for (int i = 0; i < STUDY_MAX_AGENTS; i++) {
+        context_free(&l->shown[i]);
+        free(l->first[i]);
+    }
     scene_free(l->scene);
     *l = (struct live){0};
 }
@@ -136,32 +139,32 @@ static int open_next(struct runner *r) {
 
 /* ---- asking ---- */
 
-static int context_of(const struct live *l, int agent, int ask, struct context *c, struct err *e) {
+/* Makes what an agent sees, in shown, unless it is there since the agent was asked. */
+static int show(struct live *l, int agent, int ask, struct err *e) {
+    struct context *c = &l->shown[agent];
+    if (c->n) return 0;
     return ask ? scene_reask(l->scene, agent, l->first[agent], c, e) : scene_context(l->scene, agent, c, e);
 }
 
 static int ask_one(struct runner *r, struct want w) {
     struct live *l = &r->live[w.slot];
     const struct scene *sc = l->scene;
-    struct context c = {0};
     char key[RUN_KEY_BYTES];
     if (l->failed) {
         l->waiting--;
         return settle(r, w.slot);
     }
     turn_key(key, scene_cell(sc)->index, scene_replicate(sc), scene_turn(sc), w.agent);
-    if (!r->b->blind) TRY(context_of(l, w.agent, w.ask, &c, r->e));
+    if (!r->b->blind) TRY(show(l, w.agent, w.ask, r->e));
     struct call call = {.tag = ((int64_t)w.slot * STUDY_MAX_AGENTS + w.agent) * 2 + w.ask,
                         .key = key,
                         .how = &r->s->model[scene_cell(sc)->model],
                         .scene = sc,
                         .agent = w.agent,
                         .ask = w.ask,
-                        .context = r->b->blind ? NULL : &c};
+                        .context = r->b->blind ? NULL : &l->shown[w.agent]};
     call.seed = study_seed(r->s, scene_cell(sc), scene_replicate(sc), scene_turn(sc), w.agent, w.ask);
-    int rc = r->b->submit(r->b, &call, r->e);
-    context_free(&c);
-    if (rc < 0) return rc;
+    TRY(r->b->submit(r->b, &call, r->e));
     r->p.calls++, r->p.calls_now++;
     return 0;
 }
@@ -169,18 +172,18 @@ static int ask_one(struct runner *r, struct want w) {
 /* ---- hearing ---- */
 
 static int record(struct runner *r, struct live *l, int agent, int ask, const struct heard *h, const char *key) {
-    struct context c = {0};
     struct archive_id id = {0};
     int stored = !r->o.no_contexts, rc;
-    TRY(context_of(l, agent, ask, &c, r->e));
-    rc = stored ? store_context(r->a, l, agent, &c, ask, &id, r->e) : 0;
-    json_t *fact = rc < 0 ? NULL : fact_turn(l, ask, h, &c, id, stored), *note = note_turn(h->answer);
+    TRY(show(l, agent, ask, r->e));
+    struct context *c = &l->shown[agent];
+    rc = stored ? store_context(r->a, l, agent, c, ask, &id, r->e) : 0;
+    json_t *fact = rc < 0 ? NULL : fact_turn(l, ask, h, c, id, stored), *note = note_turn(h->answer);
     if (rc >= 0 && !fact) rc = fail(r->e, ERR_NOMEM, "out of memory for a fact");
     if (rc >= 0 && note) rc = archive_note(r->a, key, note, r->e);
     if (rc >= 0) rc = archive_put(r->a, key, fact, r->e);
     json_decref(fact);
     json_decref(note);
-    context_free(&c);
+    context_free(c);
     return rc;
 }
 

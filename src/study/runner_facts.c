@@ -233,7 +233,7 @@ static int store_group(struct archive *a, const struct context *c, int from, int
     int rc = p ? 0 : fail(e, ERR_NOMEM, "out of memory for a context");
     for (int i = from; rc >= 0 && i < to; i++) {
         p[i - from].role = roles[c->parts[i].role];
-        rc = archive_text(a, c->parts[i].text, strlen(c->parts[i].text), &p[i - from].text, e);
+        rc = archive_text(a, c->parts[i].text, c->parts[i].len, &p[i - from].text, e);
     }
     if (rc >= 0) rc = archive_context(a, *id, p, to - from, id, e);
     free(p);

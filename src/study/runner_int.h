@@ -13,7 +13,8 @@ struct chain {
 struct live {
     struct scene *scene;
     struct chain chain[STUDY_MAX_AGENTS];
-    char *first[STUDY_MAX_AGENTS]; /* a reply that could not be read, until it is asked again */
+    struct context shown[STUDY_MAX_AGENTS]; /* what an agent sees who was asked, until its answer is recorded */
+    char *first[STUDY_MAX_AGENTS];          /* a reply that could not be read, until it is asked again */
     char asked[STUDY_MAX_AGENTS];
     int status[TURN_STATUSES]; /* agent-turns so far */
     int waiting;               /* agents that are asked or to be asked */

@@ -11,7 +11,7 @@
  *
  * What goes into a part is decided by one function, scene_sees; the messages that a part shows are listed beside it. Unless the study says
  * otherwise, own monologues are shown to their author alone, whispers to author and recipient, and nothing else is private.
- * Owner: scene_free, context_free. Thread: one at a time. */
+ * Owner: scene_free, context_free; a context ends before its scene does, and outlives what is put into it. Thread: one at a time. */
 #ifndef STUDY_SCENE_H
 #define STUDY_SCENE_H
 #include "base/str.h"
@@ -53,7 +53,9 @@ const char *part_role_name(enum part_role r);
 struct part {
     enum part_role role;
     int turn; /* 0: system */
-    char *text;
+    size_t len;
+    const char *text; /* what others said is the scene's, which has it once for all who hear it */
+    char *own;        /* text, where it is the context's; NULL: it is the scene's */
 };
 /* A message in a part: the act-th of what `author` said at `turn`. */
 struct seen {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 void context_free(struct context *c) {
-    for (int i = 0; i < c->n; i++) free(c->parts[i].text);
+    for (int i = 0; i < c->n; i++) free(c->parts[i].own);
     free(c->parts);
     free(c->seen);
     *c = (struct context){0};
@@ -21,12 +21,18 @@ static int grow(void *list, int n, int *cap, size_t size, struct err *e) {
     return 0;
 }
 
+/* own: the text itself, which is the context's from now on if this returns 0; NULL: it is the scene's. */
+static int add_text(struct context *c, enum part_role role, int turn, const char *text, size_t len, char *own, struct err *e) {
+    TRY(grow(&c->parts, c->n, &c->cap, sizeof *c->parts, e));
+    c->parts[c->n++] = (struct part){.role = role, .turn = turn, .len = len, .text = text, .own = own};
+    return 0;
+}
+
 /* A part with the text of b, which is emptied; none if there is no text. */
 static int add_part(struct context *c, enum part_role role, int turn, struct str *b, struct err *e) {
     if (b->failed) return fail(e, ERR_NOMEM, "out of memory for a context");
     if (!b->len) return 0;
-    TRY(grow(&c->parts, c->n, &c->cap, sizeof *c->parts, e));
-    c->parts[c->n++] = (struct part){.role = role, .turn = turn, .text = b->s};
+    TRY(add_text(c, role, turn, b->s, b->len, b->s, e));
     *b = (struct str){0};
     return 0;
 }
@@ -171,8 +177,8 @@ void slot_free(struct slot *slot) {
 
 static int show_act(struct pen *p, int at, int turn, int author, int act, const struct slot *slot) {
     TRY(add_seen(p->c, turn, author, act, slot->said.acts[act].channel, p->e));
-    str_puts(p->b, slot->told[act]);
-    return add_part(p->c, PART_USER, at, p->b, p->e);
+    const char *text = slot->told[act];
+    return text ? add_text(p->c, PART_USER, at, text, strlen(text), NULL, p->e) : 0;
 }
 
 /* What an author said at a turn, as far as the agent may see it, in its message of turn `at`; silence is seen by those who hear talk. */
@@ -288,13 +294,26 @@ int scene_reask(const struct scene *s, int agent, const char *reply, struct cont
     return finish(&c, &b, rc, out);
 }
 
+static json_t *message(const char *role, const struct str *content) {
+    json_t *m = json_object();
+    if (json_object_set_new(m, "role", json_string(role)) < 0 ||
+        json_object_set_new(m, "content", json_stringn(content->s, content->len)) < 0) {
+        json_decref(m);
+        return NULL;
+    }
+    return m;
+}
+
 json_t *context_messages(const struct context *c) {
     json_t *list = json_array();
     for (int i = 0; list && i < c->n;) {
         enum part_role role = c->parts[i].role;
         struct str b = {0};
-        for (; i < c->n && c->parts[i].role == role; i++) str_printf(&b, "%s%s", b.len ? "\n" : "", c->parts[i].text);
-        json_t *m = b.failed ? NULL : json_pack("{s:s, s:s}", "role", part_role_name(role), "content", b.s);
+        for (; i < c->n && c->parts[i].role == role; i++) {
+            if (b.len) str_add(&b, "\n", 1);
+            str_add(&b, c->parts[i].text, c->parts[i].len);
+        }
+        json_t *m = b.failed ? NULL : message(part_role_name(role), &b);
         str_free(&b);
         if (!m || json_array_append_new(list, m) < 0) {
             json_decref(list);
