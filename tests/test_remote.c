@@ -142,6 +142,42 @@ Test(remote, requests_are_written_as_the_apis_want_them) {
     json_decref(extra);
 }
 
+/* Messages that are text already make the same request, byte for byte. */
+Test(remote, written_messages_make_the_same_request) {
+    static const char *const extras[] = {"{}", "{\"a\":1,\"messagf\":[2,{\"z\":0}],\"zz\":\"\\\"\"}",
+                                         "{\"message\":0,\"systen\":null}"};
+    static const char *const systems[] = {"", "\"be \\\"brief\\\"\\n\""};
+    static const char rest[] =
+        "{\"content\":\"hi\\t\\\"you\\\"\",\"role\":\"user\"},{\"content\":\"h\xC3\xA9\",\"role\":\"assistant\"}";
+    for (int i = 0; i < 12; i++) {
+        enum chat_api api = i % 2 ? CHAT_ANTHROPIC : CHAT_OPENAI;
+        const char *system = systems[i / 2 % 2];
+        char list[400];
+        snprintf(list, sizeof list, "[%s%s%s%s]", *system ? "{\"role\":\"system\",\"content\":" : "", system, *system ? "}," : "",
+                 rest);
+        struct chat_request r = CHAT_REQUEST_INIT;
+        json_t *extra = json_loads(extras[i / 4], 0, NULL), *messages = json_loads(list, 0, NULL);
+        r.messages = messages, r.extra = extra, r.max_tokens = 7, r.temperature = 0.1;
+        struct chat_text text = {.system = system, .rest = rest, .system_n = strlen(system), .rest_n = strlen(rest)};
+        struct chat_key key[2];
+        char *want = body_of(api, &r, &key[0]);
+        r.messages = NULL, r.text = &text;
+        char *is = body_of(api, &r, &key[1]);
+        cr_expect_str_eq(is, want);
+        cr_expect(!memcmp(&key[0], &key[1], sizeof *key));
+        free(want), free(is);
+        json_decref(extra), json_decref(messages);
+    }
+    struct remote__door d = {.api = CHAT_OPENAI, .model = (char *)"toy"};
+    struct chat_request none = CHAT_REQUEST_INIT;
+    struct chat_key key;
+    struct err e = ERR_INIT;
+    char *body = NULL;
+    size_t n;
+    none.text = &(struct chat_text){0};
+    cr_expect(remote__request_build(&d, &none, &body, &n, &key, &e) == ERR_ARG && !body);
+}
+
 Test(remote, keys_tell_apart_what_must_differ_and_nothing_else) {
     struct chat_key a, b;
     struct chat_request r = ask("x"), s = CHAT_REQUEST_INIT;

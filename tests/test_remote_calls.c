@@ -44,6 +44,21 @@ static void serve_anthropic(struct fake *f, int fd, const struct fake_call *call
                 "\"output_tokens\":1}}");
 }
 
+Test(remote_calls, connections_are_kept) {
+    enum { N = 40 };
+    struct err e = ERR_INIT;
+    for (int keep = 0; keep < 2; keep++) {
+        start(quick(), serve_number, NULL);
+        server.keep = keep;
+        struct asked a = numbers(N);
+        cr_expect(chat_batch(client, a.req, a.n, a.out, NULL, NULL, &e) == 0, "%s", e.msg);
+        expect_numbers(&a);
+        numbers_free(&a);
+        end();
+        cr_expect(keep ? server.connections <= quick().in_flight : server.connections == N, "%d connections", server.connections);
+    }
+}
+
 Test(remote_calls, the_other_api) {
     struct chat_reply r;
     int seen = 0;

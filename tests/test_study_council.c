@@ -1,5 +1,6 @@
 /* Councils: texts that lie over a language, facts and hints, what is read of a statement, the rules of planted members, documents. */
 #include "study/content.h"
+#include "study/conversation.h"
 #include "study/council_documents.h"
 #include "study/registration.h"
 #include "study/scene.h"
@@ -311,7 +312,7 @@ static void check_prefixes(const struct study *s, const struct cell *cell, const
     OK(scene_open(&sc, s, cell, 5, &e));
     cr_assert_eq(scene_whole(sc, 0, &(struct context){0}, NULL), ERR_STATE);
     while (scene_ready(sc, ready)) {
-        struct context c;
+        struct context c = {0};
         struct str text = {0};
         struct reply reply = {0};
         int i = ready[0], t = scene_turn(sc);
@@ -325,7 +326,7 @@ static void check_prefixes(const struct study *s, const struct cell *cell, const
         str_free(&text);
     }
     for (int i = 0; i < s->n_agents; i++) {
-        struct context c;
+        struct context c = {0};
         OK(scene_whole(sc, i, &c, &e));
         json_t *whole = context_messages(&c);
         cr_assert_eq(json_array_size(whole), 1 + 2 * (size_t)s->n_turns);

@@ -1,6 +1,7 @@
 /* The scene: what each agent may see, for random conversations. Every act carries a word of its own; which words are in a context is
  * compared with the rules, written here a second time. */
 #include "base/rng.h"
+#include "study/conversation.h"
 #include "study/scene.h"
 #include "study_group.h"
 #include <criterion/criterion.h>
@@ -124,24 +125,74 @@ static void check_growth(const struct context *old, const struct context *new) {
     }
 }
 
+/* What was written on from turn to turn is what is made at once. */
+static void check_same(const struct context *grown, const struct context *c) {
+    check_growth(grown, c);
+    cr_assert(grown->n == c->n && grown->n_seen == c->n_seen && grown->turn == c->turn);
+    for (int i = 0; i < c->n; i++) cr_assert(grown->parts[i].turn == c->parts[i].turn && grown->parts[i].len == c->parts[i].len);
+    for (int i = 0; i < c->n_seen; i++) {
+        const struct seen *x = &grown->seen[i], *y = &c->seen[i];
+        cr_assert(x->turn == y->turn && x->author == y->author && x->act == y->act && x->channel == y->channel &&
+                  x->part == y->part);
+    }
+}
+
+/* The text of a conversation is what the library writes of its messages. */
+static void check_written(const struct conversation *t, const struct context *c) {
+    json_t *all = context_messages(c), *system = json_object_get(json_array_get(all, 0), "content");
+    char *want = json_dumps(system, JSON_COMPACT | JSON_ENCODE_ANY);
+    cr_assert_str_eq(t->system.s, want);
+    free(want);
+    json_array_remove(all, 0);
+    want = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS);
+    cr_assert(t->rest.len + 2 == strlen(want) && !memcmp(t->rest.s, want + 1, t->rest.len), "%s\nis not\n%s", t->rest.s, want);
+    cr_assert_leq(t->kept, t->rest.len);
+    free(want);
+    json_decref(all);
+}
+
+struct grown {
+    struct context c;
+    struct conversation t;
+};
+
+/* Now and then an agent is asked again, or not for a turn; both lists of parts go on from where they were. */
+static void check_grown(struct talk *t, struct grown *g, const struct context *fresh, int who) {
+    struct err e = ERR_INIT;
+    if (rng_below(&t->g, 4) == 0) return;
+    cr_assert_geq(scene_context(t->sc, who, &g->c, &e), 0, "%s", e.msg);
+    check_same(&g->c, fresh);
+    cr_assert_geq(conversation_write(&g->t, &g->c, !t->s->last, &e), 0, "%s", e.msg);
+    check_written(&g->t, fresh);
+    cr_assert(t->s->last == 0 || g->t.kept == 0);
+    if (rng_below(&t->g, 3)) return;
+    struct context again = {0};
+    cr_assert_geq(scene_reask(t->sc, who, "no \"tags\"\n", &again, &e), 0);
+    cr_assert_geq(conversation_write(&g->t, &again, 0, &e), 0, "%s", e.msg);
+    check_written(&g->t, &again);
+    context_free(&again);
+}
+
 static void converse(int agents, int turns, const char *order, const char *context, const char *monologue, uint64_t seed) {
     static struct talk t;
     struct context before[STUDY_MAX_AGENTS] = {0};
+    struct grown grown[STUDY_MAX_AGENTS] = {0};
     int ready[STUDY_MAX_AGENTS], n;
     struct err e = ERR_INIT;
     start(&t, agents, turns, order, context, monologue, seed);
     while ((n = scene_ready(t.sc, ready)) > 0) {
         int who = ready[rng_below(&t.g, (uint64_t)n)];
-        struct context c;
+        struct context c = {0};
         cr_assert_geq(scene_context(t.sc, who, &c, &e), 0, "%s", e.msg);
         check_context(&t, &c, who);
         if (!t.s->last) check_growth(&before[who], &c);
+        check_grown(&t, &grown[who], &c, who);
         context_free(&before[who]);
         before[who] = c;
         speak(&t, who);
     }
     cr_assert(scene_over(t.sc));
-    for (int i = 0; i < agents; i++) context_free(&before[i]);
+    for (int i = 0; i < agents; i++) context_free(&before[i]), context_free(&grown[i].c), conversation_free(&grown[i].t);
     stop(&t);
 }
 
@@ -179,7 +230,7 @@ Test(study_scene, a_channel_that_is_off_is_not_taught) {
     for (int k = 0; k < 4; k++) {
         static struct talk t;
         struct err e = ERR_INIT;
-        struct context c;
+        struct context c = {0};
         start(&t, 3, 1, "fixed", "all", channels[k], 5);
         const char *const *tags = scene_language(t.sc)->tags;
         for (int again = 0; again < 2; again++) {
@@ -198,7 +249,7 @@ Test(study_scene, a_channel_that_is_off_is_not_taught) {
 Test(study_scene, a_thought_that_is_heard_bears_its_tag) {
     static struct talk t;
     struct err e = ERR_INIT;
-    struct context c;
+    struct context c = {0};
     char line[200];
     struct reply r = {.acts = calloc(1, sizeof *r.acts), .n = 1};
     start(&t, 3, 1, "fixed", "all", "all", 5);
@@ -222,7 +273,7 @@ Test(study_scene, simultaneous_is_blind_within_a_turn) {
         start(&t, 4, 2, orders[o], "all", "author", 5);
         cr_assert_eq(scene_ready(t.sc, ready), o ? 4 : 1);
         for (int i = 0; i < 4; i++) {
-            struct context c;
+            struct context c = {0};
             struct reply r = {.acts = calloc(1, sizeof *r.acts), .n = 1};
             r.acts[0] = (struct act){.channel = CHANNEL_TALK, .to = -1, .text = strdup("hello")};
             cr_assert_geq(scene_context(t.sc, i, &c, &e), 0);
@@ -240,7 +291,7 @@ Test(study_scene, order_of_replies_within_a_simultaneous_turn_is_nothing) {
     struct err e = ERR_INIT;
     char *texts[2] = {0};
     for (int k = 0; k < 2; k++) {
-        struct context c;
+        struct context c = {0};
         start(&t, 5, 3, "simultaneous", "all", "author", 5);
         for (int turn = 0; turn < 2; turn++)
             for (int i = 0; i < 5; i++) {
@@ -269,7 +320,7 @@ Test(study_scene, only_whose_turn_it_is) {
     start(&t, 3, 1, "fixed", "all", "author", 5);
     cr_assert_eq(scene_put(t.sc, 1, &r, &e), ERR_STATE);
     for (int i = 0; i < 3; i++) cr_assert_geq(scene_put(t.sc, i, &r, &e), 0);
-    struct context c;
+    struct context c = {0};
     cr_assert(scene_over(t.sc));
     cr_assert_eq(scene_put(t.sc, 0, &r, &e), ERR_STATE);
     cr_assert_eq(scene_context(t.sc, 0, &c, &e), ERR_STATE);
@@ -279,7 +330,7 @@ Test(study_scene, only_whose_turn_it_is) {
 Test(study_scene, the_request_to_answer_again_is_at_the_end) {
     static struct talk t;
     struct err e = ERR_INIT;
-    struct context a, b;
+    struct context a = {0}, b = {0};
     start(&t, 3, 1, "fixed", "all", "author", 5);
     cr_assert_geq(scene_context(t.sc, 0, &a, &e), 0);
     cr_assert_geq(scene_reask(t.sc, 0, "no tags", &b, &e), 0);

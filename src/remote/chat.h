@@ -34,12 +34,20 @@ struct chat_endpoint {
     int completion_tokens; /* OpenAI: the limit is called max_completion_tokens (newer models), not max_tokens */
 };
 
+/* Messages that are JSON text already, so that a long conversation need not be written out again for every call. Not checked: they must be
+ * what a JSON library writes. */
+struct chat_text {
+    const char *system,
+        *rest; /* a JSON string, of length 0: no system message; JSON objects {"content":…,"role":…} with commas between */
+    size_t system_n, rest_n;
+};
 /* What to ask. The caller owns it all; it is copied by chat_submit. */
 struct chat_request {
-    const json_t *messages; /* array of {"role": …, "content": …}; Anthropic: "system" only at the beginning */
-    double temperature;     /* NAN: not sent */
-    double top_p;           /* NAN: not sent */
-    int64_t max_tokens;     /* 0: not sent; Anthropic wants it, and so does a budget */
+    const json_t *messages;       /* array of {"role": …, "content": …}; Anthropic: "system" only at the beginning */
+    const struct chat_text *text; /* instead of messages, and then sent in the same bytes; NULL: none */
+    double temperature;           /* NAN: not sent */
+    double top_p;                 /* NAN: not sent */
+    int64_t max_tokens;           /* 0: not sent; Anthropic wants it, and so does a budget */
     int has_seed;
     int64_t seed; /* sent where the API has one (OpenAI); part of the cache's key in any case */
     const char *const *stop;

@@ -66,7 +66,10 @@ static int check_extra(const json_t *extra, struct err *e) {
 }
 
 int remote__request_check(const struct remote__door *d, const struct chat_request *r, struct err *e) {
-    TRY(check_messages(d, r->messages, e));
+    if (r->text) {
+        if (!r->text->rest_n) return fail(e, ERR_ARG, "expected messages, found none");
+    } else
+        TRY(check_messages(d, r->messages, e));
     if (r->temperature < 0 || isinf(r->temperature)) return fail(e, ERR_ARG, "expected a temperature of at least 0");
     if (r->top_p < 0 || r->top_p > 1) return fail(e, ERR_ARG, "expected top_p in [0, 1], found %g", r->top_p);
     if (r->max_tokens < 0) return fail(e, ERR_ARG, "expected max_tokens of at least 0, found %lld", (long long)r->max_tokens);
@@ -109,7 +112,7 @@ static int put_stop(json_t *o, const char *name, const struct chat_request *r) {
 /* Nonzero if something did not fit in memory, or was no text in UTF-8. */
 static int put_members(json_t *o, const struct remote__door *d, const struct chat_request *r) {
     int anthropic = d->api == CHAT_ANTHROPIC, bad = json_object_set_new(o, "model", json_string(d->model));
-    bad |= put_messages(o, d, r->messages);
+    if (!r->text) bad |= put_messages(o, d, r->messages);
     if (!isnan(r->temperature)) bad |= json_object_set_new(o, "temperature", json_real(r->temperature));
     if (!isnan(r->top_p)) bad |= json_object_set_new(o, "top_p", json_real(r->top_p));
     if (r->max_tokens)
@@ -142,12 +145,92 @@ static struct chat_key key_of(const struct remote__door *d, const struct chat_re
     return chat_key_of(head, k, body, n);
 }
 
+/* ---- the body ---- */
+
+enum { WRITTEN = 2, BODY_FLAGS = JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(15) };
+struct member {
+    const char *key;
+    json_t *value;   /* NULL: it is text already */
+    struct str text; /* JSON */
+};
+
+/* The messages, as members whose text is known; returns how many. */
+static int text_members(struct member m[WRITTEN], const struct remote__door *d, const struct chat_text *t) {
+    struct str list = {0}, system = {0};
+    int apart = d->api == CHAT_ANTHROPIC && t->system_n;
+    str_puts(&list, "[");
+    if (t->system_n && !apart) {
+        str_puts(&list, "{\"content\":");
+        str_add(&list, t->system, t->system_n);
+        str_puts(&list, ",\"role\":\"system\"},");
+    }
+    str_add(&list, t->rest, t->rest_n);
+    str_puts(&list, "]");
+    if (apart) str_add(&system, t->system, t->system_n);
+    m[0] = (struct member){.key = "messages", .text = list};
+    m[1] = (struct member){.key = "system", .text = system};
+    return 1 + apart;
+}
+
+static int by_key(const void *x, const void *y) {
+    return strcmp(((const struct member *)x)->key, ((const struct member *)y)->key);
+}
+
+/* Adds the members of an object, which loses them. */
+static void add_members(struct str *b, json_t *run) {
+    char *text = json_object_size(run) ? json_dumps(run, BODY_FLAGS) : NULL;
+    size_t n = text ? strlen(text) : 0;
+    if (!text && json_object_size(run)) b->failed = 1;
+    if (n && b->len > 1) str_puts(b, ",");
+    if (n) str_add(b, text + 1, n - 2);
+    free(text);
+    json_object_clear(run);
+}
+
+/* The members of o and those that are text, sorted, as json_dumps would write them all. */
+static void write_members(struct str *b, const json_t *o, const struct member *text, int n_text) {
+    size_t n = 0;
+    struct member *all = calloc(json_object_size(o) + WRITTEN, sizeof *all);
+    json_t *run = json_object();
+    if (!all || !run) b->failed = 1;
+    for (void *i = json_object_iter((json_t *)(uintptr_t)o); all && i; i = json_object_iter_next((json_t *)(uintptr_t)o, i))
+        all[n++] = (struct member){.key = json_object_iter_key(i), .value = json_object_iter_value(i)};
+    for (int i = 0; all && i < n_text; i++) all[n++] = text[i];
+    if (n) qsort(all, n, sizeof *all, by_key);
+    str_puts(b, "{");
+    for (size_t i = 0; i < n; i++) {
+        if (all[i].value) {
+            if (json_object_set(run, all[i].key, all[i].value) < 0) b->failed = 1;
+            continue;
+        }
+        add_members(b, run);
+        str_printf(b, "%s\"%s\":", b->len > 1 ? "," : "", all[i].key);
+        str_add(b, all[i].text.s, all[i].text.len);
+    }
+    add_members(b, run);
+    str_puts(b, "}");
+    json_decref(run);
+    free(all);
+}
+
+/* o and the messages that are text already; NULL: out of memory. */
+static char *body_of(const json_t *o, const struct remote__door *d, const struct chat_text *text) {
+    if (!text) return json_dumps(o, BODY_FLAGS);
+    struct member m[WRITTEN];
+    struct str b = {0};
+    int n = text_members(m, d, text), bad = m[0].text.failed | m[1].text.failed;
+    if (!bad) write_members(&b, o, m, n);
+    for (int i = 0; i < WRITTEN; i++) str_free(&m[i].text);
+    if (bad || b.failed) return str_free(&b), NULL;
+    return b.s;
+}
+
 int remote__request_build(const struct remote__door *d, const struct chat_request *r, char **body, size_t *n,
                           struct chat_key *key, struct err *e) {
     TRY(remote__request_check(d, r, e));
     json_t *o = json_object();
     int bad = !o || put_members(o, d, r);
-    char *text = bad ? NULL : json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(15));
+    char *text = bad ? NULL : body_of(o, d, r->text);
     json_decref(o);
     if (!text) return fail(e, ERR_NOMEM, "a request does not fit in memory, or a text of it is not UTF-8");
     *body = text, *n = strlen(text);

@@ -8,7 +8,7 @@
 #ifndef STUDY_BACKEND_H
 #define STUDY_BACKEND_H
 #include "remote/chat.h"
-#include "study/scene.h"
+#include "study/conversation.h"
 
 struct call {
     int64_t tag;                   /* comes back with the answer */
@@ -18,6 +18,10 @@ struct call {
     int agent, ask;                /* ask: 0, or 1 when asked again */
     uint64_t seed;                 /* of the sampler, where there is one */
     const struct context *context; /* NULL for a back end that is blind */
+    struct conversation
+        *written; /* the same as text, as far as an earlier call of this agent in this run wrote it; a back end may write on.
+                                      NULL: there is none before */
+    int grows;    /* the next context of this agent begins with this one */
 };
 struct answer {
     int64_t tag;

@@ -1,5 +1,6 @@
 /* Runs of planted members, played one after the other and written as documents. */
 #include "study/council_documents.h"
+#include "study/conversation.h"
 #include "base/rng.h"
 #include "base/str.h"
 #include "study/prompt.h"

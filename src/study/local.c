@@ -1,6 +1,7 @@
 /* The local back end. A batch is opened, fed in waves (a prompt that shares a page with one of its own wave waits for the next, so that
  * the page is computed once), decoded together, and closed; its pages stay known to the engine for the turns to come. */
 #include "study/local.h"
+#include "study/conversation.h"
 #include "base/progress.h"
 #include "run/generate.h"
 #include <jansson.h>

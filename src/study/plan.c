@@ -19,7 +19,7 @@ static int64_t characters(const char *s) {
 }
 
 static int measure_call(struct size *z, const struct scene *sc, int agent, int64_t *before, struct err *e) {
-    struct context c;
+    struct context c = {0};
     int64_t sum = 0;
     TRY(scene_context(sc, agent, &c, e));
     for (int i = 0; i < c.n; i++) {

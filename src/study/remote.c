@@ -18,14 +18,14 @@ static int submit(struct backend *self, const struct call *c, struct err *e) {
     const struct study_model *m = c->how;
     struct chat_request r = CHAT_REQUEST_INIT;
     if (k->closed.code < 0) return 0; /* poll will say so */
-    json_t *messages = context_messages(c->context);
-    if (!messages) return fail(e, ERR_NOMEM, "out of memory for a prompt");
-    r.messages = messages;
+    struct conversation own = {0}, *t = c->written ? c->written : &own;
+    TRY(conversation_write(t, c->context, c->grows, e));
+    r.text = &(struct chat_text){.system = t->system.s, .system_n = t->system.len, .rest = t->rest.s, .rest_n = t->rest.len};
     r.temperature = m->temperature, r.top_p = m->top_p, r.max_tokens = m->max_tokens;
     r.has_seed = k->seeded, r.seed = (int64_t)(c->seed >> 33); /* 31 bits: all take them */
     r.replicate = (int64_t)(c->seed & INT64_MAX);              /* apart in the cache even where no seed is sent */
     int rc = chat_submit(k->client, &r, c->tag, e);
-    json_decref(messages);
+    conversation_free(&own);
     return rc;
 }
 

@@ -43,6 +43,8 @@ static void want_ready(struct runner *r, int slot) {
 static void live_close(struct live *l) {
     for (int i = 0; i < STUDY_MAX_AGENTS; i++) {
         context_free(&l->shown[i]);
+        context_free(&l->again[i]);
+        conversation_free(&l->written[i]);
         free(l->first[i]);
     }
     scene_free(l->scene);
@@ -139,11 +141,11 @@ static int open_next(struct runner *r) {
 
 /* ---- asking ---- */
 
-/* Makes what an agent sees, in shown, unless it is there since the agent was asked. */
-static int show(struct live *l, int agent, int ask, struct err *e) {
-    struct context *c = &l->shown[agent];
-    if (c->n) return 0;
-    return ask ? scene_reask(l->scene, agent, l->first[agent], c, e) : scene_context(l->scene, agent, c, e);
+/* What an agent sees, made unless it is there since the agent was asked. */
+static int show(struct live *l, int agent, int ask, struct context **out, struct err *e) {
+    *out = ask ? &l->again[agent] : &l->shown[agent];
+    if (!ask) return scene_context(l->scene, agent, *out, e);
+    return (*out)->n ? 0 : scene_reask(l->scene, agent, l->first[agent], *out, e);
 }
 
 static int ask_one(struct runner *r, struct want w) {
@@ -155,14 +157,17 @@ static int ask_one(struct runner *r, struct want w) {
         return settle(r, w.slot);
     }
     turn_key(key, scene_cell(sc)->index, scene_replicate(sc), scene_turn(sc), w.agent);
-    if (!r->b->blind) TRY(show(l, w.agent, w.ask, r->e));
+    struct context *c = NULL;
+    if (!r->b->blind) TRY(show(l, w.agent, w.ask, &c, r->e));
     struct call call = {.tag = ((int64_t)w.slot * STUDY_MAX_AGENTS + w.agent) * 2 + w.ask,
                         .key = key,
                         .how = &r->s->model[scene_cell(sc)->model],
                         .scene = sc,
                         .agent = w.agent,
                         .ask = w.ask,
-                        .context = r->b->blind ? NULL : &l->shown[w.agent]};
+                        .context = c,
+                        .written = &l->written[w.agent],
+                        .grows = !w.ask && !r->s->last};
     call.seed = study_seed(r->s, scene_cell(sc), scene_replicate(sc), scene_turn(sc), w.agent, w.ask);
     TRY(r->b->submit(r->b, &call, r->e));
     r->p.calls++, r->p.calls_now++;
@@ -174,8 +179,8 @@ static int ask_one(struct runner *r, struct want w) {
 static int record(struct runner *r, struct live *l, int agent, int ask, const struct heard *h, const char *key) {
     struct archive_id id = {0};
     int stored = !r->o.no_contexts, rc;
-    TRY(show(l, agent, ask, r->e));
-    struct context *c = &l->shown[agent];
+    struct context *c;
+    TRY(show(l, agent, ask, &c, r->e));
     rc = stored ? store_context(r->a, l, agent, c, ask, &id, r->e) : 0;
     json_t *fact = rc < 0 ? NULL : fact_turn(l, ask, h, c, id, stored), *note = note_turn(h->answer);
     if (rc >= 0 && !fact) rc = fail(r->e, ERR_NOMEM, "out of memory for a fact");
@@ -183,7 +188,7 @@ static int record(struct runner *r, struct live *l, int agent, int ask, const st
     if (rc >= 0) rc = archive_put(r->a, key, fact, r->e);
     json_decref(fact);
     json_decref(note);
-    context_free(c);
+    if (ask) context_free(c);
     return rc;
 }
 

@@ -13,7 +13,9 @@ struct chain {
 struct live {
     struct scene *scene;
     struct chain chain[STUDY_MAX_AGENTS];
-    struct context shown[STUDY_MAX_AGENTS]; /* what an agent sees who was asked, until its answer is recorded */
+    struct conversation written[STUDY_MAX_AGENTS];
+    struct context shown[STUDY_MAX_AGENTS]; /* what an agent saw when it was asked last: the next time it only gets longer */
+    struct context again[STUDY_MAX_AGENTS]; /* the same with the request to answer once more, until its answer is recorded */
     char *first[STUDY_MAX_AGENTS];          /* a reply that could not be read, until it is asked again */
     char asked[STUDY_MAX_AGENTS];
     int status[TURN_STATUSES]; /* agent-turns so far */

@@ -5,7 +5,7 @@
  *   system     prefixes, setting, who it is, who the others are, how to reply
  *   user       what it heard since it spoke last, the turn, the event, "it is your turn": one part for each line
  *   assistant  its own reply, in the tags of the protocol, without what the researcher alone may see
- * and so on, turn by turn. Parts of the same role that follow each other are one message, a line each (context_messages). With the whole history a context only ever grows at its end: neither text nor order of earlier parts changes, so
+ * and so on, turn by turn (as messages: conversation.h). With the whole history a context only ever grows at its end: neither text nor order of earlier parts changes, so
  * an engine keeps its prefix and an archive stores each part once. With the last k turns, the parts behind the system text are those of
  * the turn under way and the k before it, rendered anew.
  *
@@ -67,18 +67,17 @@ struct context {
     struct part *parts;
     struct seen *seen; /* in the order of the text */
     int n, cap, n_seen, cap_seen;
+    int turn; /* up to which it goes; 0: nothing is in it */
 };
-/* All of what an agent sees at the turn under way. ERR_STATE: the run is over. */
+/* All of what an agent sees at the turn under way, in out: {0}, or what the same agent saw earlier in this run (not with a request to answer once
+ * more), which is written on, or made anew where it sees the last turns only. ERR_STATE: the run is over. After an error out is empty. */
 int scene_context(const struct scene *s, int agent, struct context *out, struct err *e);
-/* The same with a reply that could not be read and the request to answer once more. */
+/* The same with a reply that could not be read and the request to answer once more; out is {0}. */
 int scene_reask(const struct scene *s, int agent, const char *reply, struct context *out, struct err *e);
 /* All of what an agent saw and said in a run that is over: the context of each of its turns is a beginning of it. ERR_STATE: the run is
  * not over; UNSUPPORTED: agents see only the last turns, so that there is no such text. */
 int scene_whole(const struct scene *s, int agent, struct context *out, struct err *e);
 void context_free(struct context *c);
-/* As messages of a chat: a JSON array of {"role", "content"}; the caller's reference, NULL: out of memory. */
-struct json_t;
-struct json_t *context_messages(const struct context *c);
 /* "t07a04.1": the name of a message in records. */
 enum { MESSAGE_ID_BYTES = 24 };
 void message_id(char out[MESSAGE_ID_BYTES], int turn, int author, int act);

@@ -1,6 +1,5 @@
 /* What an agent sees, as the parts of a conversation with a chat model. */
 #include "study/scene_int.h"
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,12 +240,17 @@ static int assistant_part(struct pen *p, int turn) {
     return add_part(p->c, PART_ASSISTANT, turn, p->b, p->e);
 }
 
-static int all_parts(struct pen *p) {
-    int last = p->s->study->last, first = last && p->now > last ? p->now - last : 1;
-    TRY(system_part(p));
-    for (int t = first; t <= p->now; t++) {
-        TRY(user_parts(p, t));
-        if (t < p->now) TRY(assistant_part(p, t));
+/* The parts behind those of c->turn. */
+static int further_parts(struct pen *p) {
+    int last = p->s->study->last;
+    if (!p->c->turn) {
+        p->c->turn = last && p->now > last ? p->now - last : 1;
+        TRY(system_part(p));
+        TRY(user_parts(p, p->c->turn));
+    }
+    for (; p->c->turn < p->now; p->c->turn++) {
+        TRY(assistant_part(p, p->c->turn));
+        TRY(user_parts(p, p->c->turn + 1));
     }
     return 0;
 }
@@ -261,10 +265,15 @@ static int finish(struct context *c, struct str *b, int rc, struct context *out)
 }
 
 int scene_context(const struct scene *s, int agent, struct context *out, struct err *e) {
-    struct context c = {0};
+    struct context c = *out;
     struct str b = {0};
-    if (scene_over(s)) return fail(e, ERR_STATE, "expected a run under way, found one that is over");
-    int rc = all_parts(&(struct pen){.s = s, .c = &c, .b = &b, .e = e, .agent = agent, .now = s->turn});
+    *out = (struct context){0};
+    if (s->study->last && c.turn != s->turn) context_free(&c);
+    if (scene_over(s)) {
+        context_free(&c);
+        return fail(e, ERR_STATE, "expected a run under way, found one that is over");
+    }
+    int rc = further_parts(&(struct pen){.s = s, .c = &c, .b = &b, .e = e, .agent = agent, .now = s->turn});
     return finish(&c, &b, rc, out);
 }
 
@@ -292,33 +301,4 @@ int scene_reask(const struct scene *s, int agent, const char *reply, struct cont
     if (rc >= 0) rc = how_to_reply(&p, PROMPT_REASK);
     if (rc >= 0) rc = add_part(&c, PART_USER, s->turn, &b, e);
     return finish(&c, &b, rc, out);
-}
-
-static json_t *message(const char *role, const struct str *content) {
-    json_t *m = json_object();
-    if (json_object_set_new(m, "role", json_string(role)) < 0 ||
-        json_object_set_new(m, "content", json_stringn(content->s, content->len)) < 0) {
-        json_decref(m);
-        return NULL;
-    }
-    return m;
-}
-
-json_t *context_messages(const struct context *c) {
-    json_t *list = json_array();
-    for (int i = 0; list && i < c->n;) {
-        enum part_role role = c->parts[i].role;
-        struct str b = {0};
-        for (; i < c->n && c->parts[i].role == role; i++) {
-            if (b.len) str_add(&b, "\n", 1);
-            str_add(&b, c->parts[i].text, c->parts[i].len);
-        }
-        json_t *m = b.failed ? NULL : message(part_role_name(role), &b);
-        str_free(&b);
-        if (!m || json_array_append_new(list, m) < 0) {
-            json_decref(list);
-            list = NULL;
-        }
-    }
-    return list;
 }
