@@ -1,10 +1,11 @@
 /* What a call of a study costs this program beside the server's time, in the group that studies have unless they say otherwise: ten agents,
  * fifteen turns, each shown all it heard so far. The server is in the same process and answers at once.
- * Usage: bench_study_remote [ROUNDS [RUNS [AGENTS [TURNS]]]] (5 rounds of 4 runs; at most 4,000 calls a round). A round has three rows, one
+ * Usage: bench_study_remote [ROUNDS [RUNS [AGENTS [TURNS]]]] (5 rounds of 4 runs; at most 4,000 calls a round). A round has four rows, one
  * after the other, so that each meets the machine in the same mood:
  *   kept      the server keeps connections, as real ones do: scenes, prompts, HTTP, archive
  *   closed    it closes each behind its answer, so that every call connects anew
  *   planted   planted agents: the same without HTTP
+ *   bare      as many requests of the mean length by libcurl alone, connections kept, nothing made of the replies: what HTTP costs anybody
  * Printed are microseconds of this thread's CPU for a call: median of the rounds, least and most; and the clock's median, which counts the
  * server's threads as far as they were in the way. Not a test. */
 #include "../tests/fake_chat.h"
@@ -12,11 +13,12 @@
 #include "study/planted.h"
 #include "study/remote.h"
 #include "study/runner.h"
+#include <curl/curl.h>
 #include <signal.h>
 #include <sys/resource.h>
 
-enum { ROWS = 3, MAX_ROUNDS = 99 };
-static const char *const row_name[ROWS] = {"kept", "closed", "planted"};
+enum { ROWS = 4, MAX_ROUNDS = 99, AT_ONCE = 64 };
+static const char *const row_name[ROWS] = {"kept", "closed", "planted", "bare"};
 struct cost {
     double cpu, wall; /* microseconds a call */
 };
@@ -28,7 +30,9 @@ static void must(int rc, const struct err *e) {
 }
 
 static void serve(struct fake *f, int fd, const struct fake_call *c) {
-    (void)f, (void)c;
+    fake_lock(f);
+    *(double *)f->ctx += (double)strlen(c->body);
+    fake_unlock(f);
     fake_reply(fd, "[TALK] I see it like that. [MONOLOGUE] We cannot go on like this for long; somebody will have to say so.",
                900, 28);
 }
@@ -71,11 +75,11 @@ static struct cost measure(const struct study *s, struct backend *b, int *calls)
     return c;
 }
 
-static struct cost measure_remote(const struct study *s, int keep, int *calls) {
+static struct cost measure_remote(const struct study *s, int keep, double *bytes, int *calls) {
     struct fake *f = calloc(1, sizeof *f);
     struct backend *b;
     struct err e = ERR_INIT;
-    must(f ? fake_start(f, serve, NULL) : -1, &e);
+    must(f ? fake_start(f, serve, bytes) : -1, &e);
     f->keep = keep;
     struct remote_opts o = {.ep = {.url = fake_url(f), .model = "toy"}};
     must(remote_open(&b, &o, &e), &e);
@@ -92,6 +96,57 @@ static struct cost measure_planted(const struct study *s, int *calls) {
     must(planted_read(&planted, s, &e), &e);
     must(planted_open(&b, &planted, s, &e), &e);
     return measure(s, b, calls);
+}
+
+static size_t ignore(char *p, size_t size, size_t n, void *ctx) {
+    (void)p, (void)ctx;
+    return size * n;
+}
+
+static CURL *post(const char *url, const char *body) {
+    CURL *c = curl_easy_init();
+    if (!c) exit(1);
+    curl_easy_setopt(c, CURLOPT_URL, url);
+    curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, ignore);
+    return c;
+}
+
+/* AT_ONCE handles, each asked again when it has its reply. */
+static void post_all(const char *url, const char *body, int calls) {
+    CURLM *m = curl_multi_init();
+    int begun = 0, done = 0, left;
+    for (; begun < AT_ONCE && begun < calls; begun++) curl_multi_add_handle(m, post(url, body));
+    while (done < calls) {
+        curl_multi_perform(m, &left);
+        for (CURLMsg *x; (x = curl_multi_info_read(m, &left)); done++) {
+            CURL *c = x->easy_handle;
+            if (x->data.result != CURLE_OK) exit(1);
+            curl_multi_remove_handle(m, c);
+            if (begun++ < calls)
+                curl_multi_add_handle(m, c);
+            else
+                curl_easy_cleanup(c);
+        }
+        curl_multi_poll(m, NULL, 0, 100, NULL);
+    }
+    curl_multi_cleanup(m);
+}
+
+static struct cost measure_bare(size_t bytes, int calls) {
+    struct fake *f = calloc(1, sizeof *f);
+    struct err e = ERR_INIT;
+    char *body = malloc(bytes + 1);
+    double sum = 0;
+    must(f && body ? fake_start(f, serve, &sum) : -1, &e);
+    f->keep = 1;
+    memset(body, 'x', bytes), body[bytes] = 0;
+    double cpu = cpu_s(), wall = clock_s();
+    post_all(fake_url(f), body, calls);
+    struct cost c = {1e6 * (cpu_s() - cpu) / calls, 1e6 * (clock_s() - wall) / calls};
+    fake_stop(f);
+    free(f), free(body);
+    return c;
 }
 
 static int by_size(const void *x, const void *y) {
@@ -120,7 +175,12 @@ int main(int n, char **arg) {
     struct study *s = make_study(runs, agents, turns);
     signal(SIGPIPE, SIG_IGN);
     for (int i = -1; i < rounds; i++) { /* the first is for warming up */
-        struct cost c[ROWS] = {measure_remote(s, 1, &calls), measure_remote(s, 0, &calls), measure_planted(s, &calls)};
+        double bytes = 0;
+        struct cost c[ROWS];
+        c[0] = measure_remote(s, 1, &bytes, &calls);
+        c[1] = measure_remote(s, 0, &bytes, &calls);
+        c[2] = measure_planted(s, &calls);
+        c[3] = measure_bare((size_t)(bytes / 2 / calls), calls);
         for (int k = 0; k < ROWS && i >= 0; k++) cost[k][i] = c[k];
     }
     for (int k = 0; k < ROWS; k++) show(row_name[k], cost[k], rounds, calls);

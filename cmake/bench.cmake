@@ -7,7 +7,7 @@ foreach(src ${bench_sources})
   target_link_libraries(${name} PRIVATE candor_static)
 endforeach()
 target_link_libraries(bench_archive PRIVATE candor_study)
-target_link_libraries(bench_study_remote PRIVATE candor_study)
+target_link_libraries(bench_study_remote PRIVATE candor_study PkgConfig::CURL)
 
 # candor-ceiling: what `candor bench` holds our matrix products against. Needs oneDNN's C interface of version 2 (Debian: libdnnl-dev);
 # without it there is no share of a ceiling, and nothing else is missing.

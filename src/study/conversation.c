@@ -63,25 +63,31 @@ static size_t bytes_of(const struct context *c, int parts) {
     return n;
 }
 
-/* Takes away what is not kept, or everything where the context does not go on from it. */
-static void cut(struct conversation *t, const struct context *c) {
-    if (t->parts > c->n || bytes_of(c, t->parts) != t->bytes) t->kept = 0, t->parts = 0, t->bytes = 0;
-    if (!t->parts) str_clear(&t->system);
-    if (t->rest.s) t->rest.len = t->kept, t->rest.s[t->kept] = 0;
+static int begins_with(const struct context *c, const struct conversation_mark *w) {
+    return w->parts <= c->n && bytes_of(c, w->parts) == w->text;
+}
+
+/* How much of what is kept the context goes on from; the rest is taken away. */
+static struct conversation_mark cut(struct conversation *t, const struct context *c) {
+    struct conversation_mark w = t->all;
+    if (w.parts && w.parts < c->n && c->parts[w.parts].role == c->parts[w.parts - 1].role) w = t->closed;
+    if (!begins_with(c, &w)) w = (struct conversation_mark){0};
+    if (!w.parts) str_clear(&t->system);
+    if (t->rest.s) t->rest.len = w.rest, t->rest.s[w.rest] = 0;
+    return w;
 }
 
 int conversation_write(struct conversation *t, const struct context *c, int grows, struct err *e) {
     struct str b = {0};
-    size_t last_at = 0;
-    int rc = 0, last = 0;
-    cut(t, c);
-    for (int i = t->parts; i < c->n && rc >= 0;) {
+    struct conversation_mark from = cut(t, c), last = t->closed;
+    int rc = 0;
+    for (int i = from.parts; i < c->n && rc >= 0;) {
         enum part_role role = c->parts[i].role;
-        last = i, last_at = t->rest.len;
+        last = (struct conversation_mark){.parts = i, .rest = t->rest.len};
         i = join(&b, c, i);
         if (b.failed)
             rc = -1;
-        else if (role == PART_SYSTEM && last == 0)
+        else if (role == PART_SYSTEM && last.parts == 0)
             rc = add_json(&t->system, json_stringn(b.s, b.len));
         else
             rc = add_json(&t->rest, message(role, &b));
@@ -91,6 +97,9 @@ int conversation_write(struct conversation *t, const struct context *c, int grow
         conversation_free(t);
         return fail(e, ERR_NOMEM, "a prompt does not fit in memory, or a text of it is not UTF-8");
     }
-    if (grows) t->kept = last_at, t->parts = last, t->bytes = bytes_of(c, last);
+    if (!grows) return 0;
+    last.text = bytes_of(c, last.parts);
+    t->closed = last;
+    t->all = (struct conversation_mark){.parts = c->n, .text = bytes_of(c, c->n), .rest = t->rest.len};
     return 0;
 }

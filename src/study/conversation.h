@@ -13,10 +13,11 @@ struct json_t *context_messages(const struct context *c);
 struct conversation {
     struct str system; /* the content of the system message, a JSON string; empty: there is none */
     struct str rest;   /* the other messages, JSON objects with commas between */
-    size_t
-        kept; /* bytes of rest that stay as they are when the context grows: all but the last message, which may get more lines */
-    int parts;    /* of the context that these bytes and system show */
-    size_t bytes; /* of the text of these parts */
+    struct conversation_mark {
+        int parts;   /* of the context */
+        size_t text; /* bytes of theirs */
+        size_t rest; /* bytes of rest that show them */
+    } all, closed;   /* what is kept for the next time; closed: without the last message, which may get more lines */
 };
 void conversation_free(struct conversation *t);
 /* Writes a context, behind what is kept of the one before. grows: the next one begins with this one; 0: what is kept stays as it was. A context
