@@ -144,6 +144,12 @@ Test(infer, welch_and_equivalence_against_r) {
     near("ci", t.ci.hi, 8.2650782962, 1e-9);
     cr_expect(t.p == t.p_high && t.ci.hi < 9);
     cr_expect_eq(tost_welch(&t, two_samples, 8, 7, 1, 1, 0.05, NULL), ERR_RANGE);
+    cr_assert_eq(tost_of(&t, 0.3, 0.4, INFINITY, -1, 1, 0.05, NULL), 0); /* of a normal estimate */
+    near("pnorm(-3.25)", t.p_low, 0.000577025042390767, 1e-12);
+    near("pnorm(-1.75)", t.p_high, 0.0400591568638171, 1e-12);
+    near("0.3 + 0.4 * qnorm(0.95)", t.ci.hi, 0.957941450780589, 1e-12);
+    cr_expect_eq(tost_of(&t, 0.3, 0, 5, -1, 1, 0.05, NULL), ERR_RANGE);
+    cr_expect_eq(tost_of(&t, NAN, 1, 5, -1, 1, 0.05, NULL), ERR_RANGE);
 }
 
 Test(infer, mann_whitney_against_r) {

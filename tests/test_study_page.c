@@ -257,7 +257,8 @@ Test(study_page, only_an_object_is_a_tree) {
 
 static const char ARMS[] = "replicates: 6\narms: [{id: none}, {id: again, same_as: none}, {id: all, alignment: \"100 %\"}]\n"
                            "planted:\n  graphemes: 200\n  effects: {en: {cpi: -3}, ja: {cpi: 3}}\n"
-                           "hypotheses: [{id: h, metric: cpi, languages: [en], contrast: [all, none], direction: less}]\n"
+                           "hypotheses: [{id: h, metric: cpi, languages: [en], contrast: [all, none], direction: less},\n"
+                           "  {id: alike, metric: cpi, contrast: [again, none], direction: equivalent, margin: 0.25}]\n"
                            "countries: {en: Here, ja: There}\n";
 
 static double figure(const json_t *tree, const char *part, size_t i, const char *key, const char *end) {
@@ -292,7 +293,30 @@ Test(study_page, an_archive_becomes_a_page) {
     for (int i = 0; i < SECTIONS; i++)
         cr_assert_eq(has_section(page, sections[i]), strcmp(sections[i], "judges") != 0, "section %s", sections[i]);
     holds(page, "<h1>PLANTED: ");
+    holds(page, "equivalent within ±0.25: ");
     cr_assert_eq(json_array_size(json_object_get(tree, "transcripts")), 3);
+    free(page), json_decref(tree);
+}
+
+/* Answers that are no rule's, on z that are: said in every title, and nothing more is called planted. */
+Test(study_page, a_planted_reference_is_in_every_title) {
+    json_t *tree = planted_tree(0);
+    json_object_set_new(tree, "planted", json_false());
+    char *page = page_of(tree);
+    cr_assert(page);
+    lacks(page, "PLANTED");
+    free(page);
+    json_object_set_new(tree, "reference_planted", json_true());
+    page = page_of(tree);
+    cr_assert(page);
+    holds(page, "<h1>PLANTED REFERENCE: ");
+    holds(page, ">PLANTED REFERENCE: every z");
+    lacks(page, "PLANTED: ");
+    static const char title[] = "<figcaption><strong dir=\"auto\">";
+    int titles = 0;
+    for (const char *p = page; (p = strstr(p, title)); p++, titles++)
+        cr_expect(!strncmp(p + strlen(title), "PLANTED REFERENCE: ", 19), "%.80s", p);
+    cr_assert_gt(titles, 5);
     free(page), json_decref(tree);
 }
 

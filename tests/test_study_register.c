@@ -1,5 +1,6 @@
 /* Registrations of whole studies: what must be said, what is refused with its place, and that every deviation is named. */
 #include "study/archive.h"
+#include "study/claim.h"
 #include "study/terms.h"
 #include "study_group.h"
 #include "test_files.h"
@@ -64,6 +65,13 @@ Test(study_register, refuses_with_place) {
         {"hypotheses: [{id: h, metric: cpi, direction: less, interaction: alignment, languages: [en]}]\n", "two languages"},
         {"hypotheses: [{id: h, metric: cpi, direction: less, agents: alignment, arms: [all]}]\n", "some not"},
         {"hypotheses: [{id: h, metric: cpi, direction: less, slope: alignment, alpha: 2}]\n", "alpha"},
+        {"hypotheses: [{id: h, metric: cpi, direction: equivalent, contrast: [all, none]}]\n", "expected a margin"},
+        {"hypotheses: [{id: h, metric: cpi, direction: less, contrast: [all, none], margin: 1}]\n", "nowhere else"},
+        {"hypotheses: [{id: h, metric: cpi, direction: equivalent, contrast: [all, none], margin: 0}]\n", "margin"},
+        {"hypotheses: [{id: h, metric: cpi, direction: equivalent, contrast: [all, none], margin: 1, test: permutation}]\n",
+         "welch for equivalent"},
+        {"hypotheses: [{id: h, metric: cpi, direction: equivalent, contrast: [all, none], margin: 1, alpha: 0.5}]\n",
+         "below 0.5"},
         {"hypotheses: [" H1 ", " H1 "]\n", "\"h1\" again"},
         {"correction: bonferroni\n", "holm, hommel, bh"},
         {"countries: {fr: France}\n", "\"fr\""},
@@ -143,6 +151,26 @@ Test(study_register, deviations_are_named) {
     study_free(now);
     study_free(s);
     json_decref(r);
+}
+
+/* What no difference is, is a term: in the registration, in its claim, and a deviation when it moves. */
+Test(study_register, a_margin_is_a_term) {
+    char text[2][600];
+    for (int i = 0; i < 2; i++)
+        snprintf(text[i], sizeof text[i],
+                 "%s" RULES "hypotheses: [{id: h, metric: cpi, contrast: [all, none], direction: equivalent, margin: %s}]\n",
+                 GROUP_ARMS, i ? "0.75" : "0.5");
+    struct study *s = group(text[0]), *now = group(text[1]);
+    json_t *r = registered(s), *list = NULL;
+    struct str claim = {0};
+    OK(study_deviations(&list, now, r, NULL, &e));
+    cr_assert(says(list, "hypotheses/h/margin: registered 0.5, found 0.75"));
+    OK(study_claim(&claim, s, &s->hypothesis[0], "2026-03-05T00:00:00Z", &e));
+    cr_assert(strstr(claim.s, "margin: 0.5") && strstr(claim.s, "direction: equivalent"), "%s", claim.s);
+    str_free(&claim);
+    json_decref(list);
+    json_decref(r);
+    study_free(s), study_free(now);
 }
 
 Test(study_register, a_stamp_is_put_once_and_before_the_runs) {

@@ -1,5 +1,6 @@
 /* Statistics of studies: on runs whose counts are drawn here, so that what is true is known. */
 #include "base/rng.h"
+#include "stats/dist.h"
 #include "stats/infer/effect.h"
 #include "study/analyse.h"
 #include "study/planted.h"
@@ -164,6 +165,72 @@ Test(study_stats, coverage_and_false_rejections) {
     cr_log_info("coverage %.3f, rejected %.3f", coverage, rate);
     cr_assert(coverage > 0.92 && coverage < 0.98, "%.3f", coverage);
     cr_assert(rate > 0.015 && rate < 0.09, "%.3f", rate);
+    study_free(s);
+}
+
+/* ---- equivalence ---- */
+
+#define BOTH(id, rest)                                                    \
+    "  - {id: " id "-differs, " rest ", direction: different}\n"          \
+    "  - {id: " id "-near, " rest ", direction: equivalent, margin: 2}\n" \
+    "  - {id: " id "-far, " rest ", direction: equivalent, margin: 0.001, alpha: 0.1}\n"
+static const char ALIKE[] = "replicates: 15\n" HEAD "hypotheses:\n" BOTH("contrast", "metric: boundary, contrast: [all, none]")
+    BOTH("slope", "metric: boundary, languages: [en], slope: alignment")
+        BOTH("between", "metric: boundary, interaction: alignment")
+            BOTH("inside", "metric: monologue, agents: individuation, arms: [some]");
+
+/* Against what the test of a difference says of the same data: the standard error is its estimate over its statistic. */
+static void equals_two_one_sided(const json_t *differs, const json_t *alike, const char *id) {
+    double m = value(alike, "margin"), x = value(differs, "estimate"), se = x / value(differs, "statistic");
+    double df = json_is_number(json_object_get(differs, "df")) ? value(differs, "df") : INFINITY;
+    double p = fmax(t_upper((x + m) / se, df), t_cdf((x - m) / se, df)), half = se * t_quantile(1 - value(alike, "alpha"), df);
+    const json_t *within = json_object_get(alike, "within");
+    double lo = json_number_value(json_array_get(within, 0)), hi = json_number_value(json_array_get(within, 1));
+    cr_expect_eq(value(alike, "estimate"), x, "%s", id);
+    cr_expect_float_eq(value(alike, "p"), p, 1e-9, "%s: %g for %g", id, value(alike, "p"), p);
+    cr_expect(fabs(lo - (x - half)) < 1e-9 && fabs(hi - (x + half)) < 1e-9, "%s: [%g, %g]", id, lo, hi);
+    cr_expect_eq(-m < lo && hi < m, p < value(alike, "alpha"), "%s: the interval is inside exactly when p is below alpha", id);
+    cr_expect_float_eq(value(alike, "directional_p"), value(alike, "p_adjusted"), 0, "%s", id);
+}
+
+Test(study_stats, equivalence_is_two_one_sided_tests) {
+    static const char *const ids[] = {"contrast", "slope", "between", "inside"};
+    struct study *s = group(ALIKE);
+    struct scored c;
+    draw(&c, s, 17, 0);
+    json_t *j = analyse(&c);
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        char differs[40], near[40], far[40];
+        snprintf(differs, sizeof differs, "%s-differs", ids[i]);
+        snprintf(near, sizeof near, "%s-near", ids[i]);
+        snprintf(far, sizeof far, "%s-far", ids[i]);
+        equals_two_one_sided(named(j, differs), named(j, near), near);
+        equals_two_one_sided(named(j, differs), named(j, far), far);
+        cr_expect(holds(j, near) && !holds(j, far), "%s", ids[i]);
+        cr_expect(!json_object_get(named(j, differs), "margin") && !json_object_get(named(j, differs), "within"));
+    }
+    json_decref(j);
+    scored_free(&c);
+    study_free(s);
+}
+
+/* 200 drawn studies each: a difference as large as the margin passes for none no more often than alpha; none at all does nearly always. */
+Test(study_stats, equivalence_holds_its_level) {
+    static const char one[] = "replicates: 15\narms: [{id: none}, {id: all, alignment: \"100 %\"}]\nhypotheses: [{id: h, metric: "
+                              "monologue, languages: [en], contrast: [all, none], direction: equivalent, margin: 0.075}]\n";
+    struct study *s = group(one);
+    int held[2] = {0}, reps = 200;
+    for (int i = 0; i < 2 * reps; i++) {
+        struct scored c;
+        draw(&c, s, (uint64_t)i + 900, i < reps ? 1.5 : 0);
+        json_t *j = analyse(&c);
+        held[i >= reps] += holds(j, "h");
+        json_decref(j);
+        scored_free(&c);
+    }
+    cr_log_info("equivalent at the margin: %d of %d; without a difference: %d", held[0], reps, held[1]);
+    cr_expect(held[0] >= 2 && held[0] <= 20, "%d", held[0]);
+    cr_expect(held[1] > 190, "%d", held[1]);
     study_free(s);
 }
 

@@ -50,6 +50,16 @@ static const char *statistic(char buf[64], const json_t *o) {
     return buf;
 }
 
+/* The second line of an equivalence: what no difference was said to be, and what the estimate allows. */
+static void print_within(const json_t *h) {
+    const json_t *margin = json_object_get(h, "margin"), *ci = json_object_get(h, "within");
+    char b[2][32];
+    if (!margin) return;
+    printf("  equivalent: within +-%g; interval of %g %% [%s, %s]\n", json_number_value(margin),
+           100 * (1 - 2 * json_number_value(json_object_get(h, "alpha"))), shown(b[0], json_array_get(ci, 0), "%.4f"),
+           shown(b[1], json_array_get(ci, 1), "%.4f"));
+}
+
 static void print_hypothesis(const json_t *h) {
     char b[6][32], of[64];
     const json_t *ci = json_object_get(h, "ci95");
@@ -60,6 +70,7 @@ static void print_hypothesis(const json_t *h) {
            *text(h, "why")                             ? text(h, "why")
            : json_is_true(json_object_get(h, "holds")) ? "holds"
                                                        : "does not hold");
+    print_within(h);
 }
 
 static void print_loss(const json_t *list) {
@@ -192,5 +203,7 @@ const struct command command_study_stats = {
     .run = run,
     .notes =
         "Confirmatory: begun with a registration, nothing deviates, every planned run is finished, the registered reference. p "
-        "is two-sided; a hypothesis\nholds if its corrected p is below alpha and the sign is as registered.",
+        "is two-sided; a hypothesis\nholds if its corrected p is below alpha and the sign is as registered. Of an equivalence, p "
+        "is "
+        "the larger of two one-sided tests.",
 };

@@ -51,9 +51,14 @@ int study_choices(struct page *p, const json_t *tree, struct err *e) {
 #define SPAN(n, l, u) \
     { .name = n, .label = l, .type = PAGE_NUMBER, .unit = u, .interval = 1, .note = LEFT_OUT }
 
-static const char *verdict_of(const json_t *h) {
+/* An equivalence says within what, since "holds" is there no difference found but one ruled out. */
+static const char *verdict_of(char buf[80], const json_t *h) {
+    const json_t *margin = json_object_get(h, "margin");
+    int holds = json_is_true(json_object_get(h, "holds"));
     if (*text_of(h, "why")) return text_of(h, "why");
-    return json_is_true(json_object_get(h, "holds")) ? "holds" : "does not hold";
+    if (!margin) return holds ? "holds" : "does not hold";
+    snprintf(buf, 80, "equivalent within ±%g: %s", json_number_value(margin), holds ? "holds" : "does not hold");
+    return buf;
 }
 
 static json_t *effect_cell(const json_t *h) {
@@ -74,15 +79,16 @@ static int add_hypotheses(struct titled *s, struct err *e) {
         TEXT_COLUMN("verdict", "Verdict")};
     json_t *rows = json_array(), *h;
     size_t i;
-    char caption[400], text[60];
+    char caption[400], text[60], verdict[80];
     EACH_OF(json_object_get(s->tree, "hypotheses"), i, h)
     rows_add(rows,
              json_pack("[o,o,o,o,o,s,o,o,s]", cell_text(h, "id"), cell_text(h, "status"), cell_text(h, "metric"),
                        cell_number(h, "estimate"), effect_cell(h), study_statistic(text, h), cell_number(h, "p"),
-                       cell_number(h, "p_adjusted"), verdict_of(h)),
+                       cell_number(h, "p_adjusted"), verdict_of(verdict, h)),
              0);
     snprintf(caption, sizeof caption,
-             "p is two-sided, corrected over all hypotheses (%.40s). A likelihood ratio (chi2) of several slopes has no "
+             "p is two-sided (of an equivalence: the larger of two one-sided tests), corrected over all hypotheses (%.40s). A "
+             "likelihood ratio (chi2) of several slopes has no "
              "estimate. Exploratory: the archive does not stand on a registration "
              "that it keeps in every respect.",
              text_of(s->tree, "correction"));

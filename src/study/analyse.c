@@ -75,8 +75,15 @@ static int choose_reference(struct analysis *x) {
 
 /* ---- hypotheses ---- */
 
-static const struct tested untested = {
-    .estimate = NAN, .g = NAN, .lo = NAN, .hi = NAN, .statistic = NAN, .df = NAN, .p = NAN, .p_adjusted = NAN};
+static const struct tested untested = {.estimate = NAN,
+                                       .g = NAN,
+                                       .lo = NAN,
+                                       .hi = NAN,
+                                       .statistic = NAN,
+                                       .df = NAN,
+                                       .p = NAN,
+                                       .p_adjusted = NAN,
+                                       .within = {NAN, NAN}};
 
 /* A part that is the same in every run of the reference has no z, and then there is no index: said, and not left as a missing number. */
 static int lacks_index(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h) {
@@ -114,7 +121,8 @@ const char *statistic_name(const struct hypothesis *h) {
 
 /* What the hypothesis claims to be below alpha (claim.h). */
 static double directional_p(const struct hypothesis *h, const struct tested *t) {
-    int sign = h->direction == IS_DIFFERENT || (h->direction == IS_LESS ? t->estimate < 0 : t->estimate > 0);
+    int sign = h->direction == IS_DIFFERENT || h->direction == IS_EQUIVALENT ||
+               (h->direction == IS_LESS ? t->estimate < 0 : t->estimate > 0);
     return isfinite(t->p_adjusted) && !sign ? 1 : t->p_adjusted;
 }
 
@@ -142,6 +150,8 @@ static json_t *tested_json(const struct analysis *x, const struct hypothesis *h,
     json_object_set_new(o, "estimate", number(t->estimate));
     json_object_set_new(o, "g", number(t->g));
     json_object_set_new(o, "ci95", interval_json(t));
+    if (h->direction == IS_EQUIVALENT)
+        json_object_set_new(o, "within", isfinite(t->within.lo) ? json_pack("[f, f]", t->within.lo, t->within.hi) : json_null());
     json_object_set_new(o, "statistic", number(t->statistic));
     json_object_set_new(o, "statistic_name", json_string(statistic_name(h)));
     json_object_set_new(o, "df", number(t->df));

@@ -1,6 +1,7 @@
 /* What the files of the analysis share: rows of runs, and results of tests. */
 #ifndef STUDY_ANALYSE_INT_H
 #define STUDY_ANALYSE_INT_H
+#include "stats/stats.h"
 #include "study/analyse.h"
 
 /* One analysed run as a row. */
@@ -12,7 +13,8 @@ struct rows {
 struct tested {
     size_t n1, n2; /* runs; n2: of the second arm */
     double estimate, g, lo, hi, statistic, df, p, p_adjusted;
-    char why[160]; /* why there is none; "": there is */
+    struct interval within; /* of an equivalence: 1 - 2 alpha about the estimate, inside ± margin exactly when p < alpha */
+    char why[160];          /* why there is none; "": there is */
 };
 struct analysis {
     const struct scored *c;

@@ -23,6 +23,15 @@ static void take_effect(struct tested *t, const struct effect *g) {
     t->g = g->g, t->lo = g->ci.lo, t->hi = g->ci.hi, t->statistic = g->t, t->df = g->df;
 }
 
+/* The claim is that there is no difference that matters: p of the two one-sided tests, and the statistic of the one that is harder to pass. */
+static int equivalence(struct tested *t, const struct hypothesis *h, double se, double df, struct err *e) {
+    struct tost x;
+    if (h->direction != IS_EQUIVALENT) return 0;
+    TRY(tost_of(&x, t->estimate, se, df, -h->margin, h->margin, h->alpha, e));
+    t->p = x.p, t->statistic = x.p_low > x.p_high ? x.t_low : x.t_high, t->within = x.ci;
+    return 0;
+}
+
 /* ---- two arms ---- */
 
 static int two_samples(struct tested *t, const double *x, const struct hypothesis *h, struct err *e) {
@@ -32,7 +41,7 @@ static int two_samples(struct tested *t, const double *x, const struct hypothesi
     TRY(hedges_g(&g, x, t->n1, t->n2, 0.95, e));
     take_effect(t, &g);
     t->estimate = w.diff, t->statistic = w.t, t->df = w.df, t->p = w.p;
-    if (h->test != BY_PERMUTATION) return 0;
+    if (h->test != BY_PERMUTATION) return equivalence(t, h, w.se, w.df, e);
     struct permuted p;
     TRY(permutation_means(&p, x, t->n1, t->n2, &(struct permuting){.most = 1e6, .reps = 99999, .seed = 1}, e));
     t->p = p.p, t->statistic = p.diff, t->df = NAN;
@@ -74,13 +83,15 @@ static int split_run(const struct scored *c, const struct reference *r, const st
     return n[0] && n[1];
 }
 
-static int pairs(struct tested *t, const double *x, const double *y, struct err *e) {
+static int pairs(struct tested *t, const struct hypothesis *h, const double *x, const double *y, struct err *e) {
     struct effect g;
     TRY(hedges_g_paired(&g, x, y, t->n1, 0.95, e));
     take_effect(t, &g);
     for (size_t i = 0; i < t->n1; i++) t->estimate += (x[i] - y[i]) / (double)t->n1;
+    double square = 0, n = (double)t->n1;
+    for (size_t i = 0; i < t->n1; i++) square += pow(x[i] - y[i] - t->estimate, 2);
     t->p = t_two_sided(g.t, g.df);
-    return 0;
+    return equivalence(t, h, sqrt(square / (n * (n - 1))), g.df, e);
 }
 
 int test_agents(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e) {
@@ -96,7 +107,7 @@ int test_agents(struct tested *t, const struct scored *c, const struct reference
             if (scored_in(&c->run[c->first[i] + k]) && split_run(c, r, h, at, k, mean)) x[t->n1] = mean[0], y[t->n1++] = mean[1];
     }
     t->estimate = 0;
-    int rc = pairs(t, x, y, &why);
+    int rc = pairs(t, h, x, y, &why);
     if (rc < 0) t->estimate = NAN;
     free(x);
     return in_words(t, rc, &why, e);
@@ -140,16 +151,17 @@ static int fit(struct lmm *m, struct design *d, struct frame *f, const char *for
     return rc;
 }
 
-static int by_wald(struct tested *t, struct frame *f, const char *formula, const char *term, struct err *e) {
+static int by_wald(struct tested *t, const struct hypothesis *h, struct frame *f, const char *term, struct err *e) {
     struct lmm m;
     struct design d;
-    TRY(fit(&m, &d, f, formula, 1, e));
+    double se = NAN;
+    TRY(fit(&m, &d, f, hypothesis_formula(h), 1, e));
     for (size_t i = 0; i < m.n_fixed; i++)
         if (!strncmp(m.fixed[i].name, term, strlen(term)))
-            t->estimate = m.fixed[i].estimate, t->statistic = m.fixed[i].z, t->p = m.fixed[i].p;
+            t->estimate = m.fixed[i].estimate, t->statistic = m.fixed[i].z, t->p = m.fixed[i].p, se = m.fixed[i].se;
     lmm_free(&m);
     design_free(&d);
-    return 0;
+    return equivalence(t, h, se, INFINITY, e);
 }
 
 static int by_ratio(struct tested *t, struct frame *f, const char *formula, const char *smaller, struct err *e) {
@@ -179,7 +191,7 @@ int test_model(struct tested *t, const struct scored *c, const struct reference 
     int rc = table_of(&f, &x, c->s, &why);
     if (rc >= 0)
         rc = *smaller ? by_ratio(t, f, hypothesis_formula(h), smaller, &why)
-                      : by_wald(t, f, hypothesis_formula(h), h->kind == KIND_INTERACTION ? term : "share", &why);
+                      : by_wald(t, h, f, h->kind == KIND_INTERACTION ? term : "share", &why);
     if (f) frame_free(f);
     rows_free(&x);
     return in_words(t, rc, &why, e);

@@ -36,12 +36,13 @@ static json_t *manifest(const struct study *s, const struct hypothesis *h, time_
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&created, &utc));
     digest_text(s->source, s->source_n, hash);
     claim_id(id, s, h, created);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:{s:s, s:s}, s:I, s:{s:s}, s:{s:s, s:s, s:s, s:s, s:s}}", "version",
+    json_t *margin = h->direction == IS_EQUIVALENT ? json_real(h->margin) : NULL;
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:{s:s, s:s}, s:I, s:{s:s}, s:{s:s, s:s, s:s, s:s, s:s, s:o*}}", "version",
                      "prml/0.1", "claim_id", id, "created_at", when, "metric", "directional_p", "comparator", "<", "threshold",
                      h->alpha, "dataset", "id", s->id, "hash", hash, "seed", (json_int_t)s->seed, "producer", "id", "candor",
                      "metric_args", "hypothesis", h->id, "of", hypothesis_metric_name(h->metric), "test",
                      hypothesis_test_name(h->test), "correction", hypothesis_correction_name(s->correction), "direction",
-                     hypothesis_direction_name(h->direction));
+                     hypothesis_direction_name(h->direction), "margin", margin);
 }
 
 int study_claim(struct str *out, const struct study *s, const struct hypothesis *h, const char *created_at, struct err *e) {

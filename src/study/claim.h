@@ -1,8 +1,8 @@
 /* A hypothesis as a PRML manifest (prml.h), so that what a registration promises can be checked by any program that reads that format.
  *
- * PRML binds one number to one threshold. The number here is directional_p: the corrected two-sided p where the estimate has the sign of the
- * hypothesis, else 1; the claim is directional_p < alpha, which is what "holds" means (analyse.h). dataset is the study file (its SHA-256),
- * metric_args name hypothesis, test and correction. What PRML cannot say (cells, sample sizes, exclusions) stands in the registration.
+ * PRML binds one number to one threshold. The number here is directional_p: the corrected p (two-sided; of an equivalence, of two one-sided
+ * tests) where the estimate has the sign of the hypothesis, else 1; the claim is directional_p < alpha, which is what "holds" means (analyse.h). dataset is the study file (its SHA-256),
+ * metric_args name hypothesis, test, correction, direction and, of an equivalence, its margin. What PRML cannot say (cells, sample sizes, exclusions) stands in the registration.
  * The claim id is of the time of registration and, in place of randomness, of the study file and the hypothesis: the same registration has the same bytes.
  * PRML has times in UTC and whole seconds; a date is its midnight. Thread: pure functions. Errors: FORMAT (created_at is no date or time of RFC 3339), NOMEM. */
 #ifndef STUDY_CLAIM_H

@@ -7,7 +7,9 @@
  *   agents       inside each run of the arms: agents with a prefix minus the others    paired t
  * Mixed models of several languages or models have them as fixed factors (from five languages on: a random slope of the language).
  * Slopes and interactions are over the arms that vary nothing but the share of their prefix (sweep.h).
- * Every p is two-sided. A hypothesis holds if its adjusted p is below alpha and the sign of the estimate is the registered direction. */
+ * A hypothesis holds if its adjusted p is below alpha and the sign of the estimate is the registered direction; p is two-sided. The direction
+ * equivalent claims that there is no difference that matters: the estimate lies within ± margin, in units of the metric, by two one-sided
+ * tests of the same statistic (TOST), whose larger p is p. It wants an estimate with a standard error: no permutation, one interaction. */
 #ifndef STUDY_HYPOTHESIS_H
 #define STUDY_HYPOTHESIS_H
 #include "study/language.h"
@@ -34,7 +36,8 @@ enum { STUDY_MAX_HYPOTHESES = 64 };
 #define HYPOTHESIS_DIRECTION_MAP(XX) \
     XX(LESS, "less")                 \
     XX(GREATER, "greater")           \
-    XX(DIFFERENT, "different")
+    XX(DIFFERENT, "different")       \
+    XX(EQUIVALENT, "equivalent")
 #define HYPOTHESIS_SCOPE_MAP(XX) \
     XX(POOLED, "pooled")         \
     XX(LANGUAGE, "language")     \
@@ -87,6 +90,6 @@ struct hypothesis {
     int arm[2];                  /* contrast */
     uint64_t arms;               /* bit i: the i-th arm; contrast: those two; slope and interaction: sweep_arms */
     uint64_t languages, models;  /* bit i: the i-th */
-    double alpha;
+    double alpha, margin;        /* margin: of equivalent, units of the metric; else 0 */
 };
 #endif

@@ -142,10 +142,27 @@ static int read_choice(struct study_reader *r, const struct yml_node *n, const c
     return node_choice_or(r, n, key, names, count, 0, out);
 }
 
+/* How small a difference must be to be none that matters: said by who claims that there is none, and by nobody else. */
+static int read_margin(struct study_reader *r, const struct yml_node *n, struct hypothesis *h) {
+    const struct yml_node *at = yml_get(n, "margin");
+    h->margin = 0;
+    if ((h->direction == IS_EQUIVALENT) != (at != NULL))
+        return yml_fail(r->d, at ? at : n, at != NULL, ERR_FORMAT, r->e,
+                        "hypothesis %s: expected a margin with the direction equivalent and nowhere else", h->id);
+    if (!at) return 0;
+    TRY(node_real_or(r, n, "margin", 1e-9, 1e9, 0, &h->margin));
+    if (h->test == BY_PERMUTATION)
+        return yml_fail(r->d, yml_get(n, "test"), 0, ERR_FORMAT, r->e, "test: expected welch for equivalent, found permutation");
+    if (h->alpha >= 0.5) /* the interval of 1 - 2 alpha would be empty */
+        return yml_fail(r->d, yml_get(n, "alpha"), 0, ERR_FORMAT, r->e, "alpha: expected it below 0.5 for equivalent, found %g",
+                        h->alpha);
+    return 0;
+}
+
 static int read_hypothesis(struct study_reader *r, const struct yml_node *n, struct hypothesis *h) {
     static const char *const keys[] = {"id",        "metric", "direction",    "?about",  "?languages", "?models",
                                        "?contrast", "?slope", "?interaction", "?agents", "?arms",      "?test",
-                                       "?alpha",    "?scope", "?by",          NULL};
+                                       "?alpha",    "?scope", "?by",          "?margin", NULL};
     int metric, direction, scope;
     TRY(yml_keys(r->d, n, "hypothesis", keys, r->e));
     TRY(node_id(r, yml_get(n, "id"), "id", &h->id));
@@ -165,7 +182,8 @@ static int read_hypothesis(struct study_reader *r, const struct yml_node *n, str
     TRY(study_mask(r, yml_get(n, "models"), 1, &h->models));
     TRY(read_kind(r, n, h));
     TRY(read_by(r, n, h));
-    return read_test(r, n, h);
+    TRY(read_test(r, n, h));
+    return read_margin(r, n, h);
 }
 
 /* ---- countries ---- */

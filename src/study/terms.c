@@ -140,6 +140,7 @@ json_t *hypothesis_terms(const struct study *s, const struct hypothesis *h) {
         if (h->languages >> i & 1) json_array_append_new(languages, json_string(s->language[i]->code));
     for (int i = 0; i < s->n_models; i++)
         if (h->models >> i & 1) json_array_append_new(models, json_string(s->model[i].id));
+    if (h->direction == IS_EQUIVALENT) json_object_set_new(o, "margin", json_real(h->margin));
     if (h->by == ACROSS_MODEL) json_object_set_new(o, "by", json_string(hypothesis_by_name(h->by)));
     json_object_set_new(o, "arms", arms);
     json_object_set_new(o, "languages", languages);

@@ -53,6 +53,7 @@ judge() { # LINE
 
 skip_reason() { # NEEDS
     case "$1" in
+    pages) "$bin" study verify x --report x --page x 2>&1 | grep -q 'without report pages' && echo "built without report pages (Node.js, npm)" ;;
     data) [ -e "$M" ] || echo "no reference data (CANDOR_TEST_DATA)" ;;
     model:*) "$bin" models --json 2>/dev/null | grep -qF "\"name\":\"${1#model:}\"" || echo "no shipped model ${1#model:}" ;;
     esac

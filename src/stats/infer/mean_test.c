@@ -21,15 +21,22 @@ int welch_t(struct welch *out, const double *x, size_t n1, size_t n2, double lev
     return 0;
 }
 
-int tost_welch(struct tost *out, const double *x, size_t n1, size_t n2, double low, double high, double alpha, struct err *e) {
-    struct welch w;
+int tost_of(struct tost *out, double diff, double se, double df, double low, double high, double alpha, struct err *e) {
     if (!(low < high)) return fail(e, ERR_RANGE, "expected bounds with low below high, found %g and %g", low, high);
     if (!(alpha > 0 && alpha < 0.5)) return fail(e, ERR_RANGE, "expected alpha between 0 and 0.5, found %g", alpha);
-    TRY(welch_t(&w, x, n1, n2, 1 - 2 * alpha, e));
-    struct tost t = {.diff = w.diff, .se = w.se, .df = w.df, .ci = w.ci};
-    t.t_low = (w.diff - low) / w.se, t.p_low = t_upper(t.t_low, w.df);
-    t.t_high = (w.diff - high) / w.se, t.p_high = t_cdf(t.t_high, w.df);
+    if (!(se > 0 && isfinite(se) && isfinite(diff) && df > 0))
+        return fail(e, ERR_RANGE, "expected an estimate with a standard error above zero, found %g with %g", diff, se);
+    double half = se * t_quantile(1 - alpha, df);
+    struct tost t = {.diff = diff, .se = se, .df = df, .ci = {diff - half, diff + half}};
+    t.t_low = (diff - low) / se, t.p_low = t_upper(t.t_low, df);
+    t.t_high = (diff - high) / se, t.p_high = t_cdf(t.t_high, df);
     t.p = fmax(t.p_low, t.p_high);
     *out = t;
     return 0;
+}
+
+int tost_welch(struct tost *out, const double *x, size_t n1, size_t n2, double low, double high, double alpha, struct err *e) {
+    struct welch w;
+    TRY(welch_t(&w, x, n1, n2, 0.95, e));
+    return tost_of(out, w.diff, w.se, w.df, low, high, alpha, e);
 }

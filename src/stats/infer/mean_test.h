@@ -18,6 +18,8 @@ struct tost {
     double diff, se, df, t_low, t_high, p_low, p_high, p;
     struct interval ci;
 };
+int tost_of(struct tost *out, double diff, double se, double df, double low, double high, double alpha,
+            struct err *e); /* of an estimate with its standard error; df INFINITY: normal, t_low and t_high are z */
 int tost_welch(struct tost *out, const double *x, size_t n1, size_t n2, double low, double high, double alpha, struct err *e);
 
 /* Permutation test of the difference of means, two-sided: all regroupings where there are at most `most` of them, else `reps` drawn ones,
