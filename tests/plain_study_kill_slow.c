@@ -1,5 +1,6 @@
 /* Studies that are killed at random moments, again and again, and gone on with: the sealed archive has the bytes of one that was never
- * stopped, no fact that was there is lost, and nobody whose reply is there is asked again. Planted agents, and a chat server of this machine.
+ * stopped, no fact that was there is lost, nobody whose reply is there is asked again, and what a server charged is never more than the
+ * archive says. Planted agents, and a chat server of this machine.
  * plain_study_kill_slow [KILLS [SEED]]: kills of each kind; where a kill falls is drawn from the seed, and hits what runs at that time. */
 #include "base/fs.h"
 #include "base/hash.h"
@@ -7,10 +8,12 @@
 #include "base/rng.h"
 #include "fake_chat.h"
 #include "plain_hold.h"
+#include "study/paid.h"
 #include "study/planted.h"
 #include "study/remote.h"
 #include "study/runner.h"
 #include "study_group.h"
+#include <math.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -29,7 +32,9 @@ static const char GROUP[] = "reask: 1\nreplicates: 4\narms: [{id: none}, {id: al
 struct shared {
     int64_t asked, twice; /* twice: the archive had the reply */
     int64_t turns;        /* agent-turns whose facts were put */
+    int64_t charged;      /* tokens of all replies that the server gave, whether somebody was there to read them or not */
 };
+static const struct chat_price PRICE = {1, 1, 1};
 struct kill_test {
     const char *name;
     const struct study *s;
@@ -52,6 +57,7 @@ static int watch_submit(struct backend *b, const struct call *c, struct err *e) 
     struct watch *w = (struct watch *)b;
     char first[RUN_KEY_BYTES + 8];
     snprintf(first, sizeof first, "%s/ask0", c->key);
+    w->under->sending = b->sending;
     w->seen->asked++;
     w->seen->twice += archive_has(w->a, c->key) || (!c->ask && archive_has(w->a, first));
     return w->under->submit(w->under, c, e);
@@ -76,13 +82,13 @@ static void play(const struct kill_test *t) {
     struct err e = ERR_INIT;
     char url[64];
     snprintf(url, sizeof url, "http://127.0.0.1:%d", t->port);
-    struct remote_opts o = {.ep = {.url = url, .model = "toy"}, .chat = {.in_flight = 8}};
+    struct remote_opts o = {.ep = {.url = url, .model = "toy"}, .chat = {.in_flight = 8, .price = PRICE}};
     DONE(planted_read(&planted, t->s, &e), e);
     DONE((t->port ? remote_open(&w.under, &o, &e) : planted_open(&w.under, &planted, t->s, &e)), e);
     DONE(archive_open(&w.a, t->path, ARCHIVE_WRITE, &e), e);
     w.b = *w.under;
     w.b.submit = watch_submit, w.b.poll = watch_poll, w.b.pending = watch_pending, w.b.close = NULL;
-    struct runner_opts how = {.interleave = 3, .progress = put_so_far, .ctx = t->seen};
+    struct runner_opts how = {.interleave = 3, .priced = t->remote, .progress = put_so_far, .ctx = t->seen};
     DONE(runner_run(t->s, w.a, &w.b, &how, &done, &e), e);
     DONE(archive_seal(w.a, &e), e);
     archive_close(w.a);
@@ -146,15 +152,11 @@ static char *bytes_of(const char *path, size_t *n) {
 static void serve(struct fake *f, int fd, const struct fake_call *c) {
     uint64_t h = hash_text(c->body);
     char text[100];
-    (void)f;
+    int tokens = h % 20 == 0 ? 0 : h % 20 < 3 ? 4 : 9;
     fake_sleep((double)(h >> 8 & 3) * 1e-3);
-    switch (h % 20) {
-    case 0: fake_reply(fd, "", 40, 0); return;
-    case 1:
-    case 2: fake_reply(fd, "no tag at all", 40, 4); return;
-    default: snprintf(text, sizeof text, "[TALK] I say %llu.", (unsigned long long)(h % 1000));
-    }
-    fake_reply(fd, text, 40, 9);
+    snprintf(text, sizeof text, "[TALK] I say %llu.", (unsigned long long)(h % 1000));
+    __atomic_fetch_add(&((struct shared *)f->ctx)->charged, 40 + tokens, __ATOMIC_SEQ_CST);
+    fake_reply(fd, tokens == 9 ? text : tokens ? "no tag at all" : "", 40, tokens);
 }
 
 /* A server for one study, since it keeps its threads until it ends: that is when t->until is closed. */
@@ -168,7 +170,7 @@ static void server_start(struct kill_test *t) {
         char c;
         struct fake *f = calloc(1, sizeof *f);
         close(down[1]);
-        HOLD(f && fake_start(f, serve, NULL) == 0);
+        HOLD(f && fake_start(f, serve, t->seen) == 0);
         HOLD(write(up[1], &f->port, sizeof f->port) == sizeof f->port);
         _exit(read(down[0], &c, 1) != 0);
     }
@@ -189,15 +191,29 @@ static void server_stop(const struct kill_test *t) {
 /* ---- many kills ---- */
 
 struct kills {
-    int counted, early; /* early: before the first reply was there; not counted */
+    int counted, early;   /* early: before the first reply was there; not counted */
+    double charged, paid; /* by the server, and as the archives say */
 };
+
+/* What the archive says was paid: all that was charged, and of calls that were under way at a kill what they could cost at most. */
+static void check_paid(const struct kill_test *t, struct kills *k) {
+    struct archive *a;
+    struct err e = ERR_INIT;
+    double paid, charged = (double)t->seen->charged / 1e6;
+    if (!t->remote) return;
+    DONE(archive_open(&a, t->path, ARCHIVE_READ, &e), e);
+    DONE(study_paid(&paid, t->s, a, &PRICE, &e), e);
+    archive_close(a);
+    HOLD(paid >= charged - 1e-9);
+    k->paid += paid, k->charged += charged;
+}
 
 /* One study, killed until it is done or `most` kills are counted; then it is left to end. */
 static void kill_one(struct kill_test *t, struct rng *g, double whole, int most, struct kills *k) {
     int lives = 1;
     remove_files(t->path);
     server_start(t);
-    t->seen->turns = 0;
+    t->seen->turns = t->seen->charged = 0;
     while (lives && k->counted < most) {
         lives = start_and_kill(t, whole * rng_uniform(g));
         int64_t turns = turns_there(t->path);
@@ -206,6 +222,7 @@ static void kill_one(struct kill_test *t, struct rng *g, double whole, int most,
     }
     if (lives) start_and_kill(t, -1);
     server_stop(t);
+    check_paid(t, k);
 }
 
 static void kill_many(struct kill_test *t, int kills, uint64_t seed) {
@@ -217,6 +234,8 @@ static void kill_many(struct kill_test *t, int kills, uint64_t seed) {
     double t0 = clock_s();
     kill_one(t, &g, 0, 0, &k);
     double whole = clock_s() - t0;
+    HOLD(fabs(k.paid - k.charged) < 1e-9); /* without a kill, not a token more */
+    k = (struct kills){0};
     char *want = bytes_of(t->path, &n);
     int64_t once = t->seen->asked;
     *t->seen = (struct shared){0};
@@ -231,6 +250,7 @@ static void kill_many(struct kill_test *t, int kills, uint64_t seed) {
            "without "
            "kills %lld; of replies that were there: 0\n",
            t->name, k.counted, k.early, studies, 1e3 * whole, n, (long long)t->seen->asked, (long long)(once * studies));
+    if (t->remote) printf("charged %.6f, counted %.6f: %.2f times as much\n", k.charged, k.paid, k.paid / k.charged);
     remove_files(t->path);
     free(want);
 }

@@ -10,6 +10,7 @@
 #include "study_group.h"
 #include <jansson.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 TestSuite(study_remote, .timeout = HANG_S);
 
@@ -102,7 +103,7 @@ static struct spent run_study(const struct study *s, struct fake *f, const char 
         cr_assert_geq(archive_open(&a, path, ARCHIVE_WRITE, &x.e), 0, "%s", x.e.msg);
         cr_assert_geq(archive_forbid(a, KEY, &x.e), 0, "%s", x.e.msg);
         cr_assert_geq(remote_open(&b, &ro, &x.e), 0, "%s", x.e.msg);
-        x.rc = runner_run(s, a, b, &(struct runner_opts){.interleave = 1000}, &done, &x.e);
+        x.rc = runner_run(s, a, b, &(struct runner_opts){.interleave = 1000, .priced = o->price.set}, &done, &x.e);
         struct chat_account now = remote_account(b);
         x.a.calls += now.calls, x.a.retries += now.retries, x.a.failed += now.failed, x.a.cached += now.cached;
         x.a.tokens_in += now.tokens_in, x.a.spent += now.spent + now.uncertain;
@@ -276,6 +277,9 @@ static int look_at_host(void *user, const char *key, const char *json, size_t n,
     (void)e;
     json_t *o = json_loadb(json, n, 0, NULL);
     const char *host = json_string_value(json_object_get(o, "host"));
+    seen[3] += (int)json_integer_value(json_object_get(o, "sent_tokens_in"));
+    seen[3] -= (int)json_integer_value(json_object_get(o, "settled_tokens_in"));
+    if (json_object_get(o, "sent_tokens_in")) return json_decref(o), 0;
     cr_assert(host && !strncmp(host, "127.0.0.1:", 10), "%s: %s", key, json);
     seen[0]++, seen[1] += json_object_get(o, "failed") != NULL, seen[2] += json_object_get(o, "uncertain_tokens_in") != NULL;
     json_decref(o);
@@ -290,7 +294,7 @@ Test(study_remote, what_broke_off_counts_in_later_starts) {
     struct chat_opts o = quick;
     struct archive *a;
     struct err e = ERR_INIT;
-    int seen[3] = {0};
+    int seen[4] = {0};
     char path[100];
     signal(SIGPIPE, SIG_IGN);
     path_of(path, sizeof path, "remote-broken");
@@ -306,6 +310,67 @@ Test(study_remote, what_broke_off_counts_in_later_starts) {
     archive_close(a);
     cr_assert(seen[0] >= 300 && seen[1] > 0 && seen[2] > seen[1] / 2, "%d notes, %d failed, %d uncertain", seen[0], seen[1],
               seen[2]);
+    cr_assert_eq(seen[3], 0, "of every attempt it is known what it came to");
+    free(f);
+    remove_all(path);
+    study_free(s);
+}
+
+/* ---- killed with calls under way ---- */
+
+struct silent {
+    int calls, say; /* say: it answers after all */
+    double bound;   /* what those calls can cost at most, by their bytes */
+};
+
+static void keep_waiting(struct fake *f, int fd, const struct fake_call *c) {
+    struct silent *x = f->ctx;
+    fake_lock(f);
+    int say = x->say;
+    if (!say) x->calls++, x->bound += (double)(strlen(c->body) + 64 + 50) / 1e6;
+    fake_unlock(f);
+    if (say)
+        fake_reply(fd, "[TALK] Here I am.", 40, 9);
+    else
+        fake_sleep(3);
+}
+
+static int calls_held(struct fake *f, struct silent *x) {
+    fake_lock(f);
+    int n = x->calls;
+    fake_unlock(f);
+    return n;
+}
+
+/* Calls that nobody will ever hear of were perhaps charged: they count at their dearest, now and when the study is done. */
+Test(study_remote, what_a_kill_leaves_under_way_is_counted) {
+    enum { CALLS = 4 };
+    struct silent x = {0};
+    struct study *s = many_runs(10);
+    struct fake *f = calloc(1, sizeof *f);
+    struct chat_opts o = patient;
+    char path[100];
+    signal(SIGPIPE, SIG_IGN);
+    path_of(path, sizeof path, "remote-under-way");
+    remove_all(path);
+    o.price = (struct chat_price){1, 1, 1}, o.in_flight = o.at_first = CALLS;
+    cr_assert_eq(fake_start(f, keep_waiting, &x), 0);
+    pid_t child = fork();
+    cr_assert_geq(child, 0);
+    if (!child) run_study(s, f, path, &o, 1), _exit(0);
+    for (int i = 0; i < 2000 && calls_held(f, &x) < CALLS; i++) fake_sleep(0.005);
+    kill(child, SIGKILL);
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    fake_lock(f);
+    x.say = 1;
+    fake_unlock(f);
+    cr_assert_eq(x.calls, CALLS);
+    cr_assert_float_eq(paid_in(s, path, &o.price), x.bound, 1e-12, "%g of %g", paid_in(s, path, &o.price), x.bound);
+    struct spent y = run_study(s, f, path, &o, 1);
+    cr_assert_eq(y.rc, 0, "%s", y.e.msg);
+    cr_assert_float_eq(y.a.spent, 20 * 49 / 1e6, 1e-12);
+    cr_assert_float_eq(paid_in(s, path, &o.price), x.bound + y.a.spent, 1e-12);
+    fake_stop(f);
     free(f);
     remove_all(path);
     study_free(s);

@@ -1,5 +1,6 @@
 /* Several models in one study: every call reaches its model, whoever answers faster; the mapping is part of the record; a budget is one. */
 #include "fake_chat.h"
+#include "study/paid.h"
 #include "study/remote.h"
 #include "study/replay.h"
 #include "study/route.h"
@@ -94,8 +95,9 @@ static int run_with(const struct study *s, struct backend *b, const char *path, 
     struct patience p = {patience};
     *e = ERR_INIT;
     cr_assert_geq(archive_open(&a, path, ARCHIVE_WRITE, e), 0, "%s", e->msg);
-    int rc = runner_run(s, a, b, &(struct runner_opts){.interleave = interleave, .stop = patience ? run_out : NULL, .ctx = &p},
-                        &done, e);
+    int rc = runner_run(
+        s, a, b, &(struct runner_opts){.priced = 1, .interleave = interleave, .stop = patience ? run_out : NULL, .ctx = &p},
+        &done, e);
     struct err why = ERR_INIT;
     if (rc >= 0) cr_assert_geq(archive_seal(a, &why), 0, "%s", why.msg);
     archive_close(a);
@@ -241,6 +243,12 @@ static void serve(struct fake *f, int fd, const struct fake_call *c) {
     fake_reply(fd, "[TALK] I say something.", 400, 20);
 }
 
+static int count_sent(void *user, const char *key, const char *json, size_t n, struct err *e) {
+    (void)key, (void)n, (void)e;
+    *(int64_t *)user += strstr(json, "sent_tokens_in") != NULL;
+    return 0;
+}
+
 /* Two models that are paid for: together they stay within the budget, and come near it. */
 Test(study_route, a_budget_is_of_all) {
     struct study *s = three_models(60);
@@ -279,6 +287,16 @@ Test(study_route, a_budget_is_of_all) {
     cr_assert_float_eq(all.spent + all.uncertain, spent, 1e-12, "all of them together");
     cr_assert_gt(all.calls, 0);
     backend_close(b);
+    struct archive *a;
+    struct chat_price price[STUDY_MAX_MODELS] = {{1, 1, 10}, {1, 1, 10}};
+    int64_t sent = 0;
+    double paid;
+    cr_assert_geq(archive_open(&a, path, ARCHIVE_READ, &e), 0, "%s", e.msg);
+    cr_assert_geq(archive_each_note(a, "cell", count_sent, &sent, &e), 0, "%s", e.msg);
+    cr_assert_geq(study_paid(&paid, s, a, price, &e), 0, "%s", e.msg);
+    archive_close(a);
+    cr_assert_geq(sent, all.calls, "the calls of each model are noted before they are sent");
+    cr_assert_geq(paid, spent - 1e-12);
     cr_assert(purse.n == 0 && purse.gone.spent > 0);
     fake_stop(f);
     free(f);

@@ -116,8 +116,12 @@ static int go(struct work *w, struct args *a, struct err *e) {
     struct err none = ERR_INIT;
     TRY(arg_i64(a, "interleave", 1, 1 << 16, &interleave, e));
     TRY(tell_highest_cost(w, a, e));
-    struct runner_opts o = {
-        .interleave = (int)interleave, .no_contexts = arg_has(a, "no-contexts"), .stop = stop, .progress = show, .ctx = w};
+    struct runner_opts o = {.interleave = (int)interleave,
+                            .no_contexts = arg_has(a, "no-contexts"),
+                            .priced = w->priced,
+                            .stop = stop,
+                            .progress = show,
+                            .ctx = w};
     interrupt_watch();
     progress_start(&w->line, w->s->id, "turns", (double)study_runs(w->s) * w->s->n_agents * w->s->n_turns);
     int rc = runner_run(w->s, w->archive, w->who.backend, &o, &w->done, e);

@@ -178,6 +178,10 @@ int chat_submit(struct chat_client *c, const struct chat_request *r, int64_t tag
 static int send_job(struct chat_client *c, struct remote__job *j, double now, struct err *e) {
     int64_t number = remote__pace_add(&c->pace, now, j->tokens);
     if (number < 0) return fail(e, ERR_NOMEM, "no memory for the pace of requests");
+    if (c->o.sending) {
+        TRY(c->o.sending(c->o.sending_ctx, j->tag, j->bound_in, j->bound_out, e));
+        j->reply.sent_in += j->bound_in, j->reply.sent_out += j->bound_out;
+    }
     TRY(remote__transfer_begin(&j->t, c->multi, &c->door, &c->o, j->body, j->n, j, e));
     j->pace = number;
     j->state = JOB_SENT;

@@ -38,8 +38,8 @@ void remote__job_done(struct chat_client *c, struct remote__job *j) {
         if (f->state != JOB_FOLLOWS || f->leader != j) continue;
         remote__reply_copy(&f->reply, r);
         f->reply.cached = r->rc == 0;
-        f->reply.uncertain_in = f->reply.uncertain_out = 0; /* its leader's */
-        remote__job_done(c, f);                             /* a follower leads nobody */
+        f->reply.uncertain_in = f->reply.uncertain_out = f->reply.sent_in = f->reply.sent_out = 0; /* its leader's */
+        remote__job_done(c, f);                                                                    /* a follower leads nobody */
     }
 }
 

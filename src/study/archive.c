@@ -184,6 +184,11 @@ int archive_note(struct archive *a, const char *key, const struct json_t *measur
     return keyed_put(a, &a->notes, RECORD_NOTE, key, measurement, e);
 }
 
+int archive_flush(struct archive *a, struct err *e) {
+    TRY(may_write(a, e));
+    return journal_flush(a, e);
+}
+
 int archive_text(struct archive *a, const void *bytes, size_t n, struct archive_id *id, struct err *e) {
     struct archive_id own;
     struct place at;

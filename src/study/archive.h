@@ -54,7 +54,8 @@ void archive_info(const struct archive *a, struct archive_info *out);
  * stored compactly with sorted keys. The same fact key twice is ERR_STATE, also when the content is the same. */
 int archive_put(struct archive *a, const char *key, const struct json_t *fact, struct err *e);
 int archive_note(struct archive *a, const char *key, const struct json_t *measurement,
-                 struct err *e); /* flushed by the next put */
+                 struct err *e);                     /* flushed by the next put */
+int archive_flush(struct archive *a, struct err *e); /* what was put and noted so far survives the end of this process */
 /* Storing what is there already costs a lookup. Any bytes; *id may be NULL. */
 int archive_text(struct archive *a, const void *bytes, size_t n, struct archive_id *id, struct err *e);
 

@@ -39,8 +39,15 @@ struct answer {
     int attempts, cached;
     char host[264];                      /* host[:port] that was asked; "": none was */
     int64_t uncertain_in, uncertain_out; /* tokens that were perhaps charged beside those of the facts, at most */
+    int64_t sent_in, sent_out;           /* what `sending` was told of this call, which is now known better */
 };
 void answer_free(struct answer *a);
+
+/* Who is told of each attempt of a call before it is sent, where calls cost money (chat_opts.sending). fn NULL: nobody. */
+struct sending {
+    int (*fn)(void *ctx, int64_t tag, int64_t bound_in, int64_t bound_out, struct err *e);
+    void *ctx;
+};
 
 struct json_t;
 struct backend {
@@ -52,6 +59,7 @@ struct backend {
     int planted;  /* its effects were set by the user: said wherever its results are shown */
     int blind;    /* it answers without reading contexts, so none need be made for it */
     int64_t most; /* calls that it wants to hold at once */
+    struct sending sending; /* set by who submits, before the first call */
     int (*submit)(struct backend *b, const struct call *c, struct err *e);
     /* The next answer: 1 and *out; 0: none within wait_s seconds, or none pending. */
     int (*poll)(struct backend *b, double wait_s, struct answer *out, struct err *e);

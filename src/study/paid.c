@@ -1,11 +1,13 @@
 /* The sum of what an archive's calls cost: all facts of agent-turns, less those whose measurement says that they came from a cache, and what
- * measurements tell of calls that broke off. */
+ * measurements tell of calls that broke off: each attempt's bound as it was sent, less those of calls of which it is known what they came to. */
 #include "study/paid.h"
 #include <jansson.h>
 #include <stdio.h>
 
-static const char *const TOLD[] = {"tokens_in", "tokens_out"}, *const UNCERTAIN[] = {"uncertain_tokens_in",
-                                                                                     "uncertain_tokens_out"};
+static const char *const TOLD[] = {"tokens_in", "tokens_out"},
+                         *const UNCERTAIN[] = {"uncertain_tokens_in", "uncertain_tokens_out"},
+                         *const SENT[] = {"sent_tokens_in", "sent_tokens_out"},
+                         *const SETTLED[] = {"settled_tokens_in", "settled_tokens_out"};
 
 struct paying {
     const struct study *s;
@@ -41,14 +43,16 @@ static int add_fact(void *user, const char *key, const char *text, size_t n, str
 
 static int add_note(void *user, const char *key, const char *text, size_t n, struct err *e) {
     struct paying *p = user;
-    double cost = 0, perhaps = 0;
+    double cost = 0, perhaps = 0, sent = 0, settled = 0;
     json_t *note = json_loadb(text, n, JSON_DECODE_ANY, NULL), *fact = NULL;
     int rc = json_is_true(json_object_get(note, "cached")) ? archive_find(p->a, key, &fact, e) : 0;
     if (rc >= 0 && fact) rc = cost_of(p, key, fact, TOLD, &cost, e);
     if (rc >= 0) rc = cost_of(p, key, note, UNCERTAIN, &perhaps, e);
+    if (rc >= 0) rc = cost_of(p, key, note, SENT, &sent, e);
+    if (rc >= 0) rc = cost_of(p, key, note, SETTLED, &settled, e);
     json_decref(note);
     json_decref(fact);
-    if (rc >= 0) p->sum += perhaps - cost;
+    if (rc >= 0) p->sum += perhaps - cost + sent - settled;
     return rc < 0 ? rc : 0;
 }
 

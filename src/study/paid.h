@@ -1,6 +1,6 @@
 /* What the replies in an archive have cost, by the tokens that their facts tell, so that a budget holds for a study and not for one start of
  * it. Replies from a cache cost nothing. Calls that broke off, and replies whose tokens were not told, count at their dearest, as their measurements
- * have it; what was under way when a process was killed is nowhere.
+ * have it; so do calls that were under way when a process was killed, which were noted before they were sent (runner_opts.priced).
  * Thread: one. */
 #ifndef STUDY_PAID_H
 #define STUDY_PAID_H

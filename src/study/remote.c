@@ -40,6 +40,8 @@ static void fill(const struct asker *k, struct answer *a, int64_t tag, struct ch
                          .waited = r->waited_s,
                          .attempts = r->attempts,
                          .cached = r->cached,
+                         .sent_in = k->b.sending.fn ? r->sent_in : 0,
+                         .sent_out = k->b.sending.fn ? r->sent_out : 0,
                          .uncertain_in = r->uncertain_in,
                          .uncertain_out = r->uncertain_out};
     if (!r->cached) snprintf(a->host, sizeof a->host, "%s", chat_host(k->client));
@@ -95,6 +97,11 @@ struct chat_account remote_account(const struct backend *b) {
     return chat_account(((const struct asker *)b)->client);
 }
 
+static int on_sending(void *ctx, int64_t tag, int64_t bound_in, int64_t bound_out, struct err *e) {
+    const struct sending *to = &((const struct asker *)ctx)->b.sending;
+    return to->fn ? to->fn(to->ctx, tag, bound_in, bound_out, e) : 0;
+}
+
 int remote_open(struct backend **out, const struct remote_opts *o, struct err *e) {
     struct chat_opts with = o->chat;
     struct asker *k = calloc(1, sizeof *k);
@@ -102,6 +109,7 @@ int remote_open(struct backend **out, const struct remote_opts *o, struct err *e
     if (with.in_flight <= 0) with.in_flight = REMOTE_CALLS;
     if (with.at_first <= 0) with.at_first = REMOTE_CALLS_FIRST;
     if (!(with.narrow_by > 0)) with.narrow_by = 0.8;
+    with.sending = on_sending, with.sending_ctx = k;
     snprintf(k->model, sizeof k->model, "%s", o->ep.model);
     k->seeded = !o->no_seed;
     k->b = (struct backend){.name = "remote",

@@ -17,6 +17,7 @@ struct route {
 static int submit(struct backend *self, const struct call *c, struct err *e) {
     struct route *r = (struct route *)self;
     struct backend *to = r->to[scene_cell(c->scene)->model];
+    to->sending = self->sending;
     return r->closed.code < 0 ? 0 : to->submit(to, c, e); /* poll will say why */
 }
 

@@ -174,6 +174,19 @@ static int ask_one(struct runner *r, struct want w) {
     return 0;
 }
 
+/* Flushed, so that a kill cannot take it back; what the call came to is noted when it is known. */
+static int note_sending(void *ctx, int64_t tag, int64_t bound_in, int64_t bound_out, struct err *e) {
+    const struct runner *r = ctx;
+    const struct live *l = &r->live[tag / 2 / STUDY_MAX_AGENTS];
+    char key[RUN_KEY_BYTES];
+    turn_key(key, scene_cell(l->scene)->index, scene_replicate(l->scene), scene_turn(l->scene),
+             (int)(tag / 2 % STUDY_MAX_AGENTS));
+    json_t *note = json_pack("{s:I, s:I}", "sent_tokens_in", (json_int_t)bound_in, "sent_tokens_out", (json_int_t)bound_out);
+    int rc = note ? archive_note(r->a, key, note, e) : fail(e, ERR_NOMEM, "out of memory for a call");
+    json_decref(note);
+    return rc < 0 ? rc : archive_flush(r->a, e);
+}
+
 /* ---- hearing ---- */
 
 static int record(struct runner *r, struct live *l, int agent, int ask, const struct heard *h, const char *key) {
@@ -309,6 +322,7 @@ static int prepare(struct runner *r) {
 int runner_run(const struct study *s, struct archive *a, struct backend *b, const struct runner_opts *o,
                struct runner_progress *out, struct err *e) {
     struct runner r = {.s = s, .a = a, .b = b, .o = *o, .e = e};
+    b->sending = o->priced ? (struct sending){note_sending, &r} : (struct sending){0};
     int rc = prepare(&r);
     if (rc >= 0) rc = loop(&r);
     for (int i = 0; r.live && i < r.o.interleave; i++) live_close(&r.live[i]);

@@ -36,7 +36,8 @@ struct runner_progress {
 struct runner_opts {
     int interleave; /* runs at once; 0: 64. Each keeps what its agents were shown, for a remote model also as text: about half a megabyte at
                                the end of ten agents' fifteenth turn, by reckoning */
-    int no_contexts;        /* do not store prompts; they follow from the facts */
+    int no_contexts; /* do not store prompts; they follow from the facts */
+    int priced; /* calls cost money: what is sent is written down before, so that no kill hides what was perhaps charged (paid.h) */
     int give_up;            /* after so many failed calls in a row; 0: 20 */
     int (*stop)(void *ctx); /* NULL: never */
     void (*progress)(void *ctx, const struct runner_progress *p);

@@ -156,6 +156,10 @@ json_t *note_turn(const struct answer *a) {
                       a->cached);
     if (!o) return NULL;
     set_text(o, "host", a->host);
+    if (a->sent_in || a->sent_out) {
+        json_object_set_new(o, "settled_tokens_in", json_integer(a->sent_in));
+        json_object_set_new(o, "settled_tokens_out", json_integer(a->sent_out));
+    }
     if (!a->uncertain_in && !a->uncertain_out) return o;
     json_object_set_new(o, "uncertain_tokens_in", json_integer(a->uncertain_in));
     json_object_set_new(o, "uncertain_tokens_out", json_integer(a->uncertain_out));
