@@ -144,6 +144,44 @@ Test(remote_calls, an_attempt_that_breaks_off_is_repeated_and_reckoned) {
     end();
 }
 
+struct told {
+    int n, back; /* attempts; those that were taken back */
+    int64_t in, out;
+    int at_fault; /* so many may be told; 0: all */
+};
+static int tell_sending(void *ctx, int64_t tag, int64_t bound_in, int64_t bound_out, struct err *e) {
+    struct told *t = ctx;
+    (void)tag;
+    t->n += bound_in > 0, t->back += bound_in < 0;
+    t->in += bound_in, t->out += bound_out;
+    return t->at_fault && t->n > t->at_fault ? fail(e, ERR_IO, "the disk is full") : 0;
+}
+
+/* Each attempt is told before it leaves, and taken back where it was refused: what is left may have been charged. */
+Test(remote_calls, what_is_sent_is_told) {
+    struct told t = {0};
+    struct chat_opts o = quick();
+    o.sending = tell_sending, o.sending_ctx = &t;
+    START(o, {500, "", "{}"}, {429, "", "{}"}, {0, "", ""}, {200, "", GOOD});
+    struct chat_reply r;
+    OK(call("x", &r, &e));
+    cr_expect(r.attempts == 4 && t.n == 4 && t.back == 2, "%d attempts, %d told, %d taken back", r.attempts, t.n, t.back);
+    cr_expect(t.in > 0 && t.in == r.sent_in && t.out == r.sent_out && t.in == 2 * r.uncertain_in);
+    chat_reply_fini(&r);
+    end();
+}
+
+/* What cannot be written down is not sent. */
+Test(remote_calls, what_cannot_be_told_is_not_sent) {
+    struct told t = {.at_fault = 2};
+    struct chat_opts o = quick();
+    o.sending = tell_sending, o.sending_ctx = &t;
+    START(o, {500, "", "{}"}, {500, "", "{}"}, {200, "", GOOD});
+    expect_failure(ERR_IO, "the disk is full", 2);
+    end();
+    cr_expect(server.calls == 2);
+}
+
 Test(remote_calls, a_body_without_its_end_is_asked_for_again) {
     START(quick(), {0, "", "HTTP/1.0 200 OK\r\n\r\n{\"choices\":[{\"message\":{\"content\":\"fi"}, {200, "", GOOD});
     struct chat_reply r;

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 TestSuite(study_judge, .timeout = HANG_S);
 
@@ -23,6 +24,7 @@ struct ground {
     char path[100], scores[120];
     struct chat_cache *cache; /* of the judge's calls; NULL: none */
     double spent;             /* what the last start counts as spent */
+    int calls;                /* at once; 0: 8 */
 };
 
 static void lay(struct ground *g, const char *name) {
@@ -148,6 +150,7 @@ Test(study_judge, it_is_shown_what_was_said_and_by_whom) {
 static const char KEY[] = "sk-as-a-file-had-it-0123456789";
 struct court {
     int asked, strange;
+    double bound; /* what calls that nobody answers can cost at most */
 };
 
 /* What it says follows from what it is asked: three in four are scored. */
@@ -183,7 +186,7 @@ static int judge_by(struct ground *g, struct fake *f, double budget, struct judg
     struct backend *b;
     struct chat_purse purse = {.n = 0};
     const struct remote_opts o = {.ep = {.url = fake_url(f), .model = "toy", .key = KEY},
-                                  .chat = {.in_flight = 8,
+                                  .chat = {.in_flight = g->calls ? g->calls : 8,
                                            .time_scale = 0.002,
                                            .timeout_s = 20,
                                            .price = {1, 1, 1},
@@ -192,7 +195,8 @@ static int judge_by(struct ground *g, struct fake *f, double budget, struct judg
                                            .cache = g->cache}};
     *e = ERR_INIT;
     cr_assert_geq(remote_open(&b, &o, e), 0, "%s", e->msg);
-    int rc = judge_run(g->j, g->s, g->a, b, g->scores, &(struct judge_run_opts){.paid = pay, .ctx = &purse}, done, e);
+    int rc =
+        judge_run(g->j, g->s, g->a, b, g->scores, &(struct judge_run_opts){.priced = 1, .paid = pay, .ctx = &purse}, done, e);
     backend_close(b);
     g->spent = purse.gone.spent;
     return rc;
@@ -288,9 +292,55 @@ Test(study_judge, a_server_that_fails_leaves_no_rows) {
     struct err e;
     signal(SIGPIPE, SIG_IGN);
     lay(&g, "judge-failing");
+    g.calls = 1; /* none is under way when it gives up */
     cr_assert_eq(fake_start(f, fail_all, NULL), 0);
     cr_assert_lt(judge_by(&g, f, 100, &done, &e), 0);
     cr_assert(done.now == 0 && *e.msg);
+    cr_assert_lt(judge_by(&g, f, 100, &done, &e), 0);
+    cr_assert(done.before == 0 && g.spent == 0, "refused calls cost nothing: %g", g.spent);
+    fake_stop(f);
+    free(f);
+    clear(&g);
+}
+
+static void keep_waiting(struct fake *f, int fd, const struct fake_call *c) {
+    struct court *court = f->ctx;
+    (void)fd;
+    fake_lock(f);
+    court->asked++, court->bound += (double)(strlen(c->body) + 64 + 200) * 1e-6;
+    fake_unlock(f);
+    fake_sleep(3);
+}
+
+/* What a kill leaves under way was perhaps charged, and counts at its dearest in later starts. */
+Test(study_judge, what_a_kill_leaves_under_way_is_counted) {
+    enum { CALLS = 8 };
+    struct ground g;
+    struct court court = {0};
+    struct fake *f = calloc(1, sizeof *f);
+    struct judge_done done;
+    struct err e;
+    signal(SIGPIPE, SIG_IGN);
+    lay(&g, "judge-killed");
+    cr_assert_eq(fake_start(f, keep_waiting, &court), 0);
+    pid_t child = fork();
+    cr_assert_geq(child, 0);
+    if (!child) judge_by(&g, f, 100, &done, &e), _exit(0);
+    for (int held = 0; held < CALLS; fake_sleep(0.005)) {
+        fake_lock(f);
+        held = court.asked;
+        fake_unlock(f);
+    }
+    kill(child, SIGKILL);
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    cr_assert_eq(court.asked, CALLS);
+    f->serve = serve;
+    cr_assert_eq(judge_by(&g, f, 100, &done, &e), 0, "%s", e.msg);
+    cr_assert(done.now == 72 && !done.before);
+    cr_assert(g.spent > court.bound, "%g, with %g that were under way", g.spent, court.bound);
+
+    cr_assert_eq(judge_by(&g, f, 100, &done, &e), 0, "%s", e.msg);
+    cr_assert_float_eq(g.spent, court.bound + 72 * 490e-6, 1e-12, "%g", g.spent);
     fake_stop(f);
     free(f);
     clear(&g);

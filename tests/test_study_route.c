@@ -36,6 +36,7 @@ struct mock {
     int model;            /* of the study */
     int slow;             /* of so many polls only one has an answer; 0: all */
     int end_after;        /* answers, then it ends; 0: never */
+    int fails;            /* of the first so many calls none succeeds */
     int asked, strangers; /* strangers: calls of another model */
     int polls, said;
     struct answer_queue ready;
@@ -49,6 +50,10 @@ static int mock_submit(struct backend *b, const struct call *c, struct err *e) {
     snprintf(text, sizeof text, "[TALK] I am %s, %llu", ids[m->model], (unsigned long long)(c->seed % 1000));
     snprintf(a.model, sizeof a.model, "mock-%s", ids[m->model]);
     a.text = strdup(text), a.text_n = strlen(text);
+    if (m->asked <= m->fails) {
+        free(a.text), a.text = NULL, a.rc = ERR_IO;
+        fail(&a.why, ERR_IO, "cut off");
+    }
     return answer_push(&m->ready, &a, e);
 }
 static int mock_poll(struct backend *b, double wait_s, struct answer *out, struct err *e) {
@@ -207,6 +212,29 @@ Test(study_route, the_end_of_one_is_the_end_of_all) {
     cr_assert_geq(archive_each(a, "", look, &l, &e), 0);
     cr_assert(l.turns == m[0].said + m[1].said + m[2].said && l.turns > 3 && !l.wrong);
     archive_close(a), backend_close(b);
+    remove_all(path);
+    study_free(s);
+}
+
+/* Replies that are there when a failed call ends it were paid for: they are recorded, and the error is that of the call. */
+Test(study_route, what_is_there_at_the_end_is_recorded) {
+    struct study *s = three_models(40);
+    struct mock m = {.fails = 20};
+    char path[100];
+    struct look l = {0};
+    struct archive *a;
+    struct err e;
+    path_of(path, sizeof path, "route-rest");
+    remove_all(path);
+    m.b = (struct backend){
+        .name = "mock", .most = 50, .submit = mock_submit, .poll = mock_poll, .pending = mock_pending, .close = mock_close};
+    cr_assert_eq(run_with(s, &m.b, path, 120, 0, &e), ERR_IO, "%s", e.msg);
+    cr_assert(strstr(e.msg, "gave up after 20 failed calls in a row, the last: cut off"), "%s", e.msg);
+    cr_assert_eq(m.said, 50);
+    cr_assert_geq(archive_open(&a, path, ARCHIVE_READ, &e), 0);
+    cr_assert_geq(archive_each(a, "", look, &l, &e), 0);
+    cr_assert_eq(l.turns, 30);
+    archive_close(a), backend_close(&m.b);
     remove_all(path);
     study_free(s);
 }

@@ -79,6 +79,7 @@ static int ask(struct work *w, struct args *a, struct err *e) {
     TRY(output_apart(a, "output", NULL, e));
     TRY(read_per(a, &o.per_run, e));
     TRY(answering_open(&w->who, NULL, a, e));
+    o.priced = w->who.of[0].price.set;
     interrupt_watch();
     progress_start(&w->line, "judging", "transcripts", 0);
     int rc = judge_run(w->j, w->of.s, w->of.a, w->who.backend, path, &o, &done, e);

@@ -96,8 +96,9 @@ struct chat_reply {
     double waited_s;  /* planned waits before repeated attempts, before time_scale */
     /* Bounds on what was perhaps charged beside tokens_in and tokens_out: by attempts that broke off, or by a reply that did not tell. */
     int64_t uncertain_in, uncertain_out;
-    int64_t sent_in, sent_out; /* the bounds that chat_opts.sending was told of this request, of all attempts */
-    char *raw;                 /* the last body, cut to raw_bytes and NUL-terminated; NULL if none is kept */
+    int64_t sent_in,
+        sent_out; /* the bounds that chat_opts.sending was told of this request, of all attempts that were not refused */
+    char *raw;    /* the last body, cut to raw_bytes and NUL-terminated; NULL if none is kept */
     size_t raw_n;
 };
 void chat_reply_fini(struct chat_reply *r);
@@ -140,7 +141,8 @@ struct chat_opts {
     int (*stop)(void *ctx);   /* asked at least ten times a second; nonzero: what is unfinished fails with ERR_CANCELLED */
     void *ctx;                /* for stop */
     /* Told of each attempt before a byte of it leaves, with what its tokens can be at most, so that somebody can write down what a killed
-     * process had under way; negative: not sent, and nothing more is. NULL: nobody asks. */
+     * process had under way; told again, with both below zero, where an attempt was refused and cost nothing. Negative: not sent, and nothing
+     * more is. NULL: nobody asks. */
     int (*sending)(void *ctx, int64_t tag, int64_t bound_in, int64_t bound_out, struct err *e);
     void *sending_ctx;
 };

@@ -61,6 +61,14 @@ static void perhaps_charged(struct remote__job *j) {
     j->reply.uncertain_in += j->bound_in, j->reply.uncertain_out += j->bound_out;
 }
 
+/* Whoever was told that it was sent is told that it cost nothing. */
+static void was_refused(struct chat_client *c, struct remote__job *j) {
+    struct err e = ERR_INIT;
+    if (!c->o.sending) return;
+    j->reply.sent_in -= j->bound_in, j->reply.sent_out -= j->bound_out;
+    if (c->o.sending(c->o.sending_ctx, j->tag, -j->bound_in, -j->bound_out, &e) < 0) remote__close_with(c, &e, 0);
+}
+
 static void abort_sent(struct chat_client *c, struct remote__job *j) {
     attempt_over(c, j);
     c->account.uncertain += j->bound;
@@ -145,7 +153,8 @@ void remote__settle(struct chat_client *c, struct remote__job *j, CURLcode code,
     if (v != REMOTE_DONE && seen && (code != CURLE_OK || j->reply.status / 100 == 2)) {
         c->account.uncertain += j->bound;
         perhaps_charged(j);
-    }
+    } else if (v != REMOTE_DONE)
+        was_refused(c, j);
     if (v == REMOTE_DONE)
         have_reply(c, j);
     else if (v != REMOTE_AGAIN || !again(c, j, asked, now))

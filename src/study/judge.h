@@ -68,7 +68,9 @@ enum judge_state judge_reply(const struct judge *j, const char *text, enum chat_
 struct judge_run_opts {
     int per_run;
     int give_up; /* after so many failed calls in a row; 0: 8 */
-    /* Ahead of the first call: the tokens that the rows which are there were paid with (not those from a cache). NULL: nobody asks */
+    int priced;  /* calls cost money: each attempt has a row before it is sent, so that no kill hides what was perhaps charged */
+    /* Ahead of the first call: the tokens that the rows which are there were paid with (not those from a cache), and those that were perhaps
+     * charged for calls that broke off or were under way at a kill, at most. NULL: nobody asks */
     void (*paid)(void *ctx, int64_t tokens_in, int64_t tokens_out);
     int (*stop)(void *ctx); /* NULL: never */
     void (*progress)(void *ctx, int64_t done, int64_t total);

@@ -19,16 +19,20 @@ static int state_of(const json_t *o) {
     return status && s < JUDGED_STATES ? s : -1;
 }
 
-/* What a file says of a call, which nobody has checked. */
+/* What a file says of a call, which nobody has checked; below zero: taken back. */
 static int64_t count_of(const json_t *o, const char *name) {
     json_int_t n = json_integer_value(json_object_get(o, name));
-    return n > 0 && n < (1 << 30) ? n : 0;
+    return n > -(1 << 30) && n < (1 << 30) ? n : 0;
 }
 
 static void add_tokens(struct judge_file *f, const json_t *o) {
-    if (json_integer_value(json_object_get(json_object_get(o, "measured"), "cached"))) return;
-    f->tokens_in += count_of(o, "tokens_in");
-    f->tokens_out += count_of(o, "tokens_out");
+    const json_t *m = json_object_get(o, "measured");
+    f->tokens_in += count_of(m, "sent_tokens_in") - count_of(m, "settled_tokens_in") + count_of(m, "uncertain_tokens_in");
+    f->tokens_out += count_of(m, "sent_tokens_out") - count_of(m, "settled_tokens_out") + count_of(m, "uncertain_tokens_out");
+    if (json_integer_value(json_object_get(m, "cached"))) return;
+    int64_t in = count_of(o, "tokens_in"), out = count_of(o, "tokens_out");
+    f->tokens_in += in > 0 ? in : 0; /* not told: -1 */
+    f->tokens_out += out > 0 ? out : 0;
 }
 
 static int add_row(struct judge_file *f, const struct judge *j, const json_t *o, struct err *e) {
@@ -60,7 +64,9 @@ static int take_line(struct judge_file *f, const struct judge *j, const char *s,
     json_t *o = json_loadb(s, n, JSON_REJECT_DUPLICATES, NULL);
     const char *row = json_string_value(json_object_get(o, "row"));
     int rc = 0, first = !f->head;
-    if (!row || strcmp(row, first ? "judge" : "judged") != 0)
+    if (row && !first && !strcmp(row, "call"))
+        add_tokens(f, o);
+    else if (!row || strcmp(row, first ? "judge" : "judged") != 0)
         rc = fail(e, ERR_FORMAT,
                   first ? "expected a file of scores that begins with the row \"judge\", found another"
                         : "expected a row \"judged\", found another line");
@@ -91,6 +97,7 @@ int judge_file_read(struct judge_file *out, const struct judge *j, const char *p
     for (int64_t i = 1; rc >= 0 && i < f.n; i++)
         if (!strcmp(f.row[i].key, f.row[i - 1].key))
             rc = fail_at(e, ERR_FORMAT, path, -1, "expected each key once, found %s twice", f.row[i].key);
+    f.tokens_in = f.tokens_in > 0 ? f.tokens_in : 0, f.tokens_out = f.tokens_out > 0 ? f.tokens_out : 0;
     if (rc < 0)
         judge_file_free(&f);
     else

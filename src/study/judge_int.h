@@ -14,7 +14,7 @@ struct judge_file {
     json_t *head; /* the first row; NULL: the file is empty or not there */
     struct judge_row *row;
     int64_t n, cap;
-    int64_t tokens_in, tokens_out; /* of the rows whose replies came from no cache */
+    int64_t tokens_in, tokens_out; /* of the rows whose replies came from no cache, and what was perhaps charged beside */
 };
 int judge_file_read(struct judge_file *out, const struct judge *j, const char *path, struct err *e);
 void judge_file_free(struct judge_file *f);

@@ -4,6 +4,7 @@
 #include "base/sink.h"
 #include "study/judge_int.h"
 #include "study/reply.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +92,29 @@ static int answer_text(struct answer *a, char **text, size_t *n, struct err *e) 
     return rc < 0 ? rc : text_clean(text, n, a->text ? a->text : "", a->text ? a->text_n : 0, 1 << 20, &replaced, &cut, e);
 }
 
+/* What a call that ended takes back of what was noted before it was sent, and what of it was perhaps charged all the same. */
+static int settled(struct field *f, const struct answer *a) {
+    if (!a->sent_in && !a->sent_out) return 0;
+    f[0] = M_INT("settled_tokens_in", a->sent_in), f[1] = M_INT("settled_tokens_out", a->sent_out);
+    f[2] = M_INT("uncertain_tokens_in", a->uncertain_in), f[3] = M_INT("uncertain_tokens_out", a->uncertain_out);
+    return 4;
+}
+
+/* Ahead of an attempt. */
+static int put_sending(void *ctx, int64_t unit, int64_t bound_in, int64_t bound_out, struct err *e) {
+    const struct asking *x = ctx;
+    const struct field f[] = {F_TEXT("key", x->u.key[unit]), M_INT("sent_tokens_in", bound_in),
+                              M_INT("sent_tokens_out", bound_out)};
+    return sink_row(x->file, "call", f, 3, e);
+}
+
+/* A call that failed has no scores; what it may have cost is kept. */
+static int put_failed(struct asking *x, int64_t unit, const struct answer *a) {
+    struct field f[6] = {F_TEXT("key", x->u.key[unit]), F_TEXT("failed", err_name(a->rc))};
+    int n = settled(f + 2, a);
+    return n ? sink_row(x->file, "call", f, 2 + n, x->e) : 0;
+}
+
 static int put_row(struct asking *x, int64_t unit, struct answer *a) {
     const struct judge *j = x->j;
     int score[JUDGE_MAX_SCORES], n = 0;
@@ -98,7 +122,7 @@ static int put_row(struct asking *x, int64_t unit, struct answer *a) {
     size_t len;
     TRY(answer_text(a, &text, &len, x->e));
     enum judge_state s = judge_reply(j, text, a->finish, score);
-    struct field f[JUDGE_MAX_SCORES + 9];
+    struct field f[JUDGE_MAX_SCORES + 13];
     f[n++] = F_TEXT("key", x->u.key[unit]);
     f[n++] = F_TEXT("status", judge_state_name(s));
     for (int i = 0; i < j->n_scores; i++)
@@ -109,6 +133,7 @@ static int put_row(struct asking *x, int64_t unit, struct answer *a) {
     f[n++] = F_INT("tokens_out", a->tokens_out);
     f[n++] = M_REAL("seconds", a->seconds);
     if (a->cached) f[n++] = M_INT("cached", 1);
+    n += settled(f + n, a);
     int rc = sink_row(x->file, "judged", f, n, x->e);
     free(text);
     x->done.now++, x->done.status[s]++;
@@ -129,14 +154,15 @@ static int submit_next(struct asking *x) {
     return rc;
 }
 
-static int take_answer(struct asking *x) {
+static int take_answer(struct asking *x, double wait_s) {
     enum { GIVE_UP = 8 };
     struct answer a = {0};
-    int got = x->b->poll(x->b, 0.5, &a, x->e), rc = 0;
+    int got = x->b->poll(x->b, wait_s, &a, x->e), rc = 0;
     if (got <= 0) return got;
     if (a.rc < 0) {
         x->last = a.why, x->done.failed++;
-        if (++x->in_a_row >= (x->o->give_up ? x->o->give_up : GIVE_UP))
+        rc = put_failed(x, a.tag, &a);
+        if (rc >= 0 && ++x->in_a_row >= (x->o->give_up ? x->o->give_up : GIVE_UP))
             rc = fail(x->e, a.rc, "gave up after %d failed calls in a row, the last: %.200s", x->in_a_row, a.why.msg);
     } else {
         x->in_a_row = 0;
@@ -153,7 +179,7 @@ static int ask_all(struct asking *x) {
             return fail(x->e, ERR_CANCELLED, "stopped: %lld of %lld are judged; the same command goes on from them",
                         (long long)(x->done.before + x->done.now), (long long)x->u.n);
         while (x->next < x->u.n && x->b->pending(x->b) < x->b->most) TRY(submit_next(x));
-        int got = take_answer(x);
+        int got = take_answer(x, 0.5);
         if (got < 0) return got;
     }
     if (!x->done.failed) return 0;
@@ -161,14 +187,23 @@ static int ask_all(struct asking *x) {
                 "%lld calls failed, the last: %.200s; the same command asks again", (long long)x->done.failed, x->last.msg);
 }
 
+/* What came while it ended badly was paid for, or is known to have failed: taken, and the error stays the first one. */
+static void take_rest(struct asking *x) {
+    struct err first = *x->e;
+    x->in_a_row = INT_MIN;
+    while (take_answer(x, 0) > 0) {}
+    *x->e = first;
+}
+
 int judge_run(const struct judge *j, const struct study *s, struct archive *a, struct backend *b, const char *path,
               const struct judge_run_opts *o, struct judge_done *done, struct err *e) {
     struct asking x = {.j = j, .s = s, .a = a, .b = b, .o = o, .last = ERR_INIT, .e = e};
     if (b->planted) return fail(e, ERR_UNSUPPORTED, "expected a language model as the judge, found planted agents");
+    b->sending = o->priced ? (struct sending){put_sending, &x} : (struct sending){0};
     TRY(judge_units(&x.u, a, o->per_run, e));
     x.there = calloc((size_t)x.u.n + 1, 1);
     int rc = x.there ? open_file(&x, path) : fail(e, ERR_NOMEM, "out of memory for what is judged");
-    if (rc >= 0) rc = ask_all(&x);
+    if (rc >= 0 && (rc = ask_all(&x)) < 0 && o->priced) take_rest(&x);
     sink_close(x.file);
     x.done.units = x.u.n;
     *done = x.done;

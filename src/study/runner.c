@@ -1,6 +1,7 @@
 /* The loop: runs are opened in the order of the jobs, agents whose turn it is are asked, answers become facts. */
 #include "study/beside.h"
 #include "study/runner_int.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -281,6 +282,14 @@ static int step(struct runner *r) {
     return got;
 }
 
+/* What came while it ended badly was paid for, or is known to have failed: recorded, and the error stays the first one. */
+static void hear_rest(struct runner *r) {
+    struct err first = *r->e;
+    r->failures = INT_MIN;
+    while (hear(r, 0) > 0) {}
+    *r->e = first;
+}
+
 static int check_study(struct runner *r) {
     json_t *now = NULL, *then = NULL;
     TRY(fact_study(&now, r->s, r->a, r->b, r->e));
@@ -324,7 +333,7 @@ int runner_run(const struct study *s, struct archive *a, struct backend *b, cons
     struct runner r = {.s = s, .a = a, .b = b, .o = *o, .e = e};
     b->sending = o->priced ? (struct sending){note_sending, &r} : (struct sending){0};
     int rc = prepare(&r);
-    if (rc >= 0) rc = loop(&r);
+    if (rc >= 0 && (rc = loop(&r)) < 0 && o->priced) hear_rest(&r);
     for (int i = 0; r.live && i < r.o.interleave; i++) live_close(&r.live[i]);
     free(r.live);
     free(r.want);
