@@ -200,6 +200,19 @@ Test(infer, exact_ranks_are_permutations) {
     near("p", t.p, fmin(1, 2 * fmin(low, high) / n), 1e-9);
 }
 
+/* 14 of 70 regroupings are as far apart, however far from zero all of it is. */
+Test(infer, permutations_do_not_depend_on_the_origin) {
+    static const double tenths[] = {1, 2, 3, 7, 4, 5, 6, 8}, origins[] = {0, 1, 1000, 1e4, 1e6, 1e9};
+    const struct permuting how = {.most = 1e6, .reps = 10, .seed = 1};
+    for (size_t k = 0; k < sizeof origins / sizeof *origins; k++) {
+        struct permuted p;
+        double x[8];
+        for (int i = 0; i < 8; i++) x[i] = origins[k] + tenths[i] / 10;
+        cr_assert_eq(permutation_means(&p, x, 4, 4, &how, NULL), 0);
+        cr_expect_float_eq(p.p, 0.2, 1e-12, "origin %g: %g", origins[k], p.p);
+    }
+}
+
 Test(infer, permutations_against_r) {
     struct permuted p, q;
     struct permuting how = {10000, 20000, 3};

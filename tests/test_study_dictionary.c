@@ -56,6 +56,7 @@ static void expect_all(const struct found *x, size_t n) {
 
 Test(study_dictionary, rules) {
     EXPECT({"en", &plain, FORM_WORD, "force", "Force, force! (force)", 3},
+           {"en", &plain, FORM_WORD, "force", "_force_ __force__ *force* en_force", 4},
            {"en", &plain, FORM_WORD, "force", "forces enforce", 0},
            {"en", &plain, FORM_STEM, "forc", "forced to enforce by force", 2},
            {"en", &plain, FORM_SUBSTRING, "forc", "forced to enforce", 2},

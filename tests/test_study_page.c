@@ -17,7 +17,7 @@ static const char source[] =
     "{'study':'S','title':'T','backend':'planted','planted':true,'reps':100,'runs':30,'analysed':28,'cells':2,"
     "'languages':[{'code':'ar','name':'Arabic','rtl':true}],"
     "'loss':[{'cell':0,'id':'ar/m/"
-    "none','planned':15,'started':15,'failed':1,'unfinished':0,'excluded':1,'analysed':13,'agent_turns':{'refused':4},'asked_"
+    "none','planned':15,'started':15,'failed':1,'unfinished':0,'excluded':1,'analysed':13,'silent':2,'agent_turns':{'refused':4},'asked_"
     "again':2}],"
     "'points':[{'language':'ar','model':'m','arm':'none','share':0,'sweep':true,'n':13," M
     "},{'language':'ar','model':'m','arm':'placebo','share':0,'sweep':false,'n':13," M "}],"
@@ -111,7 +111,7 @@ Test(study_page, figures_stand_with_their_intervals) {
                                         "CPI, published",
                                         "28 of 30 planned",
                                         "Arabic (ar)",
-                                        "15,15,1,0,1,13,4",
+                                        "15,15,1,0,1,13,2,4",
                                         "without boundary",
                                         "[-1.25,-2,-0.5]",
                                         "[-1.25,-1.5,-1]",

@@ -88,6 +88,32 @@ Test(study_register, refuses_with_place) {
     }
 }
 
+/* What cannot be tested cannot be claimed: an index without thoughts, arms that never meet. */
+Test(study_register, what_cannot_be_tested_is_refused) {
+    struct study *s = NULL;
+    struct err why = ERR_INIT;
+    char more[900];
+    snprintf(more, sizeof more, "%shypotheses: [" H1 "]\n", GROUP_ARMS);
+    cr_assert_lt(group_make(&s, 4, 2, "fixed", "all", "none", more, &why), 0);
+    cr_assert(strstr(why.msg, "without monologue"), "%s", why.msg);
+    static const char *const apart[] = {"contrast: [all, none]", "slope: alignment", "interaction: alignment",
+                                        "slope: alignment, languages: [ja]"};
+    for (size_t i = 0; i < sizeof apart / sizeof *apart; i++) {
+        snprintf(more, sizeof more,
+                 "replicates: 3\narms: [{id: none}, {id: all, alignment: \"100 %%\", languages: [en]}]\n"
+                 "hypotheses: [{id: h, metric: cpi, direction: different, %s}]\n",
+                 apart[i]);
+        cr_assert_lt(group_make(&s, 4, 2, "fixed", "all", "author", more, &why), 0, "%s", apart[i]);
+        cr_assert(strstr(why.msg, "ja") || strstr(why.msg, "the same languages"), "%s: %s", apart[i], why.msg);
+        cr_assert(strstr(why.where, "group.yaml:"), "%s", why.where);
+    }
+    snprintf(more, sizeof more,
+             "replicates: 3\narms: [{id: none}, {id: all, alignment: \"100 %%\", languages: [en]}]\n"
+             "hypotheses: [{id: h, metric: cpi, direction: different, slope: alignment, languages: [en]}]\n");
+    OK(group_make(&s, 4, 2, "fixed", "all", "author", more, &e));
+    study_free(s);
+}
+
 Test(study_register, incomplete_studies_are_not_registered) {
     static const char *const rules[] = {RULES, "hypotheses: [" H1 "]\ncountries: {en: A, ja: B}\n",
                                         "hypotheses: [" H1 "]\nstop: all\ncountries: {en: A}\n"};

@@ -4,6 +4,7 @@
 #include "stats/infer/effect.h"
 #include "study/analyse.h"
 #include "study/planted.h"
+#include "study/score.h"
 #include "study_group.h"
 #include "test_files.h"
 #include <jansson.h>
@@ -141,6 +142,80 @@ Test(study_stats, what_cannot_be_computed_is_said) {
     cr_assert_not(holds(j, "slope"));
     json_decref(j);
     scored_free(&c);
+    study_free(s);
+}
+
+/* What is claimed of two languages is not tested on the one that has an index. */
+Test(study_stats, an_index_that_one_language_lacks_is_said) {
+    static const char claims[] =
+        "replicates: 15\n" HEAD "hypotheses:\n"
+        "  - {id: both, metric: cpi, contrast: [all, none], direction: different, scope: language}\n"
+        "  - {id: en, metric: cpi, languages: [en], contrast: [all, none], direction: different, scope: language}\n"
+        "  - {id: words, metric: boundary, contrast: [all, none], direction: different, scope: language}\n";
+    struct study *s = group(claims);
+    struct scored c;
+    draw(&c, s, 14, 1);
+    for (int i = 0; i < s->n_cells; i++)
+        for (int k = c.first[i]; s->cell[i].language == 1 && k < c.first[i + 1]; k++) c.run[k].all.hits[METRIC_PROTECTIVE] = 0;
+    json_t *j = analyse(&c);
+    cr_assert(json_is_null(json_object_get(named(j, "both"), "p")));
+    cr_assert(strstr(json_string_value(json_object_get(named(j, "both"), "why")), "protective is the same in every run of the "
+                                                                                  "reference of ja"));
+    cr_assert_str_eq(json_string_value(json_object_get(named(j, "en"), "why")), "");
+    double p = value(named(j, "en"), "p"), q = value(named(j, "words"), "p");
+    cr_assert_float_eq(value(named(j, p < q ? "en" : "words"), "p_adjusted"), fmin(1, 3 * fmin(p, q)), 1e-12,
+                       "Holm over all three that were claimed");
+    json_decref(j);
+    scored_free(&c);
+    study_free(s);
+}
+
+/* An analysed run in which nothing was said has no value; it is counted, and the others keep theirs. */
+Test(study_stats, runs_without_a_value_are_counted) {
+    struct study *s = group(CLAIMS);
+    struct scored c;
+    draw(&c, s, 15, 1);
+    struct reference r;
+    json_t *score;
+    for (int i = 0; i < s->n_cells; i++)
+        if (s->cell[i].arm == 1 && s->cell[i].language == 0) {
+            struct scored_run *run = &c.run[c.first[i]];
+            memset(&run->all, 0, sizeof run->all);
+            for (int k = 0; k < s->n_agents; k++) memset(&run->agent[k], 0, sizeof run->agent[k]);
+            run->all.turns[TURN_REFUSED] = 3 * s->n_agents;
+        }
+    json_t *j = analyse(&c);
+    const json_t *h = named(j, "greater");
+    cr_assert_eq(value(h, "without_value"), 1);
+    cr_assert_eq(json_integer_value(json_array_get(json_object_get(h, "n"), 0)), 14);
+    cr_assert_eq(value(named(j, "inside"), "without_value"), 0);
+    OK(reference_make(&r, &c, &(struct metric_opts){.monologue = UNIT_GRAPHEMES}, &e));
+    OK(score_json(&score, &c, &r, 0, &e));
+    size_t i, silent = 0;
+    json_t *cell;
+    json_array_foreach(json_object_get(score, "loss"), i, cell) silent += (size_t)value(cell, "silent");
+    cr_assert_eq(silent, 1);
+    json_array_foreach(json_object_get(score, "cells"), i, cell) {
+        cr_assert(json_is_real(json_object_get(json_object_get(cell, "monologue"), "mean")));
+        cr_assert(json_is_real(
+            json_object_get(json_object_get(json_object_get(json_object_get(cell, "scores"), "pooled"), "cpi"), "mean")));
+    }
+    json_decref(score), json_decref(j);
+    reference_free(&r), scored_free(&c);
+    study_free(s);
+}
+
+/* A share as large as the limit is not larger, whatever 0.29 is in binary. */
+Test(study_stats, a_run_at_the_limit_is_not_excluded) {
+    struct study *s = group("replicates: 1\n" HEAD "exclude: {malformed: 0.29}\n");
+    for (int more = 0; more < 2; more++) {
+        struct scored_run run = {.there = 1, .finished = 1, .agent = calloc((size_t)s->n_agents, sizeof *run.agent)};
+        struct scored c = {.s = s, .n = 1, .run = &run};
+        run.agent[0].turns[TURN_MALFORMED] = 29 + more, run.agent[1].turns[TURN_OK] = 71 - more;
+        scored_finish(&c);
+        cr_assert_eq(run.excluded, more);
+        free(run.agent);
+    }
     study_free(s);
 }
 

@@ -32,6 +32,10 @@ static int run(struct args *a, struct err *e) {
         rc = table     ? run_table_write(a, out.f, e)
              : inspect ? archive_export_inspect(archive, created, out.f, e)
                        : archive_export_lines(archive, arg_has(a, "inline"), out.f, e);
+        if (rc < 0 && ferror(out.f)) { /* of what is written, not of the archive that is read */
+            struct err why = *e;
+            fail_at(e, rc, arg_str(a, "output"), -1, "%s", why.msg);
+        }
         if (rc >= 0)
             rc = file_out_commit(&out, e);
         else

@@ -71,10 +71,12 @@ static void print_hypothesis(const json_t *h) {
            : json_is_true(json_object_get(h, "holds")) ? "holds"
                                                        : "does not hold");
     print_within(h);
+    json_int_t lost = json_integer_value(json_object_get(h, "without_value"));
+    if (lost) printf("  %" JSON_INTEGER_FORMAT " of its analysed runs have no value: nothing countable was said in them\n", lost);
 }
 
 static void print_loss(const json_t *list) {
-    static const char *const keys[] = {"planned", "started", "refused", "failed", "unfinished", "excluded", "analysed"};
+    static const char *const keys[] = {"planned", "started", "refused", "failed", "unfinished", "excluded", "analysed", "silent"};
     enum { KEYS = sizeof keys / sizeof *keys };
     json_int_t sum[KEYS] = {0};
     size_t i;

@@ -92,6 +92,7 @@ int study_loss(struct page *p, const json_t *tree, struct err *e) {
                                                  NUMBER_COLUMN("unfinished", "Unfinished", "runs"),
                                                  NUMBER_COLUMN("excluded", "Excluded", "runs"),
                                                  NUMBER_COLUMN("analysed", "Analysed", "runs"),
+                                                 NUMBER_COLUMN("silent", "Silent", "runs"),
                                                  NUMBER_COLUMN("refused", "Refused", "turns"),
                                                  NUMBER_COLUMN("filtered", "Filtered", "turns"),
                                                  NUMBER_COLUMN("malformed", "Malformed", "turns"),
@@ -106,9 +107,9 @@ int study_loss(struct page *p, const json_t *tree, struct err *e) {
     size_t i;
     EACH_OF(json_object_get(tree, "loss"), i, x)
     rows_add(rows,
-             json_pack("[o,o,o,o,o,o,o,o,o,o,o,o,o]", cell_text(x, "id"), cell_number(x, "planned"), cell_number(x, "started"),
+             json_pack("[o,o,o,o,o,o,o,o,o,o,o,o,o,o]", cell_text(x, "id"), cell_number(x, "planned"), cell_number(x, "started"),
                        cell_number(x, "failed"), cell_number(x, "unfinished"), cell_number(x, "excluded"),
-                       cell_number(x, "analysed"), turns_cell(x, "refused"), turns_cell(x, "filtered"),
+                       cell_number(x, "analysed"), cell_number(x, "silent"), turns_cell(x, "refused"), turns_cell(x, "filtered"),
                        turns_cell(x, "malformed"), turns_cell(x, "empty"), cell_number(x, "asked_again"),
                        cell_number(x, "wrong_language")),
              0);
@@ -117,7 +118,8 @@ int study_loss(struct page *p, const json_t *tree, struct err *e) {
         "Failed: a call failed and was not answered since. Unfinished: begun and stopped. Excluded: finished, "
         "with a larger share of unreadable turns than the study "
         "allows, or of turns in another "
-        "language than its own (wrong language: an act of 40 characters or more, of 15 in Han, kana, Hangul and Thai).",
+        "language than its own (wrong language: an act of 40 characters or more, of 15 in Han, kana, Hangul and Thai). "
+        "Silent: analysed, but nothing was said in them, so that they have no measures.",
         columns, COUNT(columns), rows, e);
 }
 

@@ -85,22 +85,27 @@ static const struct tested untested = {.estimate = NAN,
                                        .p_adjusted = NAN,
                                        .within = {NAN, NAN}};
 
-/* A part that is the same in every run of the reference has no z, and then there is no index: said, and not left as a missing number. */
+/* A part that is the same in every run of a reference has no z, and then there is no index of the runs which that reference standardises:
+ * said, since what was claimed of all languages is not tested by leaving out those that have none. */
 static int lacks_index(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h) {
     const struct study *s = c->s;
     if (h->metric != OF_CPI && h->metric != OF_DI) return 0;
-    for (int p = 0; p < METRIC_PARTS; p++) {
-        int cells = 0, constant = 0;
-        for (int i = 0; i < s->n_cells; i++) {
-            const struct cell *at = &s->cell[i];
-            if (!(h->languages >> at->language & 1) || !(h->models >> at->model & 1) || !(h->arms >> at->arm & 1)) continue;
-            int scope = reference_scope(s, at, r->within ? r->within - 1 : (int)h->scope);
-            cells++, constant += (h->kind == KIND_AGENTS ? &r->agent[scope] : &r->run[scope])->sd[p] == 0;
+    int within = r->within ? r->within - 1 : (int)h->scope;
+    for (int i = 0; i < s->n_cells; i++) {
+        const struct cell *at = &s->cell[i];
+        if (!(h->languages >> at->language & 1) || !(h->models >> at->model & 1) || !(h->arms >> at->arm & 1)) continue;
+        int scope = reference_scope(s, at, within);
+        const struct moments *m = h->kind == KIND_AGENTS ? &r->agent[scope] : &r->run[scope];
+        for (int p = 0; p < METRIC_PARTS; p++) {
+            if (m->sd[p] != 0) continue;
+            snprintf(t->why, sizeof t->why,
+                     "%s is the same in every run of the reference%s%.40s: it has no z, and CPI and DI no value",
+                     metric_part_name((enum metric_part)p), within == SCOPE_POOLED ? "" : " of ",
+                     within == SCOPE_POOLED     ? ""
+                     : within == SCOPE_LANGUAGE ? s->language[at->language]->code
+                                                : s->model[at->model].id);
+            return 1;
         }
-        if (!cells || constant < cells) continue;
-        snprintf(t->why, sizeof t->why, "%s is the same in every run of the reference: it has no z, and CPI and DI no value",
-                 metric_part_name((enum metric_part)p));
-        return 1;
     }
     return 0;
 }
@@ -133,11 +138,11 @@ int test_hypotheses(struct tested *t, const struct scored *c, const struct refer
     double p[STUDY_MAX_HYPOTHESES], adjusted[STUDY_MAX_HYPOTHESES];
     for (int i = 0; i < s->n_hypotheses; i++) {
         TRY(test_one(&t[i], c, r, &s->hypothesis[i], e));
-        p[i] = t[i].p;
+        p[i] = isnan(t[i].p) ? 1 : t[i].p; /* what cannot be tested was claimed all the same, and counts in the family */
     }
     if (!s->n_hypotheses) return 0;
     TRY(adjust_p(adjusted, p, (size_t)s->n_hypotheses, hypothesis_correction_name(s->correction), e));
-    for (int i = 0; i < s->n_hypotheses; i++) t[i].p_adjusted = adjusted[i];
+    for (int i = 0; i < s->n_hypotheses; i++) t[i].p_adjusted = isnan(t[i].p) ? NAN : adjusted[i];
     return 0;
 }
 
@@ -147,6 +152,7 @@ static json_t *tested_json(const struct analysis *x, const struct hypothesis *h,
     json_object_set_new(o, "status", json_string(json_array_size(x->why) ? "exploratory" : "confirmatory"));
     json_object_set_new(o, "n",
                         t->n2 ? json_pack("[I, I]", (json_int_t)t->n1, (json_int_t)t->n2) : json_pack("[I]", (json_int_t)t->n1));
+    json_object_set_new(o, "without_value", json_integer((json_int_t)t->lost));
     json_object_set_new(o, "estimate", number(t->estimate));
     json_object_set_new(o, "g", number(t->g));
     json_object_set_new(o, "ci95", interval_json(t));

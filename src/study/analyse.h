@@ -5,7 +5,7 @@
  * and the effects of each model, of the arms that vary nothing but the share of aligned agents (sweep.h), are given for CPI and DI whether somebody claimed something about them or not; they are exploratory.
  *
  * {"study", "planted", "registration": hash or null, "why_exploratory": [sentence], "remarks": [sentence], "correction", "hypotheses": [{"id", "status":
- * "confirmatory" | "exploratory", the members of its terms, "n", "estimate", "g", "ci95", "within": of an equivalence, the interval of 1 - 2 alpha about the estimate, "statistic", "statistic_name": "t", "z", "chi2" or "difference", "df", "p", "p_adjusted", "directional_p", "holds",
+ * "confirmatory" | "exploratory", the members of its terms, "n", "without_value": analysed runs that are not in n, since nothing countable was said in them, "estimate", "g", "ci95", "within": of an equivalence, the interval of 1 - 2 alpha about the estimate, "statistic", "statistic_name": "t", "z", "chi2" or "difference", "df", "p", "p_adjusted", "directional_p", "holds",
  * "why": why it could not be computed, or ""}], "slopes": [{"metric", "language", "model": id or null (all, each a level of a factor),
  * "estimate", "z", "p", "why"}], "interactions": [{"metric", "by": "language" or "model", "language": that of a comparison of models, else
  * null, "formula", "null", "estimate", "statistic", "statistic_name", "df", "p", "why"}], "effects": [{"metric", "language", "model", "n", "g", "ci95", "p"}]

@@ -19,19 +19,24 @@ static struct hypothesis about(const struct study *s, int metric, enum hypothesi
                                .models = (1ull << s->n_models) - 1};
 }
 
+int explored_slope(struct tested *t, const struct scored *c, const struct reference *r, int metric, int language, int model,
+                   struct err *e) {
+    struct hypothesis h = about(c->s, metric, KIND_SLOPE);
+    h.languages = 1ull << language;
+    if (model >= 0) h.models = 1ull << model;
+    return test_one(t, c, r, &h, e);
+}
+
 /* model < 0: all of them. *estimate: NaN where there is none. */
 static int add_slope(struct analysis *x, json_t *list, int metric, int language, int model, double *estimate) {
     const struct study *s = x->c->s;
-    struct hypothesis h = about(s, metric, KIND_SLOPE);
     struct tested t;
-    h.languages = 1ull << language;
-    if (model >= 0) h.models = 1ull << model;
-    TRY(test_one(&t, x->c, &x->r, &h, x->e));
+    TRY(explored_slope(&t, x->c, &x->r, metric, language, model, x->e));
     *estimate = t.estimate;
-    json_array_append_new(list,
-                          json_pack("{s:s, s:s, s:s?, s:o, s:o, s:o, s:s}", "metric", hypothesis_metric_name(h.metric),
-                                    "language", s->language[language]->code, "model", model < 0 ? NULL : s->model[model].id,
-                                    "estimate", number(t.estimate), "z", number(t.statistic), "p", number(t.p), "why", t.why));
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s?, s:o, s:o, s:o, s:s}", "metric",
+                                          hypothesis_metric_name((enum hypothesis_metric)metric), "language",
+                                          s->language[language]->code, "model", model < 0 ? NULL : s->model[model].id, "estimate",
+                                          number(t.estimate), "z", number(t.statistic), "p", number(t.p), "why", t.why));
     return 0;
 }
 

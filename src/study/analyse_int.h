@@ -6,12 +6,12 @@
 
 /* One analysed run as a row. */
 struct rows {
-    size_t n;
+    size_t n, lost; /* lost: analysed, but without a value, as where nothing was said */
     double *y, *share;
     int *language, *replicate, *arm, *model;
 };
 struct tested {
-    size_t n1, n2; /* runs; n2: of the second arm */
+    size_t n1, n2, lost; /* runs; n2: of the second arm; lost: as in rows */
     double estimate, g, lo, hi, statistic, df, p, p_adjusted;
     struct interval within; /* of an equivalence: 1 - 2 alpha about the estimate, inside ± margin exactly when p < alpha */
     char why[160];          /* why there is none; "": there is */
@@ -26,6 +26,9 @@ struct analysis {
     int fixed;                         /* r does not follow from the archive's counts */
     struct err *e;
 };
+/* The slope of a metric in a language, with a model or (model < 0) all, from no to all agents aligned. */
+int explored_slope(struct tested *t, const struct scored *c, const struct reference *r, int metric, int language, int model,
+                   struct err *e);
 int test_one(struct tested *t, const struct scored *c, const struct reference *r, const struct hypothesis *h, struct err *e);
 struct json_t *interval_json(const struct tested *t); /* ci95, or null */
 /* What nobody claimed, into out: "slopes", "interactions", "effects"; with countries "power_distance". */

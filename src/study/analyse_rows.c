@@ -46,8 +46,12 @@ int rows_of(struct rows *out, const struct scored *c, const struct reference *r,
         if (!(h->languages >> at->language & 1) || !(h->models >> at->model & 1) || !(h->arms >> at->arm & 1)) continue;
         for (int k = 0; k < at->replicates; k++) {
             const struct scored_run *run = &c->run[c->first[i] + k];
-            double y = scored_in(run) ? run_value(c, r, at, &run->all, h, 0) : NAN;
-            if (!isfinite(y)) continue;
+            if (!scored_in(run)) continue;
+            double y = run_value(c, r, at, &run->all, h, 0);
+            if (!isfinite(y)) {
+                x.lost++;
+                continue;
+            }
             x.y[x.n] = y, x.share[x.n] = (double)s->arm[at->arm].with[h->prefix] / s->n_agents;
             x.language[x.n] = at->language, x.replicate[x.n] = k, x.arm[x.n] = at->arm, x.model[x.n] = at->model;
             x.n++;

@@ -58,6 +58,7 @@ int test_contrast(struct tested *t, const struct scored *c, const struct referen
     for (int arm = 0; two && arm < 2; arm++)
         for (size_t i = 0; i < x.n; i++)
             if (x.arm[i] == h->arm[arm]) two[at++] = x.y[i], *(arm ? &t->n2 : &t->n1) += 1;
+    t->lost = x.lost;
     rows_free(&x);
     if (!two) return fail(e, ERR_NOMEM, "out of memory for statistics");
     int rc = two_samples(t, two, h, &why);
@@ -103,8 +104,13 @@ int test_agents(struct tested *t, const struct scored *c, const struct reference
     for (int i = 0; i < s->n_cells; i++) {
         const struct cell *at = &s->cell[i];
         if (!(h->languages >> at->language & 1) || !(h->models >> at->model & 1) || !(h->arms >> at->arm & 1)) continue;
-        for (int k = 0; k < at->replicates; k++)
-            if (scored_in(&c->run[c->first[i] + k]) && split_run(c, r, h, at, k, mean)) x[t->n1] = mean[0], y[t->n1++] = mean[1];
+        for (int k = 0; k < at->replicates; k++) {
+            if (!scored_in(&c->run[c->first[i] + k])) continue;
+            if (split_run(c, r, h, at, k, mean))
+                x[t->n1] = mean[0], y[t->n1++] = mean[1];
+            else
+                t->lost++;
+        }
     }
     t->estimate = 0;
     int rc = pairs(t, h, x, y, &why);
@@ -187,7 +193,7 @@ int test_model(struct tested *t, const struct scored *c, const struct reference 
     struct err why = ERR_INIT;
     const char *smaller = hypothesis_null(h), *term = h->by == ACROSS_MODEL ? "share:model" : "share:language";
     TRY(rows_of(&x, c, r, h, e));
-    t->n1 = x.n;
+    t->n1 = x.n, t->lost = x.lost;
     int rc = table_of(&f, &x, c->s, &why);
     if (rc >= 0)
         rc = *smaller ? by_ratio(t, f, hypothesis_formula(h), smaller, &why)

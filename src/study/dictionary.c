@@ -167,13 +167,13 @@ void prepared_free(struct prepared *p) {
 static int begins(const struct prepared *p, size_t i, int flag) {
     const struct folded *f = &p->f;
     if (i && f->start[i - 1] == f->start[i]) return 0;
-    return (p->b.at[f->start[i]] & flag) || (i && f->code[i - 1] == '\'');
+    return (p->b.at[f->start[i]] & flag) || (i && (f->code[i - 1] == '\'' || f->code[i - 1] == '_'));
 }
 
 static int ends(const struct prepared *p, size_t i, int flag) {
     const struct folded *f = &p->f;
     if (i < f->n && f->start[i - 1] == f->start[i]) return 0;
-    return (p->b.at[f->end[i - 1]] & flag) != 0;
+    return (p->b.at[f->end[i - 1]] & flag) || (i < f->n && f->code[i] == '_');
 }
 
 static int allowed(const struct prepared *p, enum form_rule r, size_t from, size_t to) {

@@ -119,8 +119,9 @@ void scored_finish(struct scored *c) {
         struct scored_run *r = &c->run[i];
         for (int k = 0; r->agent && k < c->s->n_agents; k++) counts_add(&r->all, &r->agent[k]);
         double turns = (double)counts_turns(&r->all);
-        r->excluded = turns > 0 && ((double)r->all.turns[TURN_MALFORMED] > c->s->max_malformed * turns ||
-                                    (double)r->all.wrong_language > c->s->max_wrong_language * turns);
+        const double rounding = 1e-9; /* 0.29 of 100 turns are 29 */
+        r->excluded = turns > 0 && ((double)r->all.turns[TURN_MALFORMED] > c->s->max_malformed * turns + rounding ||
+                                    (double)r->all.wrong_language > c->s->max_wrong_language * turns + rounding);
     }
 }
 

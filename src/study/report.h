@@ -9,12 +9,12 @@
  *  "points": [{"language", "model", "arm", "share", "sweep", "n", M}], sweep: the arm varies nothing but the share of aligned agents (sweep.h);
  *  slopes, interactions, effects and all that is made of them are of these arms alone,
  *  "kinds": [{"language", "model", "arm", "dictionary", "kind", "n": runs with a hit of the dictionary, "share"}] means by condition, as M,
- *  "slopes": [{"language", "model", "n", M}] per unit of the share (0 to 100 %),
+ *  "slopes": [{"language", "model", "n", M}] per unit of the share (0 to 100 %), by least squares,
  *  "interactions": as analyse.h,
  *  "effects": [{"language", "model", "n_all", "n_none", M, "published"}] Hedges' g of all aligned against none; published: where the study has it,
  *  "sensitivity": [{"variant", "language", "model", "cpi", "di"}] the same g if one thing were another (and all else as reported),
  *  "hypotheses", "why_exploratory", "correction", "hypothesis_words": as study_analyse gives them with words ("words" there),
- *  "power_distance": effects and slopes by language against numbers by country, as countries.h, where those are given,
+ *  "power_distance": effects and slopes (mixed models, as study stats has them) by language against numbers by country, as countries.h, where those are given,
  *  "words": [{"language", "model", "dictionary", "kind", "word", "hits", "cpi", "di", "cpi_slope", "di_slope"}] g and slope of the language if
  *  that one word were not in its dictionary; words with no hit change nothing and are left out,
  *  "word_ranges": [{"language", "model", "figure": "g" | "slope", "measure": "cpi" | "di", "value", "lo", "hi", "lo_without", "hi_without", "words",

@@ -1,5 +1,6 @@
 /* Every word left out of its dictionary, one at a time: what the effects and slopes of its language would then be, and between which values
  * they move. "Is it the keyword list?" has its answer here. */
+#include "study/analyse_int.h"
 #include "study/leave.h"
 #include "study/report_int.h"
 #include <math.h>
@@ -127,6 +128,20 @@ int report_words(json_t *tree, const struct reporting *r, struct err *e) {
 
 /* ---- countries ---- */
 
+/* Slopes as study stats has them (mixed models), so that one name has one value; those of `slopes` are least squares, which resampling can
+ * repeat a thousand times. */
+static int fitted_slopes(struct figures x[STUDY_MAX_LANGUAGES], const struct reporting *r, int model, struct err *e) {
+    struct reference within = *r->by;
+    within.within = 1 + r->scope;
+    for (int l = 0; l < r->c->s->n_languages; l++)
+        for (int k = 0; k < INDICES; k++) {
+            struct tested t;
+            TRY(explored_slope(&t, r->c, &within, OF_CPI + k, l, model, e));
+            x[l].at[FIGURES - 1][k] = t.estimate;
+        }
+    return 0;
+}
+
 int report_countries(json_t *tree, const struct reporting *r, struct err *e) {
     const struct study *s = r->c->s;
     if (!r->countries) return 0;
@@ -135,6 +150,7 @@ int report_countries(json_t *tree, const struct reporting *r, struct err *e) {
     for (int m = 0; m < s->n_models; m++) {
         struct figures x[STUDY_MAX_LANGUAGES];
         for (int l = 0; l < s->n_languages; l++) x[l] = figures_of(r, r->value, l, m);
+        TRY(fitted_slopes(x, r, m, e));
         for (int k = 0; k < FIGURES * INDICES; k++) {
             struct language_figure f = {s->model[m].id, figure_names[k / INDICES], measure_name(k % INDICES), {0}};
             for (int l = 0; l < s->n_languages; l++) f.at[l] = x[l].at[k / INDICES][k % INDICES];

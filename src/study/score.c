@@ -124,19 +124,21 @@ static json_t *run_json(const struct writer *w, const struct cell *c, int rep) {
 
 static json_t *loss_json(const struct scored *c, const struct cell *cell) {
     struct counts all = {0};
-    int64_t started = 0, finished = 0, failed = 0, refused = 0, excluded = 0, analysed = 0;
+    int64_t started = 0, finished = 0, failed = 0, refused = 0, excluded = 0, analysed = 0, silent = 0;
     for (int i = c->first[cell->index]; i < c->first[cell->index + 1]; i++) {
         const struct scored_run *r = &c->run[i];
         started += r->there || r->tried, finished += r->finished, failed += r->failed;
         refused += r->all.turns[TURN_REFUSED] + r->all.turns[TURN_FILTERED] > 0;
         excluded += r->finished && r->excluded, analysed += scored_in(r);
+        silent += scored_in(r) && isnan(metric_monologue(&r->all, UNIT_GRAPHEMES));
         counts_add(&all, &r->all);
     }
-    return json_pack("{s:i, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "cell", cell->index, "id", cell->id,
-                     "planned", cell->replicates, "started", (json_int_t)started, "finished", (json_int_t)finished, "failed",
-                     (json_int_t)failed, "unfinished", (json_int_t)(started - finished - failed), "refused", (json_int_t)refused,
-                     "excluded", (json_int_t)excluded, "analysed", (json_int_t)analysed, "agent_turns", turns_json(&all),
-                     "asked_again", (json_int_t)all.asked_again, "wrong_language", (json_int_t)all.wrong_language);
+    return json_pack("{s:i, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "cell", cell->index, "id",
+                     cell->id, "planned", cell->replicates, "started", (json_int_t)started, "finished", (json_int_t)finished,
+                     "failed", (json_int_t)failed, "unfinished", (json_int_t)(started - finished - failed), "refused",
+                     (json_int_t)refused, "excluded", (json_int_t)excluded, "analysed", (json_int_t)analysed, "silent",
+                     (json_int_t)silent, "agent_turns", turns_json(&all), "asked_again", (json_int_t)all.asked_again,
+                     "wrong_language", (json_int_t)all.wrong_language);
 }
 
 static json_t *mean_sd(const double *v, int64_t n) {
@@ -147,7 +149,7 @@ static json_t *mean_sd(const double *v, int64_t n) {
     return json_pack("{s:o, s:o}", "mean", number(m), "sd", number(n > 1 ? sqrt(q / (double)(n - 1)) : NAN));
 }
 
-/* What is a share of something that a run may not have: of runs that have it. */
+/* What a run may not have, as where nothing was said in it: of runs that have it. */
 static json_t *mean_sd_of(double *v, int64_t n) {
     int64_t k = 0;
     for (int64_t i = 0; i < n; i++)
@@ -198,13 +200,14 @@ static int cell_json(json_t **out, const struct writer *w, const struct cell *ce
         k++;
     }
     json_t *o = json_pack("{s:s, s:I}", "id", cell->id, "n", (json_int_t)k);
-    for (int p = 0; p < METRIC_PARTS; p++) json_object_set_new(o, metric_part_name((enum metric_part)p), mean_sd(v + p * n, k));
+    for (int p = 0; p < METRIC_PARTS; p++)
+        json_object_set_new(o, metric_part_name((enum metric_part)p), mean_sd_of(v + p * n, k));
     json_t *scores = json_object();
     json_object_set_new(o, "scores", scores);
     for (int s = 0; s < 3; s++)
         json_object_set_new(scores, scopes[s],
-                            json_pack("{s:o, s:o}", "cpi", mean_sd(v + (METRIC_PARTS + 2 * s) * n, k), "di",
-                                      mean_sd(v + (METRIC_PARTS + 2 * s + 1) * n, k)));
+                            json_pack("{s:o, s:o}", "cpi", mean_sd_of(v + (METRIC_PARTS + 2 * s) * n, k), "di",
+                                      mean_sd_of(v + (METRIC_PARTS + 2 * s + 1) * n, k)));
     free(v);
     *out = o;
     return put_shares(o, c, cell, e);

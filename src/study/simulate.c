@@ -57,7 +57,8 @@ static void count_batch(struct simulation *x) {
         int any = 0;
         for (int k = 0; k < x->s->n_hypotheses; k++) {
             count_one(&all->of[k], &x->s->hypothesis[k], &t[k]);
-            any |= t[k].p_adjusted < x->s->hypothesis[k].alpha;
+            int differs = x->s->hypothesis[k].direction != IS_EQUIVALENT; /* finding that there is nothing is no false finding */
+            any |= differs && t[k].p_adjusted < x->s->hypothesis[k].alpha;
         }
         all->any += any;
         all->runs += all->analysed[at];
@@ -81,10 +82,12 @@ static json_t *mean_sd(const struct sum *s) {
 
 static json_t *tally_json(const struct hypothesis *h, const struct tally *y, int64_t studies) {
     int covers = y->g.n && isfinite(y->truth);
-    return json_pack("{s:s, s:s, s:s, s:s, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", h->id, "metric",
+    json_t *margin = h->direction == IS_EQUIVALENT ? json_real(h->margin) : NULL;
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o*, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", h->id, "metric",
                      hypothesis_metric_name(h->metric), "kind", hypothesis_kind_name(h->kind), "test",
-                     hypothesis_test_name(h->test), "alpha", h->alpha, "truth", number(y->truth), "g", mean_sd(&y->g), "estimate",
-                     mean_sd(&y->estimate), "coverage", covers ? rate_json(y->covered, y->g.n) : json_null(), "rejected",
+                     hypothesis_test_name(h->test), "direction", hypothesis_direction_name(h->direction), "margin", margin,
+                     "alpha", h->alpha, "truth", number(y->truth), "g", mean_sd(&y->g), "estimate", mean_sd(&y->estimate),
+                     "coverage", covers ? rate_json(y->covered, y->g.n) : json_null(), "rejected",
                      rate_json(y->rejected, studies), "adjusted", rate_json(y->adjusted, studies), "holds",
                      rate_json(y->holds, studies));
 }

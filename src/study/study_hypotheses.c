@@ -45,17 +45,49 @@ static int read_contrast(struct study_reader *r, const struct yml_node *n, struc
         if (!(r->s->arm[h->arm[i]].languages & h->languages) || !(r->s->arm[h->arm[i]].models & h->models))
             return yml_fail(r->d, n, 0, ERR_FORMAT, r->e, "contrast: the arm \"%s\" runs in none of the languages and models",
                             r->s->arm[h->arm[i]].id);
+    const struct arm *a = &r->s->arm[h->arm[0]], *b = &r->s->arm[h->arm[1]];
+    if (((a->languages ^ b->languages) & h->languages) || ((a->models ^ b->models) & h->models))
+        return yml_fail(
+            r->d, n, 0, ERR_FORMAT, r->e,
+            "contrast: expected two arms that run in the same languages and models, found \"%s\" and \"%s\" in different "
+            "ones; name those that both have (languages, models)",
+            a->id, b->id);
     return 0;
 }
 
-/* Whether these arms differ in how many agents have the prefix. */
-static int varies(const struct study *s, uint64_t arms, enum prefix_id p) {
+/* What is made of thoughts cannot be measured where there are none. */
+static int check_metric(struct study_reader *r, const struct yml_node *n, const struct hypothesis *h) {
+    int of_thoughts = h->metric == OF_CPI || h->metric == OF_DI || h->metric == OF_MONOLOGUE;
+    if (!of_thoughts || study_has_channel(r->s, CHANNEL_MONOLOGUE)) return 0;
+    return yml_fail(r->d, yml_get(n, "metric"), 0, ERR_FORMAT, r->e,
+                    "metric: expected boundary, protective or conformity in a study without monologue (channels), found %s",
+                    metrics[h->metric]);
+}
+
+/* Whether these arms differ in how many agents have the prefix, among those that run in a language with a model; -1: in any. */
+static int varies(const struct study *s, uint64_t arms, enum prefix_id p, int language, int model) {
     int with = -1;
     for (int i = 0; i < s->n_arms; i++) {
         if (!(arms >> i & 1)) continue;
+        if (language >= 0 && (!(s->arm[i].languages >> language & 1) || !(s->arm[i].models >> model & 1))) continue;
         if (with >= 0 && s->arm[i].with[p] != with) return 1;
         with = s->arm[i].with[p];
     }
+    return 0;
+}
+
+/* A language without a share that varies has no slope: it would be a difference between languages that is called one. */
+static int varies_everywhere(struct study_reader *r, const struct yml_node *n, const struct hypothesis *h) {
+    const struct study *s = r->s;
+    for (int l = 0; l < s->n_languages; l++)
+        for (int m = 0; m < s->n_models; m++) {
+            if (!(h->languages >> l & 1) || !(h->models >> m & 1) || varies(s, h->arms, h->prefix, l, m)) continue;
+            return yml_fail(
+                r->d, n, 0, ERR_FORMAT, r->e,
+                "%s: expected arms with different shares of the prefix in every language with every model, found none in %s "
+                "with %s; name those that have them (languages, models)",
+                kinds[h->kind], s->language[l]->code, s->model[m].id);
+        }
     return 0;
 }
 
@@ -67,11 +99,11 @@ static int read_prefix(struct study_reader *r, const struct yml_node *map, struc
     TRY(node_choice_or(r, map, kind, names, PREFIXES, 0, &p));
     h->prefix = (enum prefix_id)p;
     h->arms = sweep_arms(r->s, h->prefix);
-    if (h->kind != KIND_AGENTS && !varies(r->s, h->arms, h->prefix))
+    if (h->kind != KIND_AGENTS && !varies(r->s, h->arms, h->prefix, -1, -1))
         return yml_fail(r->d, yml_get(map, kind), 0, ERR_FORMAT, r->e,
                         "%s: expected arms with different shares of the prefix %s and nothing else, found one share", kind,
                         names[p]);
-    return 0;
+    return h->kind == KIND_AGENTS ? 0 : varies_everywhere(r, yml_get(map, kind), h);
 }
 
 /* Between what an interaction is: of two, it has a sign; of more, none. */
@@ -178,6 +210,7 @@ static int read_hypothesis(struct study_reader *r, const struct yml_node *n, str
     h->metric = (enum hypothesis_metric)metric, h->direction = (enum hypothesis_direction)direction;
     h->scope = (enum hypothesis_scope)scope;
     TRY(node_real_or(r, n, "alpha", 1e-9, 0.5, 0.05, &h->alpha));
+    TRY(check_metric(r, n, h));
     TRY(study_mask(r, yml_get(n, "languages"), 0, &h->languages));
     TRY(study_mask(r, yml_get(n, "models"), 1, &h->models));
     TRY(read_kind(r, n, h));

@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "stats/infer/mean_test.h"
 #include "stats/infer/sample.h"
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,18 @@ struct permutation {
 
 static int extreme(const struct permutation *s, double sum) { return fabs(sum) >= s->found - s->slack; }
 
-static void set_found(struct permutation *s) {
+/* raw: the largest number that was read; its last digit is lost before anything is added. */
+static void set_found(struct permutation *s, double raw) {
     double sum = 0, size = 0;
     for (size_t i = 0; i < s->n1; i++) sum += s->x[i];
     for (size_t i = 0; i < s->n; i++) size += fabs(s->x[i]);
-    s->found = fabs(sum), s->slack = 1e-12 * size;
+    s->found = fabs(sum), s->slack = 1e-12 * size + 4 * DBL_EPSILON * raw * (double)s->n;
+}
+
+static double largest(const double *x, size_t n) {
+    double most = 0;
+    for (size_t i = 0; i < n; i++) most = fmax(most, fabs(x[i]));
+    return most;
 }
 
 static double choose(size_t n, size_t k) {
@@ -109,7 +117,7 @@ int permutation_means(struct permuted *out, const double *x, size_t n1, size_t n
     }
     double m = mean(x, s.n), seen = 0, hits;
     for (size_t i = 0; i < s.n; i++) s.x[i] = x[i] - m;
-    set_found(&s);
+    set_found(&s, largest(x, s.n));
     hits = choose(s.n, n1) <= how->most ? all_groups(&s, at, &seen) : drawn_groups(&s, at, how);
     settle(out, mean(x, n1) - mean(x + n1, n2), hits, seen, how);
     free(s.x), free(at);
@@ -122,7 +130,7 @@ int permutation_pairs(struct permuted *out, const double *x, const double *y, si
     double seen = 0, hits;
     TRY(how_ok(how, e));
     TRY(differences(&s.x, x, y, n, 1, e));
-    set_found(&s);
+    set_found(&s, fmax(largest(x, n), largest(y, n)));
     hits = n < 30 && ldexp(1, (int)n) <= how->most ? all_signs(&s, &seen) : drawn_signs(&s, how);
     settle(out, mean(s.x, n), hits, seen, how);
     free(s.x);
