@@ -292,6 +292,28 @@ Test(remote, what_only_describes_may_be_wrong) {
                  "A", "", CHAT_FINISH_NONE, -1, -1);
 }
 
+/* A complete reply was paid for, whatever characters and numbers are in it. */
+Test(remote, what_a_strict_reader_refuses_is_mended) {
+#define SAYS(text) "{\"choices\":[{\"message\":{\"content\":\"" text "\"}}]}"
+    static const char FFFD[] = "A\xEF\xBF\xBD"
+                               "B";
+    expect_reply(CHAT_OPENAI,
+                 SAYS("A\xFF"
+                      "B"),
+                 FFFD, "", CHAT_FINISH_NONE, -1, -1);
+    expect_reply(CHAT_OPENAI, SAYS("A\\ud800B"), FFFD, "", CHAT_FINISH_NONE, -1, -1);
+    expect_reply(CHAT_OPENAI, SAYS("A\\uDFFFB"), FFFD, "", CHAT_FINISH_NONE, -1, -1);
+    expect_reply(CHAT_OPENAI, SAYS("\\ud83d\\ude00\\ud800\\\\ud800"), "\xF0\x9F\x98\x80\xEF\xBF\xBD\\ud800", "", CHAT_FINISH_NONE,
+                 -1, -1);
+    expect_reply(CHAT_OPENAI,
+                 "{\"x\":[1e999999,-7,123456789012345678901234567890],\"usage\":{\"prompt_tokens\":9},\"choices\":[{"
+                 "\"message\":{\"content\":\"1e999999\"}}]}",
+                 "1e999999", "", CHAT_FINISH_NONE, 9, -1);
+    expect_reply(CHAT_OPENAI, "{\"x\":\"\xE2\x82\",\"choices\":[{\"message\":{\"content\":\"A\"}}]}", "A", "", CHAT_FINISH_NONE,
+                 -1, -1);
+#undef SAYS
+}
+
 Test(remote, what_is_no_reply_is_refused) {
     static const struct {
         enum chat_api api;
@@ -309,7 +331,6 @@ Test(remote, what_is_no_reply_is_refused) {
                {CHAT_OPENAI, "{\"choices\":[{\"message\":{\"content\":[5]}}]}"},
                {CHAT_OPENAI, "{\"choices\":[{\"message\":{\"content\":\"A\"}}]"},
                {CHAT_OPENAI, "{\"choices\":[{\"message\":{\"content\":\"A\"}}]} x"},
-               {CHAT_OPENAI, "{\"choices\":[{\"message\":{\"content\":\"\xFF\"}}]}"},
                {CHAT_ANTHROPIC, "{\"content\":\"A\"}"},
                {CHAT_ANTHROPIC, "{\"content\":[{\"text\":\"A\"}]}"},
                {CHAT_ANTHROPIC, "{\"choices\":[{\"message\":{\"content\":\"A\"}}]}"}};

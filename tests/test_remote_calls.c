@@ -182,6 +182,86 @@ Test(remote_calls, what_cannot_be_told_is_not_sent) {
     cr_expect(server.calls == 2);
 }
 
+/* Of every second request that a kept connection brings, nothing comes back. */
+static void hang_up(struct fake *f, int fd, const struct fake_call *c) {
+    char *used = f->ctx;
+    (void)c;
+    fake_lock(f);
+    int again = used[fd % 1024];
+    used[fd % 1024] = !again;
+    fake_unlock(f);
+    if (again)
+        shutdown(fd, SHUT_RDWR);
+    else
+        fake_answer(fd, 200, "", GOOD);
+}
+
+/* Nothing is sent again behind our back: what a server has seen are attempts, each with what it may have cost. */
+Test(remote_calls, a_kept_connection_that_breaks_off_is_an_attempt) {
+    static char used[1024];
+    struct chat_opts o = quick();
+    int attempts = 0;
+    o.in_flight = 1;
+    o.price = (struct chat_price){.set = 1, .in = 1, .out = 2};
+    start(o, hang_up, used);
+    server.keep = 1;
+    for (int i = 0; i < 8; i++) {
+        struct chat_reply r;
+        OK(call("x", &r, &e));
+        attempts += r.attempts;
+        cr_expect_eq(r.uncertain_in > 0, r.attempts > 1);
+        chat_reply_fini(&r);
+    }
+    struct chat_account a = chat_account(client);
+    end();
+    cr_expect(attempts == server.calls && attempts > 8, "%d attempts, %d seen", attempts, server.calls);
+    cr_expect(a.uncertain > 0);
+}
+
+/* A gateway that gave up may have somebody behind it who did not; who refuses has not worked. */
+Test(remote_calls, what_a_gateway_gave_up_may_cost) {
+    static const struct { int status, costs; } x[] = {{500, 0}, {503, 0}, {429, 0}, {502, 1}, {504, 1}};
+    for (size_t i = 0; i < sizeof x / sizeof *x; i++) {
+        const struct line lines[] = {{x[i].status, "", "{}"}, {200, "", GOOD}};
+        struct chat_reply r;
+        start_lines(quick(), lines, 2);
+        OK(call("x", &r, &e));
+        cr_expect(r.attempts == 2 && (r.uncertain_in > 0) == x[i].costs, "%d", x[i].status);
+        chat_reply_fini(&r);
+        end();
+    }
+}
+
+static void echo_key(struct fake *f, int fd, const struct fake_call *c) {
+    char body[900], pad[64];
+    int n = *(int *)f->ctx;
+    (void)c;
+    memset(pad, 'z', sizeof pad);
+    snprintf(body, sizeof body,
+             "{\"model\":\"%.*s" KEY "\",\"system_fingerprint\":\"%.*s" KEY "\",\"provider\":\"%.*s" KEY
+             "\",\"choices\":[{\"message\":{\"content\":\"x\"},\"finish_reason\":\"%.*s" KEY "\"}]}",
+             n, pad, n, pad, n, pad, n, pad);
+    fake_answer(fd, 200, "", body);
+}
+
+/* A field that ends within the key has a part of it, which is no more to be seen than the whole. */
+Test(remote_calls, a_key_that_is_cut_is_hidden) {
+    for (int pad = 0; pad < 64; pad++) {
+        struct chat_reply r;
+        start(quick(), echo_key, &pad);
+        OK(call("x", &r, &e));
+        const char *fields[] = {r.model, r.fingerprint, r.provider, r.finish_raw};
+        for (size_t i = 0; i < 4; i++)
+            for (size_t k = 0; k + 8 <= strlen(KEY); k++) {
+                char part[9];
+                snprintf(part, sizeof part, "%.8s", &KEY[k]);
+                cr_expect(!strstr(fields[i], part), "%d: %s", pad, fields[i]);
+            }
+        chat_reply_fini(&r);
+        end();
+    }
+}
+
 Test(remote_calls, a_body_without_its_end_is_asked_for_again) {
     START(quick(), {0, "", "HTTP/1.0 200 OK\r\n\r\n{\"choices\":[{\"message\":{\"content\":\"fi"}, {200, "", GOOD});
     struct chat_reply r;

@@ -4,9 +4,11 @@
 #include "study/judge.h"
 #include "study/remote.h"
 #include "study_planted.h"
+#include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 
 TestSuite(study_judge, .timeout = HANG_S);
@@ -275,6 +277,27 @@ Test(study_judge, replies_from_a_cache_cost_nothing) {
     cr_assert(done.before == 72 && g.spent == 0, "%g of rows that were not", g.spent);
     chat_cache_close(g.cache);
     unlink(kept);
+    fake_stop(f);
+    free(f);
+    clear(&g);
+}
+
+/* Two at once would write every row twice, and pay for it twice. */
+Test(study_judge, one_judge_writes) {
+    struct ground g;
+    struct court court = {0};
+    struct fake *f = calloc(1, sizeof *f);
+    struct judge_done done;
+    struct err e;
+    signal(SIGPIPE, SIG_IGN);
+    lay(&g, "judge-twice");
+    cr_assert_eq(fake_start(f, serve, &court), 0);
+    int other = open(g.scores, O_RDWR | O_CREAT, 0666);
+    cr_assert(other >= 0 && flock(other, LOCK_EX | LOCK_NB) == 0);
+    cr_assert_eq(judge_by(&g, f, 100, &done, &e), ERR_BUSY, "%s", e.msg);
+    cr_assert_eq(court.asked, 0);
+    close(other);
+    cr_assert_eq(judge_by(&g, f, 100, &done, &e), 0, "%s", e.msg);
     fake_stop(f);
     free(f);
     clear(&g);

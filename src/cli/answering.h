@@ -25,9 +25,9 @@
         {"timeout", 0, "S", "120", "address: seconds that one attempt may take"},                                                \
         {"attempts", 0, "N", "6", "address: attempts of a call that is turned away or breaks off"},                              \
         {"requests-per-minute", 0, "N", NULL,                                                                                    \
-         "address: at most so many requests in any minute, to each model; default: no limit"},                                   \
+         "address: at most so many requests in any minute of this start, to each model; default: no limit"},                                   \
         {"tokens-per-minute", 0, "N", NULL,                                                                                      \
-         "address: at most so many tokens, of prompts and replies, in any minute, to each model; default: no limit"},            \
+         "address: at most so many tokens, of prompts and replies, in any minute of this start, to each model; default: no limit"},            \
         {"cache", 0, "FILE", NULL, "address: replies are kept there too, and not asked for again by other archives"},            \
         {"prices", 0, "FILE", NULL, "address: JSON {MODEL: {input, output}}, per million tokens"}, {                             \
         "max-cost", 0, "X", NULL,                                                                                                \

@@ -96,8 +96,18 @@ static int put_header(struct remote__door *d, const char *name, const char *valu
     return 0;
 }
 
+/* A key that was given in place of its name is not said. */
+static int is_name(const char *s) {
+    size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789");
+    return n && n < 64 && !s[n] && (*s < '0' || *s > '9');
+}
+
 static int put_key(struct remote__door *d, const struct chat_endpoint *ep, struct err *e) {
     enum { PLACEHOLDER = 8 };
+    if (!ep->key && !is_name(ep->key_env))
+        return fail(e, ERR_ARG,
+                    "expected the name of an environment variable with the key, found something that is none (not shown: "
+                    "it may be the key)");
     const char *key = ep->key ? ep->key : getenv(ep->key_env), *from = ep->key ? "the key file" : ep->key_env;
     if (!key || !*key)
         return fail(e, ERR_ARG, "expected a key in %s%.80s, found none", ep->key ? "" : "the environment variable ", from);

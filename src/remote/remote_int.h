@@ -25,8 +25,10 @@ int remote__request_build(const struct remote__door *d, const struct chat_reques
                           struct chat_key *key, struct err *e);
 
 /* ---- reply.c: bodies of replies; pure functions on bytes ---- */
-json_t *remote__json(const char *body, size_t n, struct err *e); /* bounded in depth and number of values; ERR_FORMAT */
-int remote__cut_off(const char *body, size_t n);                 /* an object that does not end */
+/* Bounded in depth and number of values; ERR_FORMAT. What a strict reader refuses and the text can do without (bytes that are no UTF-8, halves
+ * of a surrogate pair, numbers out of range) becomes U+FFFD and null. */
+json_t *remote__json(const char *body, size_t n, struct err *e);
+int remote__cut_off(const char *body, size_t n); /* an object that does not end */
 /* Fills the facts of *r (r->rc and measurements are left alone). Where the body is an error in spite of its status, *status becomes the
  * error's own, if it has one. ERR_FORMAT: not a reply; ERR_STATE: an error. */
 int remote__reply_parse(struct chat_reply *r, enum chat_api api, const char *body, size_t n, int *status, struct err *e);
@@ -50,6 +52,7 @@ void remote__printable(char *out, size_t size, const char *s, size_t n, int tags
 /* ---- transfer.c: one attempt ---- */
 struct remote__transfer {
     CURL *easy;
+    int requests; /* that libcurl began of this attempt: the second is not sent */
     struct str body;
     size_t header_bytes;
     int too_long;

@@ -2,6 +2,8 @@
  * hundred bytes a value) sees them, and each member is taken only if it has the type the API gives it. What is needed (choices, a
  * message) must be there; what only describes (usage, model) is left out if it is not what it should be, for the text was paid for. */
 #include "remote/remote_int.h"
+#include "text/unicode.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,11 +36,80 @@ int remote__cut_off(const char *body, size_t n) {
     return n && body[0] == '{' && !too_much(body, n, &open) && open > 0;
 }
 
+/* ---- what a strict reader refuses ---- */
+
+static int surrogate(const char *s, size_t n) { /* a \\uD800 … \\uDFFF at s: 1 high, 2 low; else 0 */
+    if (n < 6 || s[0] != '\\' || s[1] != 'u' || (s[2] != 'd' && s[2] != 'D')) return 0;
+    if (strspn(s + 3, "0123456789abcdefABCDEF") < 3) return 0;
+    return strchr("89abAB", s[3]) ? 1 : strchr("cdefCDEF", s[3]) ? 2 : 0;
+}
+
+/* An escape at s, as it may stand; returns how much of s it was. */
+static size_t mend_escape(struct str *out, const char *s, size_t n) {
+    int half = surrogate(s, n);
+    if (half == 1 && surrogate(s + 6, n - 6) == 2) return str_add(out, s, 12), 12;
+    if (half) return str_puts(out, "\\uFFFD"), 6;
+    size_t k = n < 2 ? n : 2;
+    return str_add(out, s, k), k;
+}
+
+/* A number at s; null if it is out of range. */
+static size_t mend_number(struct str *out, const char *s) {
+    size_t n = strspn(s, "+-.0123456789eE");
+    char digits[64] = "";
+    if (n < sizeof digits) memcpy(digits, s, n), digits[n] = 0;
+    int whole = strspn(s, "-0123456789") == n, fits = n < sizeof digits && (whole ? n <= 18 : isfinite(strtod(digits, NULL)));
+    if (fits)
+        str_add(out, s, n);
+    else
+        str_puts(out, "null");
+    return n;
+}
+
+/* s[n], which is UTF-8 and ends with a NUL. */
+static void mend(struct str *out, const char *s, size_t n) {
+    int quoted = 0;
+    for (size_t i = 0; i < n;) {
+        if (quoted && s[i] == '\\') {
+            i += mend_escape(out, s + i, n - i);
+        } else if (!quoted && (s[i] == '-' || (s[i] >= '0' && s[i] <= '9'))) {
+            i += mend_number(out, s + i);
+        } else {
+            if (s[i] == '"') quoted = !quoted;
+            str_add(out, s + i++, 1);
+        }
+    }
+}
+
+/* Bytes that are no UTF-8 become U+FFFD. */
+static void valid_only(struct str *out, const char *s, size_t n) {
+    for (size_t i = 0, len; i < n; i += len) {
+        enum utf8 what = utf8_scan(s + i, n - i, &len);
+        if (what == UTF8_PARTIAL) len = n - i;
+        if (what == UTF8_CHAR)
+            str_add(out, s + i, len);
+        else
+            str_puts(out, "\xEF\xBF\xBD");
+    }
+}
+
+/* The reply was paid for: what it says is not asked for again for the sake of a character. */
+static json_t *read_mended(const char *body, size_t n) {
+    struct str valid = {0}, mended = {0};
+    json_t *j = NULL;
+    valid_only(&valid, body, n);
+    if (!valid.failed && valid.s) mend(&mended, valid.s, valid.len);
+    if (!mended.failed && mended.s) j = json_loadb(mended.s, mended.len, JSON_ALLOW_NUL, NULL);
+    str_free(&valid), str_free(&mended);
+    return j;
+}
+
 json_t *remote__json(const char *body, size_t n, struct err *e) {
     json_error_t je;
     int64_t open;
     const char *why = too_much(body, n, &open);
     json_t *j = why ? NULL : json_loadb(body, n, JSON_ALLOW_NUL, &je);
+    if (!why && !j) j = read_mended(body, n);
     if (why)
         fail(e, ERR_FORMAT, "JSON %s", why);
     else if (!j)

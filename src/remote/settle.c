@@ -57,6 +57,11 @@ static void attempt_over(struct chat_client *c, struct remote__job *j) {
     c->account.reserved = c->sent ? c->account.reserved - j->bound : 0; /* no residue of rounding */
 }
 
+/* Refused, or given up by a gateway behind which somebody may have worked on it. */
+static int perhaps_worked_on(int status) {
+    return status / 100 == 2 || status == 502 || status == 504 || (status >= 520 && status <= 524);
+}
+
 static void perhaps_charged(struct remote__job *j) {
     j->reply.uncertain_in += j->bound_in, j->reply.uncertain_out += j->bound_out;
 }
@@ -150,7 +155,7 @@ void remote__settle(struct chat_client *c, struct remote__job *j, CURLcode code,
     enum remote__verdict v = remote__transfer_judge(&j->t, code, &c->door, &c->o, &j->reply, &asked, &seen);
     attempt_over(c, j);
     /* what broke off, or came back unreadable, was perhaps worked on; what was refused was not */
-    if (v != REMOTE_DONE && seen && (code != CURLE_OK || j->reply.status / 100 == 2)) {
+    if (v != REMOTE_DONE && seen && (code != CURLE_OK || perhaps_worked_on(j->reply.status))) {
         c->account.uncertain += j->bound;
         perhaps_charged(j);
     } else if (v != REMOTE_DONE)

@@ -15,6 +15,14 @@ static size_t on_body(char *p, size_t size, size_t n, void *owner) {
     return 0;
 }
 
+/* Where a connection that was kept breaks off, libcurl would send the request once more by itself, and nobody would reserve, count or wait for
+ * that: it ends as any attempt that breaks off does. */
+static int once(void *owner, char *remote, char *here, int remote_port, int port) {
+    struct remote__transfer *t = owner;
+    (void)remote, (void)here, (void)remote_port, (void)port;
+    return t->requests++ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 /* Keeps the value if the line is the named header. */
 static void keep(const char *line, size_t n, const char *name, char *out, size_t size) {
     size_t k = strlen(name);
@@ -56,6 +64,8 @@ static CURLcode set_up(struct remote__transfer *t, const struct remote__door *d,
     SET(CURLOPT_POST, 1L);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)n);
     SET(CURLOPT_POSTFIELDS, body);
+    SET(CURLOPT_PREREQFUNCTION, once);
+    SET(CURLOPT_PREREQDATA, (void *)t);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_TIMEOUT_MS, milliseconds(o->timeout_s));
@@ -107,13 +117,14 @@ void remote__transfer_end(struct remote__transfer *t, CURLM *multi) {
 
 static enum remote__verdict judge_broken(struct remote__transfer *t, CURLcode code, const struct remote__door *d, struct err *e) {
     char words[WORDS];
-    const char *why = t->error[0] ? t->error : curl_easy_strerror(code);
+    const char *why = t->requests > 1 ? "the connection was closed instead" : t->error[0] ? t->error : curl_easy_strerror(code);
     remote__printable(words, sizeof words, why, strlen(why), 0);
     if (t->too_long) {
         fail(e, ERR_LIMIT, "%.120s sends a reply longer than the %zu bytes that are accepted", d->host, t->body.max);
         return REMOTE_FAILED;
     }
     fail(e, code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_IO, "no reply from %.120s: %s", d->host, words);
+    if (t->requests > 1) return REMOTE_AGAIN;
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
@@ -177,8 +188,9 @@ static enum remote__verdict judge_body(struct remote__transfer *t, int status, c
     int rc = remote__reply_parse(r, d->api, body, t->body.len, &inner, &e);
     if (rc == ERR_STATE) return judge_status(t, inner ? inner : status, d, r);
     if (rc == 0) {
-        char *texts[] = {r->text, r->reasoning, r->finish_raw, r->model, r->fingerprint, r->provider};
+        char *texts[] = {r->text, r->reasoning}, *cut[] = {r->finish_raw, r->model, r->fingerprint, r->provider};
         for (unsigned i = 0; i < sizeof texts / sizeof *texts; i++) remote__hide(texts[i], strlen(texts[i]), d->key, 0);
+        for (unsigned i = 0; i < sizeof cut / sizeof *cut; i++) remote__hide(cut[i], strlen(cut[i]), d->key, 1);
         return REMOTE_DONE;
     }
     remote__printable(words, sizeof words, body, t->body.len < 4096 ? t->body.len : 4096, 1);

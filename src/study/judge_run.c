@@ -4,9 +4,14 @@
 #include "base/sink.h"
 #include "study/judge_int.h"
 #include "study/reply.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct asking {
     const struct judge *j;
@@ -64,6 +69,16 @@ static int put_head(struct asking *x, const json_t *head) {
     }
     f[n++] = F_TEXT("scores", ids);
     return sink_row(x->file, "judge", f, n, x->e);
+}
+
+/* Keeps a second judge out of the file for as long as this one writes; *fd: close it then. */
+static int lock_file(int *fd, const char *path, struct err *e) {
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) return 0;
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (*fd < 0) return fail_at(e, ERR_IO, path, -1, "cannot open: %s", strerror(errno));
+    if (flock(*fd, LOCK_EX | LOCK_NB) == 0) return 0;
+    return fail_at(e, errno == EWOULDBLOCK ? ERR_BUSY : ERR_IO, path, -1, "another process writes scores there");
 }
 
 /* An empty file, or one without a whole first row, is begun anew. */
@@ -202,9 +217,11 @@ int judge_run(const struct judge *j, const struct study *s, struct archive *a, s
     b->sending = o->priced ? (struct sending){put_sending, &x} : (struct sending){0};
     TRY(judge_units(&x.u, a, o->per_run, e));
     x.there = calloc((size_t)x.u.n + 1, 1);
-    int rc = x.there ? open_file(&x, path) : fail(e, ERR_NOMEM, "out of memory for what is judged");
+    int lock = -1, rc = x.there ? lock_file(&lock, path, e) : fail(e, ERR_NOMEM, "out of memory for what is judged");
+    if (rc >= 0) rc = open_file(&x, path);
     if (rc >= 0 && (rc = ask_all(&x)) < 0 && o->priced) take_rest(&x);
     sink_close(x.file);
+    if (lock >= 0) close(lock);
     x.done.units = x.u.n;
     *done = x.done;
     free(x.there);

@@ -109,7 +109,25 @@ static int is_quoted(const struct folded *f, size_t i, size_t end) {
     return (q == '"' || q == '\'') && end > i && f->code[end - 1] == q;
 }
 
-/* TALK: …, **WHISPER to Noah:** … at the beginning of a line. */
+/* "(inner)", behind the word of a tag. */
+static int in_brackets(const struct folded *f, size_t from, size_t to) {
+    from = skip_junk(f, from);
+    while (to > from && is_junk(f->code[to - 1])) to--;
+    return to > from + 1 && is_open(f->code[from]) && is_close(f->code[to - 1]);
+}
+
+/* Whom a whisper names: in brackets, somebody of the room, or at most three words. More is a sentence that begins with the word. */
+static int names_somebody(const struct reply_rules *r, const struct folded *f, size_t from, size_t to) {
+    int words = 0;
+    for (size_t i = from; i < to; i++) {
+        for (int k = 0; k < r->n_names; k++)
+            if (i + r->name[k].n <= to && starts(f, i, &r->name[k])) return 1;
+        words += i > from && f->code[i] != ' ' && f->code[i - 1] == ' ';
+    }
+    return words <= 3 || in_brackets(f, from, to);
+}
+
+/* TALK: …, **WHISPER to Noah:** …, WHISPER (to Lily and Noah): … at the beginning of a line. */
 static int colon_tag(const struct reply_rules *r, int self, const struct folded *f, size_t i, struct tag *t) {
     enum { FAR = 60 };
     size_t len;
@@ -119,10 +137,10 @@ static int colon_tag(const struct reply_rules *r, int self, const struct folded 
     while (end < f->n && end < k + FAR && !is_colon(f->code[end])) end++;
     if (end >= f->n || !is_colon(f->code[end]) || is_quoted(f, i, end)) return 0;
     *t = (struct tag){.channel = (enum channel)c, .to = -1, .from = i, .end = behind(f, end)};
-    if (c != CHANNEL_WHISPER) return skip_junk(f, k) >= end;
+    if (c != CHANNEL_WHISPER) return skip_junk(f, k) >= end || in_brackets(f, k, end);
     t->to = reply_recipient(r, f, k, end);
     if (t->to == self) t->to = -1;
-    return t->to >= 0 || skip_junk(f, k) >= end;
+    return t->to >= 0 || skip_junk(f, k) >= end || names_somebody(r, f, k, end);
 }
 
 int reply_next_tag(const struct reply_rules *r, int self, const struct folded *f, size_t i, struct tag *t) {
