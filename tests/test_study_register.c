@@ -179,6 +179,25 @@ Test(study_register, deviations_are_named) {
     json_decref(r);
 }
 
+/* Claims follow from the study; a registration that says others, with a hash that fits, deviates from itself. */
+Test(study_register, claims_that_do_not_follow_deviate) {
+    struct study *s = group(GOOD);
+    json_t *r = registered(s), *list = NULL;
+    OK(study_deviations(&list, s, r, NULL, &e));
+    cr_assert_eq(json_array_size(list), 0);
+    json_decref(list);
+    json_array_remove(json_object_get(r, "claims"), 0);
+    OK(study_deviations(&list, s, r, NULL, &e));
+    cr_assert(says(list, "claims: they do not follow from the hypotheses"));
+    json_decref(list);
+    json_object_set_new(r, "created_at", json_integer(5));
+    OK(study_deviations(&list, s, r, NULL, &e));
+    cr_assert(says(list, "created_at"));
+    json_decref(list);
+    json_decref(r);
+    study_free(s);
+}
+
 /* What no difference is, is a term: in the registration, in its claim, and a deviation when it moves. */
 Test(study_register, a_margin_is_a_term) {
     char text[2][600];

@@ -76,7 +76,18 @@ Test(study_verify, honest_archives_pass) {
 
 /* ---- tampering ---- */
 
-enum tampering { LEAK_SEEN, LEAK_CONTEXT, OTHER_ACT, OTHER_TEXT, NO_TURN, MORE_FACTS, OTHER_SEAT, FOREIGN_FACT, TAMPERINGS };
+enum tampering {
+    LEAK_SEEN,
+    LEAK_CONTEXT,
+    OTHER_ACT,
+    OTHER_TEXT,
+    NO_TURN,
+    MORE_FACTS,
+    OTHER_SEAT,
+    FOREIGN_FACT,
+    NOT_PLANTED,
+    TAMPERINGS
+};
 struct copying {
     struct archive *from, *to;
     enum tampering how;
@@ -110,7 +121,9 @@ static void tamper(struct copying *c, const char *key, json_t *fact) {
     if (c->done) return;
     if (c->how == OTHER_SEAT && strstr(key, "/run"))
         json_object_set_new(json_array_get(json_object_get(fact, "agents"), 0), "persona", json_string("nobody"));
-    else if (!turn || !spoke || c->how == OTHER_SEAT)
+    else if (c->how == NOT_PLANTED && !strcmp(key, "study"))
+        json_object_set_new(fact, "planted", json_false());
+    else if (!turn || !spoke || c->how == OTHER_SEAT || c->how == NOT_PLANTED)
         return;
     else if (c->how == LEAK_SEEN)
         json_array_append_new(json_object_get(fact, "seen"), json_string("t01a02.0 monologue"));
@@ -147,8 +160,9 @@ static void copy_study(struct copying *c) {
 }
 
 Test(study_verify, tampering_is_caught) {
-    static const char *const says[TAMPERINGS] = {"seen",        "context",          "acts",   "acts",
-                                                 "without one", "belong to a call", "agents", "found another"};
+    static const char *const says[TAMPERINGS] = {"seen",   "context",       "acts",
+                                                 "acts",   "without one",   "belong to a call",
+                                                 "agents", "found another", "expected planted: true"};
     struct study *s = group("fixed", "author");
     struct archive *from = honest(s, "from");
     for (int how = 0; how <= TAMPERINGS; how++) { /* the last one tampers with nothing */

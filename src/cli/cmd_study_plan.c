@@ -74,7 +74,7 @@ static int run(struct args *a, struct err *e) {
     json_t *plan = NULL;
     int64_t reply = 0;
     TRY(arg_i64(a, "reply", 1, 1 << 20, &reply, e));
-    TRY(open_study(&s, a, a->pos[0], e));
+    TRY(open_whole_study(&s, a, a->pos[0], e));
     int rc = study_plan(&plan, s, &(struct plan_opts){.reply = (int)reply}, e);
     if (rc >= 0) rc = put_costs(plan, s, a, e);
     study_free(s);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 static const struct opt opts[] = {
     OPT_LANGUAGES,
@@ -58,11 +59,61 @@ static int write_file(const char *path, const char *text, const char *more, stru
     return file_out_commit(&o, e);
 }
 
+static const char *claim_text(const json_t *r, size_t i) {
+    return json_string_value(json_object_get(json_array_get(json_object_get(r, "claims"), i), "prml"));
+}
+
+/* A manifest that is there may be this one, or one of the registration that is amended. */
+static int may_replace(const char *path, const char *text, const json_t *prior, struct err *e) {
+    char *was;
+    size_t n;
+    if (!file_exists(path)) return 0;
+    TRY(file_read(&was, &n, path, 1 << 20, e));
+    int same = n == strlen(text) && !memcmp(was, text, n);
+    for (size_t i = 0; !same && i < json_array_size(json_object_get(prior, "claims")); i++) {
+        const char *old = claim_text(prior, i);
+        same = old && n == strlen(old) && !memcmp(was, old, n);
+    }
+    free(was);
+    if (same) return 0;
+    return fail_at(e, ERR_STATE, path, -1,
+                   "expected no file, or the claim of the registration that this one amends (--prior), found another");
+}
+
+/* Whether a path, of which there may be no file yet, is `name` in the folder or begins so (its hash). */
+static int is_in(const char *path, const char *dir, const char *name) {
+    const char *slash = strrchr(path, '/');
+    char parent[4096];
+    struct stat a, b;
+    snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    return !strncmp(slash ? slash + 1 : path, name, strlen(name)) && stat(parent, &a) == 0 && stat(dir, &b) == 0 &&
+           a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+/* Ahead of the registration, so that nothing is written if they cannot be. */
+static int check_claims(const json_t *r, const struct study *s, struct args *a, const char *out, struct err *e) {
+    const char *dir = arg_str(a, "claims");
+    char path[4096];
+    json_t *prior = NULL;
+    if (mkdir(dir, 0777) < 0 && errno != EEXIST)
+        return fail_at(e, ERR_IO, dir, -1, "cannot make the folder: %s", strerror(errno));
+    if (!dir_exists(dir) || access(dir, W_OK) < 0)
+        return fail_at(e, ERR_IO, dir, -1, "expected a folder to write claims to, found none");
+    if (arg_has(a, "prior")) TRY(registration_read(&prior, arg_str(a, "prior"), e));
+    int rc = 0;
+    for (int i = 0; rc >= 0 && i < s->n_hypotheses; i++) {
+        snprintf(path, sizeof path, "%s/%s.prml.yaml", dir, s->hypothesis[i].id);
+        if (is_in(out, dir, strrchr(path, '/') + 1))
+            rc = usage_error(a, e, "--output: expected another file than the claim %.200s, found %.200s", path, out);
+        if (rc >= 0) rc = may_replace(path, claim_text(r, (size_t)i), prior, e);
+    }
+    json_decref(prior);
+    return rc;
+}
+
 /* The manifests of a registration, in the order of the hypotheses, each with the hash that belongs to it. */
 static int write_claims(const json_t *r, const struct study *s, const char *dir, struct err *e) {
     char path[4096], line[STUDY_ID_MAX + 80];
-    if (mkdir(dir, 0777) < 0 && errno != EEXIST)
-        return fail_at(e, ERR_IO, dir, -1, "cannot make the folder: %s", strerror(errno));
     for (int i = 0; i < s->n_hypotheses; i++) {
         const json_t *c = json_array_get(json_object_get(r, "claims"), (size_t)i);
         snprintf(path, sizeof path, "%s/%s.prml.yaml", dir, s->hypothesis[i].id);
@@ -118,6 +169,7 @@ static int make(const struct study *s, struct args *a, const char *path, struct 
     if (rc >= 0) rc = who_answers(&who, s, a, e);
     if (rc >= 0) rc = study_register(&r, s, created, reference, who, e);
     if (rc >= 0) rc = follow(r, a, e);
+    if (rc >= 0 && arg_has(a, "claims")) rc = check_claims(r, s, a, path, e);
     if (rc >= 0) rc = registration_write(r, path, e);
     if (rc >= 0 && arg_has(a, "claims")) rc = write_claims(r, s, arg_str(a, "claims"), e);
     if (rc >= 0) rc = report(a, r, s, e);
@@ -142,7 +194,7 @@ static int run(struct args *a, struct err *e) {
     const char *path;
     TRY(arg_need(a, "output", &path, e));
     TRY(check_output(a, path, e));
-    TRY(open_study(&s, a, a->pos[0], e));
+    TRY(open_whole_study(&s, a, a->pos[0], e));
     int rc = make(s, a, path, e);
     study_free(s);
     return rc;

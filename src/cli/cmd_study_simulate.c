@@ -42,7 +42,7 @@ static void print_tests(const json_t *j) {
     printf("PLANTED %s: %" JSON_INTEGER_FORMAT " studies, %" JSON_INTEGER_FORMAT " runs\n\n", text(j, "study"),
            json_integer_value(json_object_get(j, "studies")), json_integer_value(json_object_get(j, "runs")));
     printf("%-26s %8s %8s  %-25s %-25s %-25s %-25s\n", "hypothesis", "truth g", "mean g", "95 % interval holds truth",
-           "p < alpha", text(j, "correction"), "and registered sign");
+           "p < alpha", text(j, "correction"), "and as registered");
     json_array_foreach(json_object_get(j, "hypotheses"), i, h)
         printf("%-26s %8s %8s  %-25s %-25s %-25s %-25s\n", text(h, "id"), shown(b[0], json_object_get(h, "truth")),
                shown(b[1], json_object_get(json_object_get(h, "g"), "mean")), rate(b[2], json_object_get(h, "coverage")),

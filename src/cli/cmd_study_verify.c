@@ -149,12 +149,30 @@ static int verify_page(struct work *w, const json_t *tree, const char *path, str
 
 /* ---- all ---- */
 
+static int one_is_enough(void *user, const char *key, const char *json, size_t n, struct err *e) {
+    (void)user, (void)key, (void)json, (void)n, (void)e;
+    return 1;
+}
+
+/* Runs without the study that they are of are no import. */
+static int miss_study(struct work *w, struct archive *archive, const char *path, struct err *e) {
+    int there = archive_each(archive, "cell", one_is_enough, NULL, e);
+    if (there <= 0) return there;
+    w->v.findings++;
+    show(w->list, &(struct archive_finding){.file = path,
+                                            .from = -1,
+                                            .to = -1,
+                                            .record = "study",
+                                            .what = "expected the fact of the study beside facts of its runs, found none"});
+    return 0;
+}
+
 static int verify_with(struct work *w, struct archive *archive, struct given *b, struct args *a, struct err *e) {
     int64_t threads = 0;
     TRY(arg_i64(a, "threads", 1, 1024, &threads, e));
     TRY(read_beside(b, a, e));
     if (!w->is_of_study) {
-        if (!b->registration && !b->score && !b->stats && !b->report) return 0;
+        if (!b->registration && !b->score && !b->stats && !b->report) return miss_study(w, archive, a->pos[0], e);
         return fail_at(e, ERR_FORMAT, a->pos[0], -1, "expected an archive of a study, found one without the fact \"study\"");
     }
     TRY(open_words(&b->words_of, a, e));

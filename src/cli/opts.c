@@ -69,6 +69,14 @@ static int parse_opt(struct args *a, int argc, char **argv, int *i, struct err *
     return add_given(a, o, value, e);
 }
 
+/* Also where the command does not ask for them. */
+static int common_ok(struct args *a, struct err *e) {
+    int64_t ignored;
+    if (arg_has(a, "threads") && !in_table(a->cmd->opts, "threads", 7, 0)) TRY(arg_i64(a, "threads", 1, 1024, &ignored, e));
+    if (arg_has(a, "seed") && !in_table(a->cmd->opts, "seed", 4, 0)) TRY(arg_i64(a, "seed", INT64_MIN, INT64_MAX, &ignored, e));
+    return 0;
+}
+
 int args_parse(struct args *a, const struct command *cmd, int argc, char **argv, struct err *e) {
     int only_pos = 0;
     *a = (struct args){.cmd = cmd};
@@ -83,6 +91,7 @@ int args_parse(struct args *a, const struct command *cmd, int argc, char **argv,
             a->pos[a->n_pos++] = argv[i];
     }
     if (arg_has(a, "help")) return 0;
+    TRY(common_ok(a, e));
     if (a->n_pos > cmd->max_pos)
         return usage_error(a, e, "unexpected argument \"%.60s\" (see candor %s --help)", a->pos[cmd->max_pos], cmd->name);
     if (a->n_pos < cmd->min_pos) return usage_error(a, e, "expected: candor %s %s", cmd->name, cmd->usage);

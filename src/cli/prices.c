@@ -30,6 +30,9 @@ int put_highest_costs(json_t *plan, const struct study *s, const struct chat_pri
                         s->model[of->model].id);
         double cost = chat_price_of(&price[of->model], json_integer_value(json_object_get(c, "prompt_bytes")),
                                     json_integer_value(json_object_get(c, "reply_tokens_max")));
+        if (!(json_number_value(json_object_get(plan, "cost_max")) + cost < 1e300))
+            return fail(e, ERR_RANGE, "expected prices that give a cost, found more than a number can hold for model %s",
+                        s->model[of->model].id);
         add_cost(c, cost);
         add_cost(json_object_get(languages, s->language[of->language]->code), cost);
         add_cost(plan, cost);

@@ -5,6 +5,7 @@
 #include "stats/infer/frame.h"
 #include "study/beside.h"
 #include "study/placebo.h"
+#include "study/planted.h"
 #include "study/yaml.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -60,6 +61,14 @@ int open_study(struct study **out, struct args *a, const char *path, struct err 
     TRY(resolve_shipped(path, "", "a study file or the name of a shipped study (backfire-1)", found, e));
     TRY(study_read(out, found, &from, e));
     int rc = languages_dir(dir, NULL) < 0 ? 0 : beside_read_dir(*out, dir, e);
+    if (rc < 0) study_free(*out), *out = NULL;
+    return rc;
+}
+
+int open_whole_study(struct study **out, struct args *a, const char *path, struct err *e) {
+    struct planted planted;
+    TRY(open_study(out, a, path, e));
+    int rc = (*out)->planted ? planted_read(&planted, *out, e) : 0;
     if (rc < 0) study_free(*out), *out = NULL;
     return rc;
 }

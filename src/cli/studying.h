@@ -47,6 +47,8 @@ struct counted {
 int open_words(struct tokenizer **t, struct args *a, struct err *e);
 int counted_open(struct counted *x, const char *path, const char *languages, struct args *a, struct err *e);
 void counted_close(struct counted *x);
+/* Its section `planted` too, which only planted agents read else: what is registered can be run. */
+int open_whole_study(struct study **out, struct args *a, const char *path, struct err *e);
 int open_study(struct study **out, struct args *a, const char *path, struct err *e);
 /* What is to be said of a study before it runs (study/placebo.h), on stderr; nothing with --quiet or --json. */
 int study_say_remarks(const struct study *s, struct args *a, struct err *e);

@@ -153,7 +153,13 @@ static int fit(struct lmm *m, struct design *d, struct frame *f, const char *for
     formula_free(parsed);
     TRY(rc);
     rc = lmm_fit(m, d, reml, e);
-    if (rc < 0) design_free(d);
+    if (rc < 0) return design_free(d), rc;
+    if (!m->n_dropped) return 0;
+    /* a slope without its language would be something else under the same name */
+    rc = fail(e, ERR_RANGE, "expected data that tell the terms of the model apart, found %.60s given by the others",
+              m->dropped[0]);
+    lmm_free(m);
+    design_free(d);
     return rc;
 }
 

@@ -79,6 +79,9 @@ int archive_open(struct archive **out, const char *path, enum archive_mode mode,
     int rc = archive_load_files(a, &f, e);
     if (rc < 0) {
         err_place(e, rc, a->path);
+        struct stat st;
+        if (mode == ARCHIVE_WRITE && a->fd >= 0 && fstat(a->fd, &st) == 0 && st.st_size == 0)
+            unlink(a->journal); /* made just now */
         archive_free(a);
         return rc;
     }

@@ -69,8 +69,8 @@ static void name_content(void *user, const char *name, const char *what) {
 
 static void say(struct naming *n, const json_t *was, const json_t *is) {
     char *a = was ? json_shown(was) : NULL, *b = is ? json_shown(is) : NULL;
-    json_array_append_new(
-        n->list, json_sprintf("%s: registered %.200s, found %.200s", n->path.s ? n->path.s : "", a ? a : "none", b ? b : "none"));
+    json_array_append_new(n->list, json_sprintf("%s: registered %.200s, found %.200s", n->path.len ? n->path.s : "plan",
+                                                a ? a : "none", b ? b : "none"));
     free(a);
     free(b);
 }
@@ -100,6 +100,21 @@ static void differ(struct naming *n, const json_t *was, const json_t *is) {
             differ_member(n, json_object_iter_key(i), NULL, json_object_iter_value(i));
 }
 
+/* Claims follow from the study and the time of registration; whoever changes them changes what was promised. */
+static int check_claims(json_t *list, const struct study *s, const json_t *registration, struct err *e) {
+    const char *created = json_string_value(json_object_get(registration, "created_at"));
+    struct err why = ERR_INIT;
+    json_t *again = json_pack("{s:[]}", "claims");
+    int rc = created ? study_claims(again, s, created, &why) : ERR_FORMAT;
+    if (rc == ERR_NOMEM) return json_decref(again), fail(e, rc, "%s", why.msg);
+    if (rc < 0)
+        json_array_append_new(list, json_string("created_at: expected the time of registration, found something else"));
+    else if (!json_equal(json_object_get(again, "claims"), json_object_get(registration, "claims")))
+        json_array_append_new(list, json_string("claims: they do not follow from the hypotheses"));
+    json_decref(again);
+    return 0;
+}
+
 int registration_open(const json_t *registration) {
     return !json_object_get(json_object_get(registration, "plan"), "answered_by");
 }
@@ -114,6 +129,7 @@ int study_deviations(json_t **out, const struct study *s, const json_t *registra
         json_object_del(plan, "frozen_reference"); /* of scores, not of the run */
         if (who && !registration_open(registration)) json_object_set(terms, "answered_by", (json_t *)(uintptr_t)who);
         differ(&n, plan, terms);
+        if (!json_array_size(n.list)) rc = check_claims(n.list, s, registration, e);
     }
     json_decref(plan);
     json_decref(content);

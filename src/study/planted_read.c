@@ -134,13 +134,21 @@ static void defaults(struct planted *p) {
             for (int k = 0; k < LANGUAGE_MAX_KINDS; k++) p->kinds[l][end][k] = 1;
 }
 
+/* One draw decides what becomes of a reply, so that both shares are of the same whole. */
+static int read_fates(struct planted *p, const struct study *s, const struct yml_node *n, struct err *e) {
+    TRY(number(s, n, "malformed", 0, 1, &p->malformed, e));
+    TRY(number(s, n, "refused", 0, 1, &p->refused, e));
+    if (p->malformed + p->refused <= 1 + 1e-9) return 0;
+    return yml_fail(s->doc, n, 0, ERR_RANGE, e, "planted: expected malformed and refused of at most 1 together, found %g + %g",
+                    p->malformed, p->refused);
+}
+
 /* Members of a council have no other statistics than their rates. */
 static int read_council(struct planted *p, const struct study *s, struct err *e) {
     static const char *const keys[] = {"council", "?malformed", "?refused", NULL};
     if (s->planted) TRY(yml_keys(s->doc, s->planted, "planted", keys, e));
     TRY(council_rates_read(&p->council, s, e));
-    TRY(number(s, s->planted, "malformed", 0, 1, &p->malformed, e));
-    return number(s, s->planted, "refused", 0, 1, &p->refused, e);
+    return read_fates(p, s, s->planted, e);
 }
 
 int planted_read(struct planted *p, const struct study *s, struct err *e) {
@@ -159,8 +167,7 @@ int planted_read(struct planted *p, const struct study *s, struct err *e) {
     TRY(number(s, n, "own", -100, 100, &p->own, e));
     TRY(number(s, n, "turn", -2, 2, &p->turn, e));
     TRY(number(s, n, "whisper", 0, study_has_channel(s, CHANNEL_WHISPER), &p->whisper, e));
-    TRY(number(s, n, "malformed", 0, 1, &p->malformed, e));
-    TRY(number(s, n, "refused", 0, 1, &p->refused, e));
+    TRY(read_fates(p, s, n, e));
     if ((c = yml_get(n, "graphemes"))) TRY(yml_int(s->doc, c, "graphemes", 20, 4000, &p->graphemes, e));
     return (c = yml_get(n, "effects")) ? read_effects(p, s, c, e) : 0;
 }

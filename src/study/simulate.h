@@ -24,7 +24,7 @@ uint64_t simulate_seed(uint64_t seed, int64_t i);
 
 /* {"study", "planted": true, "studies", "runs", "seed", "correction", "hypotheses": [{"id", "metric", "kind", "test", "alpha", "truth",
  *  "g": {"mean", "sd"}, "estimate": {"mean", "sd"}, "coverage": {"k", "n", "rate", "ci95"}, "rejected": p < alpha, "adjusted": corrected
- *  p < alpha, "holds": and the registered sign; each as coverage}], "any_adjusted": at least one claim of a difference in a study, "analysed": runs}. coverage: of
+ *  p < alpha, "holds": and as registered; each as coverage}], "any_adjusted": at least one claim of a difference in a study, "analysed": runs}. coverage: of
  *  the 95 % interval of g, in the studies that have one; null without a truth or an interval. */
 int study_simulate(struct json_t **out, const struct study *s, const struct planted *p, const struct simulate_opts *o,
                    struct err *e);

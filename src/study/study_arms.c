@@ -18,7 +18,7 @@ static int read_share(struct study_reader *r, const struct yml_node *n, int *out
         end += strspn(end, " ") + 1;
         v = v * agents / 100;
     }
-    if (end == s || *end || errno || !(v >= 0 && v <= agents))
+    if (end == s || *end || errno || s[strspn(s, "0123456789. %")] || !(v >= 0 && v <= agents))
         return yml_fail(r->d, n, 0, ERR_RANGE, r->e,
                         "%s: expected a share like 50%% or a number of the %d agents, found \"%.40s\"", n->key, agents, s);
     if (fabs(v - round(v)) > 1e-9)
@@ -69,6 +69,8 @@ int study_mask(struct study_reader *r, const struct yml_node *n, int of_models, 
         while (i < count && strcmp(of_models ? s->model[i].id : s->language[i]->code, id) != 0) i++;
         if (i == count)
             return yml_fail(r->d, c, 0, ERR_FORMAT, r->e, "%s: expected one of the study's, found \"%.40s\"", n->key, id);
+        if (*out >> i & 1)
+            return yml_fail(r->d, c, 0, ERR_FORMAT, r->e, "%s: expected each once, found \"%.40s\" again", n->key, id);
         *out |= 1ull << i;
     }
     return 0;

@@ -78,13 +78,14 @@ static json_t *exclusion_terms(const struct study *s) {
 }
 
 static json_t *formula_terms(void) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "monologue",
-                     "graphemes of monologue / graphemes of all channels", "boundary", "hits per 1,000 graphemes", "protective",
-                     "hits per 1,000 graphemes", "conformity",
-                     "agent-turns with talk in which a form of the dictionary occurs / agent-turns with talk", "cpi",
-                     "z(monologue) + z(boundary) - z(protective)", "di", "z(monologue) + z(protective) - z(boundary)", "g",
-                     "J(df) d, interval by the noncentral t of d times J", "holds",
-                     "adjusted two-sided p below alpha, and the sign of the direction");
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "monologue", "graphemes of monologue / graphemes of all channels", "boundary",
+        "hits per 1,000 graphemes", "protective", "hits per 1,000 graphemes", "conformity",
+        "agent-turns with talk in which a form of the dictionary occurs / agent-turns with talk", "cpi",
+        "z(monologue) + z(boundary) - z(protective)", "di", "z(monologue) + z(protective) - z(boundary)", "g",
+        "J(df) d, interval by the noncentral t of d times J", "holds",
+        "adjusted p below alpha, and the sign of the direction; p is two-sided, of the direction equivalent the larger of two "
+        "one-sided tests of the estimate against - margin and + margin (TOST)");
 }
 
 /* ---- hypotheses ---- */

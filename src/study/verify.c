@@ -66,7 +66,18 @@ static int check_registration(struct verifier *x, const json_t *given) {
 static int check_planted(struct verifier *x) {
     json_t *fact = NULL;
     TRY(archive_find(x->a, "study", &fact, x->e));
+    const char *by = json_string_value(json_object_get(fact, "backend"));
+    int made = by && !strcmp(by, "planted");
+    const char *id;
+    json_t *part;
+    json_object_foreach(json_object_get(fact, "models"), id, part) {
+        const char *who = json_string_value(json_object_get(part, "backend"));
+        made |= (who && !strcmp(who, "planted")) || json_is_true(json_object_get(part, "planted"));
+    }
     x->v.planted = json_is_true(json_object_get(fact, "planted"));
+    if (made && !x->v.planted)
+        verify_found(x, "study", "expected planted: true of what the back end planted answered, found none");
+    x->v.planted |= made;
     json_decref(fact);
     return 0;
 }

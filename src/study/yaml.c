@@ -213,6 +213,7 @@ static int read_events(struct reading *r, yaml_parser_t *p) {
 int yml_parse(struct yml_doc **out, const char *name, const char *s, size_t n, struct err *e) {
     yaml_parser_t p;
     struct reading r = {.e = e};
+    if (n >= 3 && !memcmp(s, "\xEF\xBB\xBF", 3)) s += 3, n -= 3; /* a mark of byte order says nothing of UTF-8 */
     if (n > YML_MAX_BYTES) return fail_at(e, ERR_LIMIT, name, -1, "expected at most %d bytes, found %zu", (int)YML_MAX_BYTES, n);
     TRY(json_as_yaml(&r.json, s, n, e));
     r.d = calloc(1, sizeof *r.d);
