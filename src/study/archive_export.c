@@ -27,7 +27,7 @@ json_t *archive_text_json(const char *s, size_t n) {
 }
 
 int archive_write_json(FILE *out, const char *before, json_t *j, const char *after, struct err *e) {
-    char *s = j ? json_dumps(j, JSON_COMPACT) : NULL;
+    char *s = j ? json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     json_decref(j);
     if (!s) return fail(e, ERR_NOMEM, "out of memory for JSON");
     int ok = fputs(before, out) >= 0 && fputs(s, out) >= 0 && fputs(after, out) >= 0;

@@ -12,9 +12,10 @@
 struct log {
     struct archive *a;
     FILE *out;
-    char run[ARCHIVE_MAX_KEY + 1]; /* at hand; "": none */
-    json_t *messages, *input, *rest;
+    char run[ARCHIVE_MAX_KEY + 1];          /* at hand; "": none */
+    json_t *messages, *input, *rest, *over; /* over: what stood over the samples of an import; NULL: none */
     char model[200];
+    const char *stop; /* why the last reply of the run ended, in Inspect's words */
     int64_t samples;
 };
 
@@ -37,7 +38,7 @@ static int end_sample(struct log *l, struct err *e) {
     const json_t *last = n ? json_array_get(l->messages, n - 1) : NULL;
     const char *text = last ? json_string_value(json_object_get(last, "content")) : "";
     json_t *choices =
-        json_pack("[{s:{s:s, s:s}, s:s}]", "message", "role", "assistant", "content", text ? text : "", "stop_reason", "stop");
+        json_pack("[{s:{s:s, s:s}, s:s}]", "message", "role", "assistant", "content", text ? text : "", "stop_reason", l->stop);
     json_t *output = json_pack("{s:s, s:o, s:s}", "model", l->model, "choices", choices, "completion", text ? text : "");
     json_t *input = json_array_size(l->input) ? json_incref(l->input) : json_string("");
     json_t *sample = json_pack("{s:s, s:i, s:o, s:s, s:o, s:o, s:{s:o}}", "id", l->run, "epoch", 1, "input", input, "target", "",
@@ -72,10 +73,22 @@ static int add_input(struct log *l, const json_t *fact, struct err *e) {
     return json_array_size(l->input) ? 0 : add_context(l, fact, "user", l->input, e);
 }
 
+static const char *stop_reason(const char *finish) {
+    static const char *const words[][2] = {{"stop", "stop"},
+                                           {"length", "max_tokens"},
+                                           {"filter", "content_filter"},
+                                           {"refusal", "content_filter"},
+                                           {"tool", "tool_calls"}};
+    for (size_t i = 0; finish && i < sizeof words / sizeof *words; i++)
+        if (!strcmp(finish, words[i][0])) return words[i][1];
+    return "unknown";
+}
+
 static int add_turn(struct log *l, const char *key, const char *place, json_t *fact, struct err *e) {
     const char *text = json_string_value(json_object_get(fact, "text")),
                *model = json_string_value(json_object_get(fact, "model"));
     TRY(add_input(l, fact, e));
+    l->stop = stop_reason(json_string_value(json_object_get(fact, "finish")));
     json_t *m = message("assistant", json_string(text ? text : ""));
     json_object_set_new(m, "source", json_string("generate"));
     if (model) {
@@ -101,13 +114,12 @@ static int all_strings(const json_t *list) {
     return json_is_array(list);
 }
 
-/* What a message has beside its role and content: calls of tools, by the message's number. */
-static void put_calls(json_t *messages, const json_t *fact) {
-    json_t *calls = parsed(json_object_get(fact, "calls")), *more;
+/* What a message has beside its words and its role, by the message's number. */
+static void put_more(json_t *messages, const json_t *fact) {
+    json_t *all = parsed(json_object_get(fact, "more")), *more;
     const char *number;
-    json_object_foreach(calls, number, more)
-        json_object_update(json_array_get(messages, (size_t)strtoul(number, NULL, 10)), more);
-    json_decref(calls);
+    json_object_foreach(all, number, more) json_object_update(json_array_get(messages, (size_t)strtoul(number, NULL, 10)), more);
+    json_decref(all);
 }
 
 /* The input is what stands before the first answer, the output the last one. */
@@ -117,12 +129,14 @@ static void put_ends(json_t *sample, const json_t *messages, const char *model) 
     size_t i;
     int answered = 0;
     json_array_foreach((json_t *)(uintptr_t)messages, i, m) {
-        int answer = !strcmp(json_string_value(json_object_get(m, "role")), "assistant");
+        const char *role = json_string_value(json_object_get(m, "role"));
+        int answer = role && !strcmp(role, "assistant");
         answered |= answer;
         if (!answered) json_array_append(input, m);
         if (answer && json_is_string(json_object_get(m, "content"))) last = json_string_value(json_object_get(m, "content"));
     }
-    json_t *choices = json_pack("[{s:{s:s, s:s}, s:s}]", "message", "role", "assistant", "content", last, "stop_reason", "stop");
+    json_t *choices =
+        json_pack("[{s:{s:s, s:s}, s:s}]", "message", "role", "assistant", "content", last, "stop_reason", "unknown");
     json_object_set_new(sample, "output", json_pack("{s:s, s:o, s:s}", "model", model, "choices", choices, "completion", last));
     json_object_set_new(sample, "input", input);
 }
@@ -134,7 +148,7 @@ static int put_sample(struct log *l, const char *key, const json_t *fact, struct
     json_t *target = parsed(json_object_get(fact, "target"));
     int rc = add_context(l, fact, "tool", messages, e);
     if (rc < 0) return json_decref(messages), json_decref(target), rc;
-    put_calls(messages, fact);
+    put_more(messages, fact);
     if (!all_strings(target)) json_decref(target), target = json_incref(json_object_get(fact, "target"));
     json_t *sample = json_pack("{s:o, s:o, s:o, s:o, s:{}}", "id", id ? json_incref(id) : json_string(key), "epoch",
                                json_is_integer(epoch) ? json_incref(epoch) : json_integer(1), "target",
@@ -145,6 +159,9 @@ static int put_sample(struct log *l, const char *key, const json_t *fact, struct
         if (json_is_object(v)) json_object_set(sample, kept[i], v);
         json_decref(v);
     }
+    json_t *rest = parsed(json_object_get(fact, "rest")); /* as it was, over what we would say */
+    if (json_is_object(rest)) json_object_update(sample, rest);
+    json_decref(rest);
     return put_json(l->out, l->samples++ ? ",\n" : "\n", sample, e);
 }
 
@@ -200,6 +217,9 @@ static int metadata_of(json_t **out, struct log *l, char model[200], struct err 
     json_t *log = NULL;
     archive_id_hex(l->a->facts_file.content, hex);
     TRY(archive_find(l->a, "log", &log, e));
+    json_t *over = parsed(json_object_get(log, "rest"));
+    if (json_is_object(over)) l->over = json_incref(over);
+    json_decref(over);
     json_t *was = parsed(json_object_get(log, "metadata")), *o = json_is_object(was) ? json_copy(was) : json_object();
     const char *said = json_string_value(json_object_get(log, "model"));
     snprintf(model, 200, "%s", said ? said : "candor/study");
@@ -217,6 +237,30 @@ static int metadata_of(json_t **out, struct log *l, char model[200], struct err 
     return rc;
 }
 
+/* What an imported log said under a name, else ours; takes `own`. */
+static json_t *over_or(const struct log *l, const char *name, json_t *own) {
+    json_t *was = json_object_get(l->over, name);
+    if (!was) return own;
+    json_decref(own);
+    return json_incref(was);
+}
+
+/* Members of an imported log that we have no word for. */
+static int put_others(struct log *l, struct err *e) {
+    static const char *const ours[] = {"version", "status", "eval", "plan", "results", "stats", "samples"};
+    const char *name;
+    json_t *v;
+    json_object_foreach(l->over, name, v) {
+        int known = 0;
+        for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) known |= !strcmp(name, ours[i]);
+        if (known) continue;
+        if (fputs(",", l->out) < 0) return fail(e, ERR_IO, "cannot write: %s", strerror(errno));
+        TRY(put_json(l->out, "", json_string(name), e));
+        TRY(put_json(l->out, ":", json_incref(v), e));
+    }
+    return 0;
+}
+
 static int put_head(struct log *l, const char *created, struct err *e) {
     char hex[ARCHIVE_ID_HEX], model[200];
     json_t *metadata = NULL;
@@ -225,25 +269,40 @@ static int put_head(struct log *l, const char *created, struct err *e) {
     json_t *eval =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:s}, s:{}, s:o}", "run_id", hex, "created", created, "task", "candor study",
                   "task_id", hex, "model", model, "dataset", "name", l->a->path, "config", "metadata", metadata);
-    TRY(put_json(l->out, "{\"version\":2,\"status\":\"success\",\"eval\":", eval, e));
-    TRY(put_json(l->out, ",\"plan\":", json_pack("{s:s, s:[], s:{}}", "name", "plan", "steps", "config"), e));
+    /* of an import: what stood over the samples, as it was */
+    json_t *was = json_object_get(l->over, "eval"), *said = json_incref(json_object_get(eval, "metadata"));
+    if (json_is_object(was)) json_object_update(eval, was), json_object_set(eval, "metadata", said);
+    json_decref(said);
+    TRY(put_json(l->out, "{\"version\":", over_or(l, "version", json_integer(2)), e));
+    TRY(put_json(l->out, ",\"status\":", over_or(l, "status", json_string("success")), e));
+    TRY(put_json(l->out, ",\"eval\":", eval, e));
+    TRY(put_json(l->out, ",\"plan\":", over_or(l, "plan", json_pack("{s:s, s:[], s:{}}", "name", "plan", "steps", "config")), e));
     return fputs(",\"samples\":[", l->out) < 0 ? fail(e, ERR_IO, "cannot write: %s", strerror(errno)) : 0;
 }
 
 int archive_export_inspect(struct archive *a, const char *created, FILE *out, struct err *e) {
-    struct log l = {
-        .a = a, .out = out, .messages = json_array(), .input = json_array(), .rest = json_object(), .model = "unknown"};
+    struct log l = {.a = a,
+                    .out = out,
+                    .messages = json_array(),
+                    .input = json_array(),
+                    .rest = json_object(),
+                    .model = "unknown",
+                    .stop = "unknown"};
     int rc = put_head(&l, created, e);
     if (rc >= 0) rc = archive_each(a, NULL, on_fact, &l, e);
     if (rc >= 0) rc = end_sample(&l, e);
     json_int_t n = l.samples;
     if (rc >= 0)
-        rc = put_json(out, "],\"results\":", json_pack("{s:I, s:I, s:[]}", "total_samples", n, "completed_samples", n, "scores"),
+        rc = put_json(out, "],\"results\":",
+                      over_or(&l, "results", json_pack("{s:I, s:I, s:[]}", "total_samples", n, "completed_samples", n, "scores")),
                       e);
     if (rc >= 0)
         rc = put_json(
-            out, ",\"stats\":", json_pack("{s:s, s:s, s:{}}", "started_at", created, "completed_at", created, "model_usage"), e);
+            out, ",\"stats\":",
+            over_or(&l, "stats", json_pack("{s:s, s:s, s:{}}", "started_at", created, "completed_at", created, "model_usage")),
+            e);
+    if (rc >= 0) rc = put_others(&l, e);
     if (rc >= 0 && fputs("}\n", out) < 0) rc = fail(e, ERR_IO, "cannot write: %s", strerror(errno));
-    json_decref(l.messages), json_decref(l.input), json_decref(l.rest);
+    json_decref(l.messages), json_decref(l.input), json_decref(l.rest), json_decref(l.over);
     return rc;
 }

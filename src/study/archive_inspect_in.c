@@ -59,29 +59,41 @@ static void keep(json_t *fact, const json_t *sample, const char *name) {
     free(s);
 }
 
-/* What makes a message with tools more than its words: calls, what they are answers to. As text, by the message's number. */
-static void keep_calls(json_t *fact, const json_t *messages) {
-    static const char *const members[] = {"tool_calls", "tool_call_id", "function"};
-    json_t *calls = json_object();
-    char number[24];
-    for (size_t i = 0; i < json_array_size(messages); i++) {
-        json_t *more = json_object();
-        for (size_t k = 0; k < sizeof members / sizeof *members; k++) {
-            json_t *v = json_object_get(json_array_get(messages, i), members[k]);
-            if (v && !json_is_null(v)) json_object_set(more, members[k], v);
-        }
-        snprintf(number, sizeof number, "%zu", i);
-        if (json_object_size(more)) json_object_set(calls, number, more);
-        json_decref(more);
-    }
-    char *s = json_object_size(calls) ? json_dumps(calls, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    if (s) json_object_set_new(fact, "calls", json_string(s));
+/* Members of an object that are not told by what is kept of it, as text; NULL: none. */
+static json_t *rest_of(const json_t *o, const char *const *told, size_t n) {
+    json_t *rest = json_copy((json_t *)(uintptr_t)o); /* shallow; jansson has no const for it */
+    for (size_t i = 0; i < n; i++)
+        if (!json_is_null(json_object_get(rest, told[i]))) json_object_del(rest, told[i]);
+    char *s = json_object_size(rest) ? json_dumps(rest, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_t *text = s ? json_string(s) : NULL;
+    json_decref(rest);
     free(s);
-    json_decref(calls);
+    return text;
+}
+
+/* What a message has beside its words and its role (calls of tools, parts that are no text, who made it), as text, by its number. */
+static void keep_more(json_t *fact, const json_t *messages) {
+    json_t *more = json_object(), *m;
+    char number[24];
+    size_t i;
+    json_array_foreach((json_t *)(uintptr_t)messages, i, m) {
+        const char *role = json_string_value(json_object_get(m, "role"));
+        json_t *rest = json_copy(m);
+        if (json_is_string(json_object_get(m, "content"))) json_object_del(rest, "content");
+        if (role && (role_of(m) != ARCHIVE_PLAIN || !strcmp(role, "tool"))) json_object_del(rest, "role");
+        snprintf(number, sizeof number, "%zu", i);
+        if (json_object_size(rest)) json_object_set(more, number, rest);
+        json_decref(rest);
+    }
+    char *s = json_object_size(more) ? json_dumps(more, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    if (s) json_object_set_new(fact, "more", json_string(s));
+    free(s);
+    json_decref(more);
 }
 
 static int import_sample(struct archive *a, size_t i, const json_t *sample, const char *model, struct err *e) {
-    static const char *const kept[] = {"id", "epoch", "target", "scores", "metadata", "error"};
+    static const char *const kept[] = {"id", "epoch", "target", "scores", "metadata", "error", "messages"};
+    enum { KEPT = sizeof kept / sizeof *kept };
     struct archive_id id = {{0}};
     char key[32], hex[ARCHIVE_ID_HEX];
     snprintf(key, sizeof key, "sample%06zu", i);
@@ -92,17 +104,21 @@ static int import_sample(struct archive *a, size_t i, const json_t *sample, cons
     archive_id_hex(id, hex);
     json_t *fact =
         json_pack("{s:s, s:I, s:s?}", "context_id", hex, "messages", (json_int_t)json_array_size(messages), "model", model);
-    for (size_t k = 0; fact && k < sizeof kept / sizeof *kept; k++) keep(fact, sample, kept[k]);
-    if (fact) keep_calls(fact, messages);
+    for (size_t k = 0; fact && k < KEPT - 1; k++) keep(fact, sample, kept[k]);
+    if (fact) keep_more(fact, messages);
+    json_t *rest = fact ? rest_of(sample, kept, KEPT) : NULL;
+    if (rest) json_object_set_new(fact, "rest", rest);
     int rc = fact ? archive_put(a, key, fact, e) : fail(e, ERR_NOMEM, "out of memory for a sample");
     json_decref(fact);
     return rc;
 }
 
 /* What stands over all samples, once: whether it says planted is not lost on the way. */
-static int import_head(struct archive *a, const json_t *eval, struct err *e) {
-    static const char *const kept[] = {"task", "model", "metadata"};
-    json_t *fact = json_object();
+static int import_head(struct archive *a, const json_t *log, struct err *e) {
+    static const char *const kept[] = {"task", "model", "metadata"}, *const samples[] = {"samples"};
+    const json_t *eval = json_object_get(log, "eval");
+    json_t *fact = json_object(), *rest = rest_of(log, samples, 1);
+    if (rest) json_object_set_new(fact, "rest", rest);
     if (archive_has(a, "log")) return json_decref(fact), 0;
     for (size_t k = 0; k < sizeof kept / sizeof *kept; k++) keep(fact, eval, kept[k]);
     int rc = archive_put(a, "log", fact, e);
@@ -123,7 +139,7 @@ int archive_import_inspect(struct archive *a, const char *name, const char *json
     if (!json_is_object(eval) || !json_is_array(list))
         rc = fail(e, ERR_FORMAT,
                   "expected a log of Inspect AI with \"eval\" and \"samples\" (as JSON, not .eval), found other JSON");
-    if (rc >= 0) rc = import_head(a, eval, e);
+    if (rc >= 0) rc = import_head(a, log, e);
     for (size_t i = 0; rc >= 0 && i < json_array_size(list); i++) rc = import_sample(a, i, json_array_get(list, i), model, e);
     *samples = (int64_t)json_array_size(list);
     json_decref(log);
