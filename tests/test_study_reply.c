@@ -82,6 +82,8 @@ Test(study_reply, english) {
         {"[TALK] hi\nWHISPER Noah, Lily: both\n**Whisper (to Lily and Noah):** more", "T:hi|W-:both|W-:more"},
         {"WHISPER to Bob: who\nMONOLOGUE (inner): secret\nTALK (aloud): hi", "W-:who|M:secret|T:hi"},
         {"Whisper it softly and often enough: it spreads", "!"},
+        {"Whispering is bad: yes", "!"},
+        {"[TALK] listen\nWhisperers: beware", "T:listen Whisperers: beware"},
         {"Some remark first.\n[TALK] hello", "T:hello"},
         {"I cannot take part in this.", "!"},
         {"TALKING: about it", "!"},

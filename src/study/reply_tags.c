@@ -124,7 +124,8 @@ static int names_somebody(const struct reply_rules *r, const struct folded *f, s
             if (i + r->name[k].n <= to && starts(f, i, &r->name[k])) return 1;
         words += i > from && f->code[i] != ' ' && f->code[i - 1] == ' ';
     }
-    return words <= 3 || in_brackets(f, from, to);
+    int apart = from < to && (is_junk(f->code[from]) || is_open(f->code[from]) || f->code[from] == ',');
+    return apart && (words <= 3 || in_brackets(f, from, to)); /* "Whispering is bad:" begins with another word */
 }
 
 /* TALK: …, **WHISPER to Noah:** …, WHISPER (to Lily and Noah): … at the beginning of a line. */
