@@ -44,7 +44,7 @@ static int end_sample(struct log *l, struct err *e) {
     json_t *sample = json_pack("{s:s, s:i, s:o, s:s, s:o, s:o, s:{s:o}}", "id", l->run, "epoch", 1, "input", input, "target", "",
                                "messages", l->messages, "output", output, "metadata", "facts", l->rest);
     json_decref(l->input);
-    l->run[0] = 0;
+    l->run[0] = 0, l->stop = "unknown";
     l->messages = json_array(), l->rest = json_object(), l->input = json_array();
     return put_json(l->out, l->samples++ ? ",\n" : "\n", sample, e);
 }
@@ -273,8 +273,9 @@ static int put_head(struct log *l, const char *created, struct err *e) {
     json_t *was = json_object_get(l->over, "eval"), *said = json_incref(json_object_get(eval, "metadata"));
     if (json_is_object(was)) json_object_update(eval, was), json_object_set(eval, "metadata", said);
     json_decref(said);
-    TRY(put_json(l->out, "{\"version\":", over_or(l, "version", json_integer(2)), e));
-    TRY(put_json(l->out, ",\"status\":", over_or(l, "status", json_string("success")), e));
+    int rc = put_json(l->out, "{\"version\":", over_or(l, "version", json_integer(2)), e);
+    if (rc >= 0) rc = put_json(l->out, ",\"status\":", over_or(l, "status", json_string("success")), e);
+    if (rc < 0) return json_decref(eval), rc;
     TRY(put_json(l->out, ",\"eval\":", eval, e));
     TRY(put_json(l->out, ",\"plan\":", over_or(l, "plan", json_pack("{s:s, s:[], s:{}}", "name", "plan", "steps", "config")), e));
     return fputs(",\"samples\":[", l->out) < 0 ? fail(e, ERR_IO, "cannot write: %s", strerror(errno)) : 0;
