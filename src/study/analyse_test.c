@@ -16,6 +16,7 @@ static int in_words(struct tested *t, int rc, const struct err *why, struct err 
     if (rc >= 0) return 0;
     if (rc == ERR_NOMEM) return fail(e, rc, "%s", why->msg);
     snprintf(t->why, sizeof t->why, "%.150s", why->msg);
+    t->p = NAN; /* what was there before it failed is of another test */
     return 0;
 }
 
